@@ -1,0 +1,385 @@
+"""The hot loops in Numba, each with its NumPy form beside it.
+
+The rest of the library calls these by name and never has two paths. To follow a step, read the
+``*_numpy`` function: it says what its kernel computes, and the tests hold the two together. A
+kernel does in one pass over memory what NumPy does in several, and computes ``exp`` and ``log1p``
+by series that the compiler can vectorise (`minivae.vectormath`), where NumPy and the C library
+take most of a step's time outside the matrix products.
+
+Rules of all kernels: arrays are C-contiguous and of one floating dtype, outputs are arguments that
+come last (or first, where the kernel works in place, as its summary line says), nothing is
+allocated, the GIL is released. A matrix has one datapoint per row. With L noise samples per
+datapoint, row ``l * M + m`` holds sample l of datapoint m, so that ``x[i % M]`` belongs to row i.
+"""
+
+import numba
+import numpy as np
+
+from minivae.vectormath import exp, log1p
+
+LOG_2PI = float(np.log(2.0 * np.pi))
+
+# Reassociation lets sums run in SIMD lanes. NaN and infinity keep their meaning (no "nnan", no
+# "ninf"): training relies on a diverged bound being NaN. error_model="numpy" because the check for
+# a zero divisor would stop vectorisation.
+_OPTIONS = {
+    "nogil": True,
+    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+    "error_model": "numpy",
+}
+
+
+def kernel(loop):
+    """Compile `loop` on first use, keeping the machine code in Numba's cache where one can be."""
+    try:
+        return numba.njit(cache=True, **_OPTIONS)(loop)
+    except RuntimeError:  # neither the package's folder nor the user's cache can be written
+        return numba.njit(**_OPTIONS)(loop)
+
+
+# --- Minibatches ----------------------------------------------------------------------------------
+
+
+@kernel
+def gather_pixels(data, rows, out):
+    """Copy rows of uint8 pixels as floats in [0, 1]."""
+    scale = out.dtype.type(1.0 / 255.0)
+    for i in range(rows.size):
+        source = data[rows[i]]
+        target = out[i]
+        for j in range(target.size):
+            target[j] = source[j] * scale
+
+
+def gather_pixels_numpy(data, rows, out):
+    np.multiply(data[rows], out.dtype.type(1.0 / 255.0), out=out)
+
+
+# --- Activations: h <- f(h + b) -------------------------------------------------------------------
+# Backward: dh <- dh * f'(a), where a was h + b, and db <- its column sums. All five derivatives can
+# be had from the activation's own output h, so nothing else is cached.
+
+
+@kernel
+def bias_identity(h, b):
+    """In place: h <- h + b."""
+    for i in range(h.shape[0]):
+        row = h[i]
+        for j in range(b.size):
+            row[j] += b[j]
+
+
+def bias_identity_numpy(h, b):
+    h += b
+
+
+@kernel
+def identity_backward(dh, h, db):
+    """In place: dh stays as it is, the derivative is one; db <- column sums."""
+    db[:] = 0
+    for i in range(dh.shape[0]):
+        row = dh[i]
+        for j in range(db.size):
+            db[j] += row[j]
+
+
+def identity_backward_numpy(dh, h, db):
+    np.sum(dh, axis=0, out=db)
+
+
+@kernel
+def bias_tanh(h, b):
+    """In place: h <- tanh(h + b), as 1 - 2 / (exp(2 a) + 1)."""
+    one = h.dtype.type(1)
+    two = h.dtype.type(2)
+    for i in range(h.shape[0]):
+        row = h[i]
+        for j in range(b.size):
+            row[j] = one - two / (exp(two * (row[j] + b[j])) + one)
+
+
+def bias_tanh_numpy(h, b):
+    np.tanh(h + b, out=h)
+
+
+@kernel
+def tanh_backward(dh, h, db):
+    """In place: dh <- dh * (1 - h^2); db <- column sums."""
+    one = h.dtype.type(1)
+    db[:] = 0
+    for i in range(h.shape[0]):
+        row = dh[i]
+        output = h[i]
+        for j in range(db.size):
+            row[j] *= one - output[j] * output[j]
+            db[j] += row[j]
+
+
+def tanh_backward_numpy(dh, h, db):
+    dh *= 1 - h**2
+    np.sum(dh, axis=0, out=db)
+
+
+@kernel
+def bias_relu(h, b):
+    """In place: h <- max(h + b, 0)."""
+    zero = h.dtype.type(0)
+    for i in range(h.shape[0]):
+        row = h[i]
+        for j in range(b.size):
+            a = row[j] + b[j]
+            row[j] = zero if a < zero else a  # in this order NaN stays NaN
+
+
+def bias_relu_numpy(h, b):
+    np.maximum(h + b, 0, out=h)
+
+
+@kernel
+def relu_backward(dh, h, db):
+    """In place: dh <- dh where h > 0, else 0; db <- column sums."""
+    zero = h.dtype.type(0)
+    db[:] = 0
+    for i in range(h.shape[0]):
+        row = dh[i]
+        output = h[i]
+        for j in range(db.size):
+            row[j] = row[j] if output[j] > zero else zero
+            db[j] += row[j]
+
+
+def relu_backward_numpy(dh, h, db):
+    dh *= h > 0
+    np.sum(dh, axis=0, out=db)
+
+
+@kernel
+def bias_softplus(h, b):
+    """In place: h <- log(1 + exp(h + b)), as max(a, 0) + log1p(exp(-|a|))."""
+    zero = h.dtype.type(0)
+    for i in range(h.shape[0]):
+        row = h[i]
+        for j in range(b.size):
+            a = row[j] + b[j]
+            row[j] = (zero if a < zero else a) + log1p(exp(-abs(a)))
+
+
+def bias_softplus_numpy(h, b):
+    np.logaddexp(0, h + b, out=h)
+
+
+@kernel
+def softplus_backward(dh, h, db):
+    """In place: dh <- dh * sigmoid(a), which is 1 - exp(-h); db <- column sums."""
+    one = h.dtype.type(1)
+    db[:] = 0
+    for i in range(h.shape[0]):
+        row = dh[i]
+        output = h[i]
+        for j in range(db.size):
+            row[j] *= one - exp(-output[j])
+            db[j] += row[j]
+
+
+def softplus_backward_numpy(dh, h, db):
+    dh *= -np.expm1(-h)
+    np.sum(dh, axis=0, out=db)
+
+
+@kernel
+def bias_sigmoid(h, b):
+    """In place: h <- 1 / (1 + exp(-(h + b)))."""
+    one = h.dtype.type(1)
+    for i in range(h.shape[0]):
+        row = h[i]
+        for j in range(b.size):
+            row[j] = one / (one + exp(-(row[j] + b[j])))
+
+
+def bias_sigmoid_numpy(h, b):
+    a = h + b
+    np.exp(-np.logaddexp(0, -a), out=h)
+
+
+@kernel
+def sigmoid_backward(dh, h, db):
+    """In place: dh <- dh * h * (1 - h); db <- column sums."""
+    one = h.dtype.type(1)
+    db[:] = 0
+    for i in range(h.shape[0]):
+        row = dh[i]
+        output = h[i]
+        for j in range(db.size):
+            row[j] *= output[j] * (one - output[j])
+            db[j] += row[j]
+
+
+def sigmoid_backward_numpy(dh, h, db):
+    dh *= h * (1 - h)
+    np.sum(dh, axis=0, out=db)
+
+
+# --- Latent block: eq. 9, app. B ------------------------------------------------------------------
+
+
+@kernel
+def sample_posterior(stats, noise, z, minus_kl):
+    """Set z <- mu + sigma * eps per sample; minus_kl <- -KL(q || N(0, I)) per datapoint."""
+    one = stats.dtype.type(1)
+    half = stats.dtype.type(0.5)
+    n_datapoints, n_latent = stats.shape[0], noise.shape[1]
+    for m in range(n_datapoints):
+        mu = stats[m, :n_latent]
+        log_var = stats[m, n_latent:]
+        total = stats.dtype.type(0)
+        for j in range(mu.size):
+            total += one + log_var[j] - mu[j] * mu[j] - exp(log_var[j])
+        minus_kl[m] = half * total
+    for i in range(noise.shape[0]):
+        mu = stats[i % n_datapoints, :n_latent]
+        log_var = stats[i % n_datapoints, n_latent:]
+        eps = noise[i]
+        out = z[i]
+        for j in range(mu.size):
+            out[j] = mu[j] + exp(half * log_var[j]) * eps[j]
+
+
+def sample_posterior_numpy(stats, noise, z, minus_kl):
+    mu, log_var = np.split(stats, 2, axis=1)
+    samples = noise.reshape(-1, *mu.shape)
+    z[:] = (mu + np.exp(log_var / 2) * samples).reshape(z.shape)
+    minus_kl[:] = 0.5 * np.sum(1 + log_var - mu**2 - np.exp(log_var), axis=1)
+
+
+@kernel
+def sample_posterior_backward(dz, stats, noise, scale, dstats):
+    """Gradient: dstats <- that through z, plus scale times that of -KL, w.r.t. (mu, log_var)."""
+    one = stats.dtype.type(1)
+    half = stats.dtype.type(0.5)
+    n_datapoints, n_latent = stats.shape[0], noise.shape[1]
+    for m in range(n_datapoints):
+        mu = stats[m, :n_latent]
+        log_var = stats[m, n_latent:]
+        dmu = dstats[m, :n_latent]
+        dlog_var = dstats[m, n_latent:]
+        for j in range(mu.size):
+            dmu[j] = -scale * mu[j]
+            dlog_var[j] = half * scale * (one - exp(log_var[j]))
+    for i in range(noise.shape[0]):
+        log_var = stats[i % n_datapoints, n_latent:]
+        dmu = dstats[i % n_datapoints, :n_latent]
+        dlog_var = dstats[i % n_datapoints, n_latent:]
+        eps = noise[i]
+        gradient = dz[i]
+        for j in range(log_var.size):
+            dmu[j] += gradient[j]
+            dlog_var[j] += half * gradient[j] * eps[j] * exp(half * log_var[j])
+
+
+def sample_posterior_backward_numpy(dz, stats, noise, scale, dstats):
+    mu, log_var = np.split(stats, 2, axis=1)
+    dz = dz.reshape(-1, *mu.shape)
+    noise = noise.reshape(-1, *mu.shape)
+    sigma = np.exp(log_var / 2)
+    dmu = np.sum(dz, axis=0) - scale * mu
+    dlog_var = np.sum(dz * noise * sigma / 2, axis=0) + scale / 2 * (1 - np.exp(log_var))
+    np.concatenate([dmu, dlog_var], axis=1, out=dstats)
+
+
+# --- Likelihoods: eq. 11, 12 ----------------------------------------------------------------------
+# Both leave log p(x|z) of every row in log_px and overwrite the decoder's output with scale times
+# the gradient of log p(x|z) with respect to it.
+
+
+@kernel
+def bernoulli(logits, x, scale, log_px):
+    """log_px <- sum over pixels of x a - softplus(a); logits <- scale * (x - sigmoid(a))."""
+    zero = logits.dtype.type(0)
+    one = logits.dtype.type(1)
+    for i in range(logits.shape[0]):
+        row = logits[i]
+        pixels = x[i % x.shape[0]]
+        total = zero
+        for j in range(row.size):
+            a = row[j]
+            e = exp(-abs(a))
+            total += pixels[j] * a - (zero if a < zero else a) - log1p(e)
+            row[j] = scale * (pixels[j] - (e if a < zero else one) / (one + e))
+        log_px[i] = total
+
+
+def bernoulli_numpy(logits, x, scale, log_px):
+    a = logits.reshape(-1, *x.shape)
+    log_px[:] = np.sum(x * a - np.logaddexp(0, a), axis=2).ravel()
+    a[:] = scale * (x - np.exp(-np.logaddexp(0, -a)))
+
+
+@kernel
+def gaussian(out, x, sigmoid_mean, scale, log_px):
+    """log_px <- -1/2 sum of log(2 pi) + log_var + (x - mean)^2 / var; out <- scale * gradient."""
+    half = out.dtype.type(0.5)
+    one = out.dtype.type(1)
+    log_2pi = out.dtype.type(LOG_2PI)
+    n_features = x.shape[1]
+    for i in range(out.shape[0]):
+        a = out[i, :n_features]
+        log_var = out[i, n_features:]
+        pixels = x[i % x.shape[0]]
+        total = out.dtype.type(0)
+        for j in range(a.size):
+            mean = one / (one + exp(-a[j])) if sigmoid_mean else a[j]
+            slope = mean * (one - mean) if sigmoid_mean else one
+            error = pixels[j] - mean
+            precision = exp(-log_var[j])
+            squared = error * error * precision
+            total += log_2pi + log_var[j] + squared
+            a[j] = scale * error * precision * slope
+            log_var[j] = half * scale * (squared - one)
+        log_px[i] = -half * total
+
+
+def gaussian_numpy(out, x, sigmoid_mean, scale, log_px):
+    a, log_var = np.split(out.reshape(-1, len(x), out.shape[1]), 2, axis=2)
+    mean = 1 / (1 + np.exp(-a)) if sigmoid_mean else a
+    slope = mean * (1 - mean) if sigmoid_mean else 1
+    error, precision = x - mean, np.exp(-log_var)
+    squared = error**2 * precision
+    log_px[:] = -0.5 * np.sum(LOG_2PI + log_var + squared, axis=2).ravel()
+    a[:] = scale * error * precision * slope
+    log_var[:] = scale / 2 * (squared - 1)
+
+
+# --- Optimizers: ascent on the mean bound plus the log prior's share, -decay * theta --------------
+
+
+@kernel
+def adagrad(theta, grad, sum_of_squares, step_size, decay, epsilon):
+    """In place: G <- G + g^2, theta <- theta + step_size * g / (sqrt(G) + epsilon)."""
+    for j in range(theta.size):
+        g = grad[j] - decay * theta[j]
+        sum_of_squares[j] += g * g
+        theta[j] += step_size * g / (np.sqrt(sum_of_squares[j]) + epsilon)
+
+
+def adagrad_numpy(theta, grad, sum_of_squares, step_size, decay, epsilon):
+    g = grad - decay * theta
+    sum_of_squares += g**2
+    theta += step_size * g / (np.sqrt(sum_of_squares) + epsilon)
+
+
+@kernel
+def adam(theta, grad, m, v, step_size, decay, beta1, beta2, epsilon):
+    """In place: m, v <- running means of g and g^2, theta <- theta + step_size * m / sqrt(v)."""
+    one = theta.dtype.type(1)
+    for j in range(theta.size):
+        g = grad[j] - decay * theta[j]
+        m[j] = beta1 * m[j] + (one - beta1) * g
+        v[j] = beta2 * v[j] + (one - beta2) * g * g
+        theta[j] += step_size * m[j] / (np.sqrt(v[j]) + epsilon)
+
+
+def adam_numpy(theta, grad, m, v, step_size, decay, beta1, beta2, epsilon):
+    g = grad - decay * theta
+    m[:] = beta1 * m + (1 - beta1) * g
+    v[:] = beta2 * v + (1 - beta2) * g**2
+    theta += step_size * m / (np.sqrt(v) + epsilon)

@@ -1,0 +1,180 @@
+"""p(x|z): what the decoder's outputs say about the pixels (eq. 11, 12).
+
+A likelihood is any object with the attributes and methods of `Bernoulli` below: how many decoder
+outputs a pixel takes, log p(x|z) with its gradient, the mean and a sample of x, and which x it can
+explain. `x` has one row per datapoint; `out` has L rows for each, row l * M + m belonging to
+datapoint m.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from minivae import kernels
+
+
+def _require_finite(x):
+    if not np.all(np.isfinite(x)):
+        bad = np.argwhere(~np.isfinite(x))
+        raise ValueError(
+            f"x has {len(bad)} values that are NaN or infinite (the first at index "
+            f"{tuple(map(int, bad[0]))}), expected finite pixels"
+        )
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    """Independent pixels that are 1 with probability sigmoid(a) (eq. 11).
+
+    The decoder emits logits a, and log p(x|z) = sum x a - log(1 + exp(a)). Grey pixels in [0, 1]
+    are allowed, as in the paper.
+    """
+
+    name = "bernoulli"
+    outputs_per_pixel = 1
+
+    def log_prob_and_grad(self, out, x, scale, log_px):
+        """Compute log p(x|z) and turn `out` into the gradient.
+
+            d/da log p(x|z) = x - sigmoid(a)
+
+        Parameters
+        ----------
+        out : (L * M, D * outputs_per_pixel) array
+            The decoder's outputs; overwritten with `scale` times the gradient.
+        x : (M, D) array
+        scale : float
+            Weight of each row, 1 / (L * M) for a mean over samples and minibatch.
+        log_px : (L * M,) array
+            Overwritten with log p(x|z) of each row, in nats.
+        """
+        kernels.bernoulli(out, x, out.dtype.type(scale), log_px)
+
+    def mean(self, out):
+        """Return E[x|z], in [0, 1]."""
+        return expit(out)
+
+    def sample(self, out, rng):
+        """Draw x given z: zeros and ones."""
+        return (rng.random(out.shape) < expit(out)).astype(out.dtype)
+
+    def check(self, x):
+        """Raise ValueError unless every pixel is in [0, 1]."""
+        _require_finite(x)
+        if x.size and (x.min() < 0 or x.max() > 1):
+            raise ValueError(
+                f"x has pixels from {x.min():.6g} to {x.max():.6g}, "
+                "expected [0, 1] for a Bernoulli likelihood"
+            )
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Independent Gaussian pixels, mean and log variance both from the decoder (eq. 12).
+
+    Parameters
+    ----------
+    sigmoid_mean : bool
+        Whether the mean goes through a sigmoid, as the paper does for Frey Faces.
+    """
+
+    sigmoid_mean: bool = False
+    outputs_per_pixel = 2
+
+    @property
+    def name(self):
+        """The name that `VAE` takes for it."""
+        return "gaussian-sigmoid" if self.sigmoid_mean else "gaussian"
+
+    def log_prob_and_grad(self, out, x, scale, log_px):
+        """Compute log p(x|z) and turn `out` into the gradient; see `Bernoulli`.
+
+        With a, log_var the halves of `out`, m = a or sigmoid(a), r = (x - m) / sigma^2:
+
+            d/da = r dm/da,    d/dlog_var = ((x - m) r - 1) / 2
+        """
+        kernels.gaussian(out, x, self.sigmoid_mean, out.dtype.type(scale), log_px)
+
+    def mean(self, out):
+        """Return E[x|z]."""
+        a = out[..., : out.shape[-1] // 2]
+        return expit(a) if self.sigmoid_mean else a.copy()
+
+    def sample(self, out, rng):
+        """Draw x given z."""
+        sigma = np.exp(out[..., out.shape[-1] // 2 :] / 2)
+        return self.mean(out) + sigma * rng.standard_normal(sigma.shape, out.dtype)
+
+    def check(self, x):
+        """Raise ValueError unless every pixel is finite."""
+        _require_finite(x)
+
+
+@dataclass(frozen=True)
+class FixedGaussian:
+    """Independent Gaussian pixels whose standard deviation is given, not learned.
+
+    Parameters
+    ----------
+    sigma : float
+        The standard deviation of every pixel.
+    """
+
+    sigma: float = 1.0
+    outputs_per_pixel = 1
+    name = "gaussian-fixed"
+
+    def __post_init__(self):
+        if not (np.isfinite(self.sigma) and self.sigma > 0):
+            raise ValueError(f"sigma is {self.sigma!r}, expected a positive number")
+
+    def log_prob_and_grad(self, out, x, scale, log_px):
+        """Compute log p(x|z) and turn `out`, the mean, into the gradient; see `Bernoulli`.
+
+        d/dmean = (x - mean) / sigma^2
+        """
+        variance = self.sigma**2
+        means = out.reshape(-1, *x.shape)
+        np.subtract(x, means, out=means)  # now the error x - mean
+        constant = x.shape[1] * (kernels.LOG_2PI + np.log(variance))
+        log_px[:] = -0.5 * (constant + np.einsum("ij,ij->i", out, out) / variance)
+        out *= scale / variance
+
+    def mean(self, out):
+        """Return E[x|z]."""
+        return out.copy()
+
+    def sample(self, out, rng):
+        """Draw x given z."""
+        return out + out.dtype.type(self.sigma) * rng.standard_normal(out.shape, out.dtype)
+
+    def check(self, x):
+        """Raise ValueError unless every pixel is finite."""
+        _require_finite(x)
+
+
+LIKELIHOODS = {
+    "bernoulli": Bernoulli(),
+    "gaussian": Gaussian(),
+    "gaussian-sigmoid": Gaussian(sigmoid_mean=True),
+    "gaussian-fixed": FixedGaussian(),
+}
+
+
+def get_likelihood(likelihood):
+    """Return the likelihood of that name, or `likelihood` itself if it is an object.
+
+    Raises
+    ------
+    ValueError
+        If there is no likelihood of that name.
+    """
+    if not isinstance(likelihood, str):
+        return likelihood
+    if likelihood not in LIKELIHOODS:
+        raise ValueError(
+            f"likelihood is {likelihood!r}, expected one of {', '.join(LIKELIHOODS)} "
+            "or a likelihood object"
+        )
+    return LIKELIHOODS[likelihood]

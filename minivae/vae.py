@@ -1,0 +1,275 @@
+"""The variational autoencoder: its bound (eq. 10) and the bound's gradient, by hand.
+
+The model is p(z) = N(0, I) and p(x|z) from the decoder; the recognition model q(z|x) is a diagonal
+Gaussian whose mu and log sigma^2 come from the encoder. Following one training step means reading
+`VAE._forward` and `VAE._backward`, a dozen lines each.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minivae.gaussian import sample_posterior, sample_posterior_backward, split_stats
+from minivae.layers import get_activation
+from minivae.likelihoods import get_likelihood
+from minivae.mlp import MLP, mlp_backward, mlp_forward
+from minivae.params import Params
+from minivae.validation import as_pixels, check_count, check_rng
+from minivae.workspace import Workspace
+
+
+class _Tape(NamedTuple):
+    """What the backward pass needs of the forward pass."""
+
+    stats: np.ndarray
+    noise: np.ndarray
+    encoder_cache: list
+    decoder_cache: list
+    dout: np.ndarray
+
+
+class VAE:
+    """A variational autoencoder with MLP encoder and decoder.
+
+    Parameters
+    ----------
+    n_features : int
+        Pixels of a datapoint, D.
+    n_latent : int
+        Dimensions of z, J.
+    hidden : sequence of int
+        Widths of the encoder's hidden layers; the decoder has the same in reverse order. May be
+        empty: both are linear then.
+    likelihood : str or likelihood object
+        p(x|z): "bernoulli", "gaussian" (mean and variance learned), "gaussian-sigmoid" (the same,
+        the mean through a sigmoid), "gaussian-fixed" (standard deviation 1), or an object of
+        `minivae.likelihoods`, such as ``FixedGaussian(0.1)``.
+    activation : str or Activation
+        Of the hidden layers: "tanh", "relu", "softplus", "sigmoid", "identity", or an
+        `minivae.layers.Activation` of your own.
+
+    Raises
+    ------
+    ValueError
+        If a size is not a positive whole number or a name is unknown.
+
+    Notes
+    -----
+    Wherever a method takes `x`, it is (M, n_features), one datapoint per row: floats, or uint8
+    pixels, which are divided by 255. All arithmetic is in the dtype of `params`.
+    """
+
+    def __init__(
+        self, n_features, n_latent, hidden=(500,), likelihood="bernoulli", activation="tanh"
+    ):
+        self.n_features = check_count("n_features", n_features)
+        self.n_latent = check_count("n_latent", n_latent)
+        self.hidden = tuple(check_count("hidden", width) for width in np.atleast_1d(hidden))
+        self.likelihood = get_likelihood(likelihood)
+        self.activation = get_activation(activation)
+        self.encoder = MLP(
+            "encoder", (self.n_features, *self.hidden, 2 * self.n_latent), self.activation
+        )
+        n_outputs = self.n_features * self.likelihood.outputs_per_pixel
+        self.decoder = MLP(
+            "decoder", (self.n_latent, *reversed(self.hidden), n_outputs), self.activation
+        )
+        self._shapes = {**self.encoder.shapes(), **self.decoder.shapes()}
+
+    def __repr__(self):
+        return (
+            f"VAE(n_features={self.n_features}, n_latent={self.n_latent}, hidden={self.hidden}, "
+            f"likelihood={self.likelihood.name!r}, activation={self.activation.name!r})"
+        )
+
+    def init_params(self, rng, dtype=np.float64, std=0.01):
+        """Draw weights from N(0, std^2) and set biases to zero (sec. 5).
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        dtype : dtype
+            float32 to train, float64 to check gradients.
+        std : float
+            Standard deviation of the weights.
+
+        Returns
+        -------
+        params : Params
+            With arrays "encoder.W1", "encoder.b1", ..., "decoder.W1", ...
+        """
+        check_rng(rng)
+        params = Params(self._shapes, dtype=dtype)
+        for name in params.names:
+            if params[name].ndim == 2:
+                params[name][:] = std * rng.standard_normal(params[name].shape)
+        return params
+
+    # --- The bound and its gradient ---------------------------------------------------------------
+
+    def elbo(self, params, x, noise):
+        """Estimate the mean of the ELBO per datapoint, eq. (10), in nats.
+
+        The arguments are those of `elbo_and_grad`.
+
+        Returns
+        -------
+        elbo : float
+        """
+        log_px, minus_kl = self.elbo_terms(params, x, noise)
+        return float(log_px.mean(dtype=np.float64) + minus_kl.mean(dtype=np.float64))
+
+    def elbo_terms(self, params, x, noise, workspace=None):
+        """Return the ELBO's two terms for each datapoint, in nats.
+
+        The arguments are those of `elbo_and_grad`.
+
+        Returns
+        -------
+        log_px : (L, M) array
+            log p(x|z) of each sample.
+        minus_kl : (M,) array
+            -KL(q(z|x) || p(z)).
+        """
+        x, noise = self._check_batch(params, x, noise, workspace)
+        log_px, minus_kl, _ = self._forward(params, x, noise, workspace or Workspace())
+        return log_px, minus_kl
+
+    def elbo_and_grad(self, params, x, noise, workspace=None):
+        """Estimate the mean ELBO per datapoint, eq. (10), and its gradient.
+
+            ELBO = mean_m [ mean_l log p(x_m | z_ml) - KL(q(z|x_m) || p(z)) ]
+
+        Parameters
+        ----------
+        params : Params
+            Laid out as by `init_params`.
+        x : (M, n_features) array
+        noise : (L, M, n_latent) array
+            Standard normal eps: L samples for each datapoint. The estimate is a deterministic
+            function of its three arguments.
+        workspace : Workspace, optional
+            Buffers to use again, for the training loop. With one, the returned gradient is good
+            until the next call, and the values of `x` are taken as checked.
+
+        Returns
+        -------
+        elbo : float
+            In nats.
+        grad : Params
+            Gradient with respect to every parameter, laid out like `params`. Going along it
+            *raises* the bound.
+
+        Raises
+        ------
+        ValueError
+            If an argument's shape does not fit the model, or `x` has values that the likelihood
+            cannot explain.
+        """
+        x, noise = self._check_batch(params, x, noise, workspace)
+        workspace = workspace or Workspace()
+        log_px, minus_kl, tape = self._forward(params, x, noise, workspace)
+        grad = self._backward(params, tape, workspace)
+        return float(log_px.mean() + minus_kl.mean()), grad
+
+    def _forward(self, params, x, noise, workspace):
+        L, M, _ = noise.shape
+        stats, encoder_cache = mlp_forward(self.encoder, params, x, workspace)  # mu, log_var
+        z, minus_kl = sample_posterior(stats, noise, workspace)  # eq. 9, app. B
+        out, decoder_cache = mlp_forward(self.decoder, params, z, workspace)
+        log_px = workspace.empty("log_px", (L * M,), x.dtype)
+        self.likelihood.log_prob_and_grad(out, x, 1 / (L * M), log_px)  # eq. 11, 12
+        tape = _Tape(stats, noise, encoder_cache, decoder_cache, dout=out)
+        return log_px.reshape(L, M), minus_kl, tape
+
+    def _backward(self, params, tape, workspace):
+        M = len(tape.stats)
+        grad = workspace.gradient(params)
+        dz = mlp_backward(self.decoder, params, tape.decoder_cache, tape.dout, grad, workspace)
+        dstats = sample_posterior_backward(dz, tape.stats, tape.noise, 1 / M, workspace)
+        mlp_backward(
+            self.encoder,
+            params,
+            tape.encoder_cache,
+            dstats,
+            grad,
+            workspace,
+            input_gradient=False,
+        )
+        return grad
+
+    # --- Using the model --------------------------------------------------------------------------
+
+    def encode(self, params, x):
+        """Return ``(mu, log_var)`` of q(z|x), each (M, n_latent)."""
+        x = self._check_x(params, x)
+        stats, _ = mlp_forward(self.encoder, params, x, Workspace())
+        mu, log_var = split_stats(stats)
+        return mu.copy(), log_var.copy()
+
+    def decode(self, params, z):
+        """Return the mean of p(x|z), (n, n_features), for z of shape (n, n_latent)."""
+        return self.likelihood.mean(self._decoder_outputs(params, z))
+
+    def sample(self, params, n, rng, mean=False):
+        """Draw x from the model: z from the prior, then x from p(x|z).
+
+        Parameters
+        ----------
+        params : Params
+        n : int
+            How many.
+        rng : numpy.random.Generator
+        mean : bool
+            Return the mean of p(x|z) in place of a draw from it, as pictures usually show.
+
+        Returns
+        -------
+        x : (n, n_features) array
+        """
+        check_rng(rng)
+        z = rng.standard_normal((check_count("n", n), self.n_latent))
+        out = self._decoder_outputs(params, z)
+        return self.likelihood.mean(out) if mean else self.likelihood.sample(out, rng)
+
+    def reconstruct(self, params, x):
+        """Return the mean of p(x|z) at z = mu(x), (M, n_features)."""
+        mu, _ = self.encode(params, x)
+        return self.decode(params, mu)
+
+    def _decoder_outputs(self, params, z):
+        self._check_params(params)
+        z = np.ascontiguousarray(z, params.dtype)
+        if z.ndim != 2 or z.shape[1] != self.n_latent:
+            raise ValueError(f"z has shape {z.shape}, expected (n, {self.n_latent})")
+        out, _ = mlp_forward(self.decoder, params, z, Workspace())
+        return out
+
+    # --- Refusing what does not fit ---------------------------------------------------------------
+
+    def _check_params(self, params):
+        if not isinstance(params, Params) or params.shapes != self._shapes:
+            raise ValueError(f"params is {params!r}, expected {Params(self._shapes)!r}")
+
+    def _check_x(self, params, x, values=True):
+        self._check_params(params)
+        x = as_pixels(x, params.dtype)
+        if x.ndim != 2:
+            raise ValueError(f"x has shape {x.shape}, expected (M, {self.n_features})")
+        if x.shape[1] != self.n_features:
+            raise ValueError(f"x has {x.shape[1]} features, the model expects {self.n_features}")
+        if len(x) == 0:
+            raise ValueError("x has no datapoints, expected at least one")
+        if values:
+            self.likelihood.check(x)
+        return x
+
+    def _check_batch(self, params, x, noise, workspace):
+        x = self._check_x(params, x, values=workspace is None)
+        noise = np.ascontiguousarray(noise, params.dtype)
+        if noise.ndim != 3 or len(noise) == 0 or noise.shape[1:] != (len(x), self.n_latent):
+            raise ValueError(
+                f"noise has shape {noise.shape}, expected (L, M, J) = (L, {len(x)}, "
+                f"{self.n_latent}) with L >= 1"
+            )
+        return x, noise

@@ -1,0 +1,45 @@
+"""Checks of arguments that several modules share; each names the argument and what came."""
+
+import numbers
+
+import numpy as np
+
+
+def check_count(name, value, minimum=1):
+    """Return `value` as an int, or raise ValueError unless it is whole and at least `minimum`."""
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or value < minimum:
+        raise ValueError(f"{name} is {value!r}, expected a whole number of at least {minimum}")
+    return int(value)
+
+
+def check_positive(name, value):
+    """Return `value` as a float, or raise ValueError unless it is a finite number above zero."""
+    if not isinstance(value, numbers.Real) or not np.isfinite(value) or value <= 0:
+        raise ValueError(f"{name} is {value!r}, expected a positive number")
+    return float(value)
+
+
+def check_rng(rng):
+    """Raise ValueError unless `rng` is a NumPy random generator."""
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(
+            f"rng is {type(rng).__name__}, expected a numpy.random.Generator "
+            "such as numpy.random.default_rng(0)"
+        )
+
+
+def as_pixels(x, dtype):
+    """Return `x` as a contiguous array of `dtype`; uint8 pixels are divided by 255.
+
+    Raises
+    ------
+    ValueError
+        If `x` does not hold real numbers.
+    """
+    x = np.asarray(x)
+    if x.dtype.kind not in "fiub":
+        raise ValueError(f"x has dtype {x.dtype}, expected real numbers")
+    if x.dtype == np.uint8:
+        return np.divide(x, 255, dtype=dtype)
+    return np.ascontiguousarray(x, dtype)
