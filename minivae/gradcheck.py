@@ -38,6 +38,7 @@ entry only if it exceeds about ``rtol * sqrt(n)`` of that entry.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,6 +47,7 @@ _EPS = float(np.finfo(np.float64).eps)
 _LEVELS = 11  # steps 2^-5 ... 2^-25 with the default first step
 _SAFETY = 8.0  # floor = 8 N/h: ten standard deviations of the rounding error of a slope
 _ROUGH = 1e-3  # doubt about a slope, relative to its size, that means "not smooth"
+_TINY = 1e-300  # keeps 0/0 out of the relative error of an exact zero
 _EVERYTHING = "(all)"  # the block name of a direction through all parameters
 
 
@@ -180,12 +182,14 @@ def check_grad(
     rng = np.random.default_rng(0 if rng is None else rng)
     objective = _Objective(f, grad, x)
     value, gradient = objective.value_and_gradient()
-    noise = _rounding_noise(objective, value, gradient, rng)
+    noise = _rounding_noise(objective, value, gradient, step, rng)
+    transposed = objective.transpose_squares(gradient)
 
     comparisons = []
     for probe in _probes(objective, step, max_full, n_directions, rng):
         slope = _measure_slope(objective.along(probe), value, noise, probe.step, rtol)
-        comparisons.append(_compare(gradient[probe.part], probe, slope, rtol, atol))
+        if_transposed = float(transposed[probe.part] @ probe.direction)
+        comparisons.append(_compare(gradient, probe, slope, rtol, atol, if_transposed))
 
     failures = [c.entry for c in comparisons if not c.passed]
     report = GradReport(
@@ -233,7 +237,7 @@ def _measure_slope(phi, phi0: float, noise: float, step: float, rtol: float) -> 
     return best
 
 
-def _rounding_noise(objective, value: float, gradient: np.ndarray, rng) -> float:
+def _rounding_noise(objective, value: float, gradient: np.ndarray, step: float, rng) -> float:
     """Size N of the rounding error in one value of f.
 
     Over a dozen points 1e-6 apart a smooth f is a low polynomial to the last bit, so sixth
@@ -241,20 +245,20 @@ def _rounding_noise(objective, value: float, gradient: np.ndarray, rng) -> float
     on one side of x, where a kink *at* x does no harm; a median of three lines survives one that
     crosses a kink elsewhere.
     """
-    estimates = []
+    estimates, sizes = [], [abs(value), float(np.linalg.norm(gradient * objective.scale))]
     for _ in range(3):
-        phi = objective.along(objective.direction(_EVERYTHING, slice(None), (), 1.0, rng))
+        phi = objective.along(objective.direction(_EVERYTHING, slice(None), step, rng))
         values = [phi(k * 2.0**-20) for k in range(1, 13)]
-        with np.errstate(invalid="ignore"):
+        if np.isfinite(values).all():
             estimates.append(float(np.sqrt(np.mean(np.diff(values, 6) ** 2) / 924)))
-    noise = float(np.median(estimates))
-    size = max(abs(value), float(np.linalg.norm(gradient * objective.scale)))
+            sizes.append(abs(phi(step)))
+    noise, size = float(np.median(estimates or [0.0])), float(np.nanmax(sizes))
     if noise > 1e-10 * size:
         raise ValueError(
-            f"f carries rounding errors of {noise / size:.0e} of its size, float64 gives about "
-            "1e-16: is a part of f computed in float32, or is f a step function?"
+            f"f carries rounding errors of {noise:.0e} at size {size:.0e}, float64 gives about "
+            "1e-16 of the size: is a part of f computed in float32, or is f a step function?"
         )
-    return noise if math.isfinite(noise) else 0.0
+    return noise
 
 
 # --- what is compared -------------------------------------------------------------------------
@@ -264,7 +268,6 @@ class _Probe(NamedTuple):
     name: str
     index: tuple[int, ...] | None
     part: slice  # of the flat x
-    shape: tuple[int, ...]  # of the block
     direction: np.ndarray  # along which x[part] moves
     step: float
 
@@ -276,27 +279,219 @@ def _probes(objective, step: float, max_full: int, n_directions: int, rng):
         size = part.stop - part.start
         in_full = everything or size <= n_directions
         chosen = range(size) if in_full else np.sort(rng.choice(size, n_directions, replace=False))
-        for i in chosen:
-            index = tuple(int(k) for k in np.unravel_index(i, shape)) if shape else ()
-            at = slice(part.start + int(i), part.start + int(i) + 1)
-            yield _Probe(name, index, at, shape, np.ones(1), step * objective.scale[at.start])
+        for i in map(int, chosen):
+            index = tuple(map(int, np.unravel_index(i, shape)))
+            at = slice(part.start + i, part.start + i + 1)
+            yield _Probe(name, index, at, np.ones(1), step * float(objective.scale[at.start]))
         for _ in range(0 if in_full else n_directions):
-            yield objective.direction(name, part, shape, step, rng)
+            yield objective.direction(name, part, step, rng)
     if not everything and len(objective.blocks) > 1:
         for _ in range(n_directions):
-            yield objective.direction(_EVERYTHING, slice(None), (), step, rng)
+            yield objective.direction(_EVERYTHING, slice(None), step, rng)
 
 
 class _Comparison(NamedTuple):
     entry: Mismatch
     passed: bool
     floor: float
-    transposed: float  # what `analytic` would be if the gradient of this block were transposed
+    if_transposed: float  # `analytic`, had the gradient of a square block been transposed
 
 
-def _compare(gradient: np.ndarray, probe: _Probe, slope: _Slope, rtol, atol) -> _Comparison:
-    analytic, numeric = float(gradient @ probe.direction), slope.value
+def _compare(gradient, probe: _Probe, slope: _Slope, rtol, atol, if_transposed) -> _Comparison:
+    claimed = gradient[probe.part]
+    analytic, numeric = float(claimed @ probe.direction), slope.value
     floor = max(slope.floor, atol)
-    before_cancelling = float(np.linalg.norm(gradient * probe.direction))
-    size = max(abs(analytic), abs(numeric), before_cancelling, floor / rtol, _TINY)
-    ...
+    before_cancelling = float(np.linalg.norm(claimed * probe.direction))
+    size = max(before_cancelling, abs(analytic), abs(numeric), floor / rtol, _TINY)
+    error = abs(analytic - numeric) / size
+    note = ""
+    if not math.isfinite(numeric):
+        error, note = math.inf, "f is not finite around x"
+    elif slope.doubt > _ROUGH * size:
+        note = "f may not be smooth here"
+    entry = Mismatch(probe.name, probe.index, analytic, numeric, error, note)
+    return _Comparison(entry, error <= rtol and not note, floor, if_transposed)
+
+
+def _hints(comparisons: list[_Comparison]) -> list[str]:
+    """Say what the failures of a block have in common, if anything."""
+    found: dict[str, list[str]] = {}
+    for name in dict.fromkeys(c.entry.name for c in comparisons if not c.passed):
+        diagnosis = _diagnose([c for c in comparisons if c.entry.name == name])
+        found.setdefault(diagnosis, []).append(name)
+    return [f"{', '.join(names)}: {diagnosis}" for diagnosis, names in found.items() if diagnosis]
+
+
+def _diagnose(block: list[_Comparison]) -> str:
+    if any(c.entry.note for c in block):
+        return "x may sit on a kink (relu at 0?): move it a little and check again"
+    analytic = np.array([c.entry.analytic for c in block])
+    numeric = np.array([c.entry.numeric for c in block])
+    floor = 2 * np.array([c.floor for c in block])
+    clear = np.abs(numeric) > 1e4 * floor  # far enough above rounding for a ratio
+    if not clear.any():
+        return ""
+    if not analytic.any():
+        return "the gradient is missing (all zero)"
+    transposed = np.array([c.if_transposed for c in block])
+    if np.all(np.abs(transposed - numeric) <= 1e-4 * np.abs(numeric) + floor):
+        return "the gradient is transposed"
+    factor = float(np.median(analytic[clear] / numeric[clear]))
+    slack = 1e-2 * abs(factor - 1) * np.abs(numeric) + (1 + abs(factor)) * floor
+    if np.any(np.abs(analytic - factor * numeric) > slack):
+        return ""
+    if abs(factor + 1) < 1e-3:
+        return "sign flipped"
+    if len(block) == 1:
+        return ""  # one number is always a multiple of another
+    ratio = Fraction(factor).limit_denominator(100_000)
+    text = str(ratio) if 1 in (abs(ratio.numerator), ratio.denominator) else f"{factor:.6g}"
+    return (
+        f"off by the constant factor {text}: a sum where a mean should be, or a mean taken twice?"
+    )
+
+
+# --- f as a function of one flat vector -------------------------------------------------------
+
+
+class _Objective:
+    """f and its gradient in terms of a flat vector x, made of named `blocks`."""
+
+    def __init__(self, f, grad, x):
+        self._f, self._grad = f, grad
+        leaves = list(_leaves(x))
+        for name, leaf in leaves:
+            _require_float64(name, leaf)
+            _require_finite(name, leaf)
+        ends = np.cumsum([leaf.size for _, leaf in leaves], dtype=int).tolist()
+        if not ends or ends[-1] == 0:
+            raise ValueError("x has 0 parameters, expected at least 1")
+        self.blocks = [
+            (name, leaf.shape, slice(end - leaf.size, end))
+            for (name, leaf), end in zip(leaves, ends, strict=True)
+        ]
+        self.x = np.concatenate([leaf.ravel() for _, leaf in leaves])
+        self.scale = np.maximum(1.0, np.abs(self.x))
+        self._point = _copy(x)
+
+    def direction(self, name: str, part: slice, step: float, rng) -> _Probe:
+        """Draw a unit vector over x[part], uniform on the sphere, in units of the scale."""
+        v = rng.standard_normal(self.x[part].size)
+        return _Probe(name, None, part, self.scale[part] * v / np.linalg.norm(v), step)
+
+    def along(self, probe: _Probe) -> Callable[[float], float]:
+        """Return ``phi(t) = f(x + t d)``."""
+
+        def phi(t: float) -> float:
+            flat = self.x.copy()
+            flat[probe.part] += t * probe.direction
+            with np.errstate(all="ignore"):  # a long step may leave the domain of f: NaN will tell
+                result = self._f(self._at(flat))
+            return float(result if self._grad else result[0])
+
+        return phi
+
+    def value_and_gradient(self) -> tuple[float, np.ndarray]:
+        """Evaluate at x, twice: once to know, once to see that f is a function."""
+        (value, gradient), (value2, gradient2) = self._evaluate(), self._evaluate()
+        # Not `==`: a threaded sum may add its parts in another order.
+        if abs(value - value2) > 1e-12 * abs(value):
+            raise ValueError(
+                f"f gave {value!r} and {value2!r} at the same x, expected a deterministic function:"
+                " pass its noise as an argument and hold it fixed"
+            )
+        if np.any(np.abs(gradient - gradient2) > 1e-9 * np.abs(gradient).max()):
+            raise ValueError(
+                "the gradient differs between two calls at the same x, expected a deterministic "
+                "function: use in it the same noise as in the value, passed as an argument"
+            )
+        return value, gradient
+
+    def transpose_squares(self, gradient: np.ndarray) -> np.ndarray:
+        """Return a copy of a flat gradient in which every square matrix is transposed."""
+        flipped = gradient.copy()
+        for _, shape, part in self.blocks:
+            if len(shape) == 2 and shape[0] == shape[1]:
+                flipped[part] = gradient[part].reshape(shape).T.ravel()
+        return flipped
+
+    def _at(self, flat: np.ndarray) -> Any:
+        for (_, leaf), (_, shape, part) in zip(_leaves(self._point), self.blocks, strict=True):
+            leaf[...] = flat[part].reshape(shape)
+        return self._point
+
+    def _evaluate(self) -> tuple[float, np.ndarray]:
+        point = self._at(self.x)
+        result = self._f(point)
+        if self._grad is None and not (isinstance(result, tuple) and len(result) == 2):
+            raise ValueError(
+                f"f(x) returned {type(result).__name__}, expected (value, gradient); "
+                "if f returns the value only, pass grad"
+            )
+        if self._grad is not None and isinstance(result, tuple):
+            raise ValueError("f(x) returned a tuple, expected the value only, since grad is given")
+        value, gradient = result if self._grad is None else (result, self._grad(point))
+        after = dict(_leaves(point))
+        for name, shape, part in self.blocks:
+            if not np.array_equal(after.get(name), self.x[part].reshape(shape)):
+                raise ValueError(f"f changed {name} in place, expected it to leave x as it was")
+        value = np.asarray(value)
+        if value.shape != ():
+            raise ValueError(f"f(x) has shape {value.shape}, expected a scalar")
+        _require_float64("f(x)", value)
+        _require_finite("f(x)", value)
+        return float(value), self._flatten(gradient)
+
+    def _flatten(self, gradient: Any) -> np.ndarray:
+        leaves = dict(_leaves(gradient))
+        names = [name for name, _, _ in self.blocks]
+        if set(leaves) != set(names):
+            raise ValueError(
+                f"the gradient has the parts {list(leaves)}, expected those of x: {names}"
+            )
+        for name, shape, _ in self.blocks:
+            leaf, label = leaves[name], f"the gradient of {name}"
+            if isinstance(leaf, float):  # NumPy turns 0-d arrays into scalars
+                leaf = leaves[name] = np.asarray(leaf)
+            _require_float64(label, leaf)
+            if leaf.shape != shape:
+                raise ValueError(f"{label} has shape {leaf.shape}, expected {shape}")
+            _require_finite(label, leaf)
+        return np.concatenate([leaves[name].ravel() for name in names])
+
+
+def _leaves(x: Any, name: str = ""):
+    """Yield ``(name, array)`` for every array in x."""
+    if isinstance(x, tuple):
+        for i, item in enumerate(x):
+            yield from _leaves(item, f"{name or 'x'}[{i}]")
+    elif isinstance(x, dict) or hasattr(x, "names"):
+        for key in x if isinstance(x, dict) else x.names:
+            yield from _leaves(x[key], f"{name}.{key}" if name else str(key))
+    else:
+        yield name or "x", x
+
+
+def _copy(x: Any) -> Any:
+    if isinstance(x, dict):
+        return {key: _copy(item) for key, item in x.items()}
+    return tuple(_copy(item) for item in x) if isinstance(x, tuple) else x.copy()
+
+
+def _require_float64(name: str, array: Any) -> None:
+    if not isinstance(array, np.ndarray):
+        raise ValueError(
+            f"{name} is of type {type(array).__name__}, "
+            "expected a float64 array, Params, or a dict or tuple of these"
+        )
+    if array.dtype != np.float64:
+        raise ValueError(
+            f"{name} has dtype {array.dtype}, expected float64: "
+            "the rounding of anything shorter would drown the differences"
+        )
+
+
+def _require_finite(name: str, array: np.ndarray) -> None:
+    if not np.isfinite(array).all():
+        where = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
+        raise ValueError(f"{name} is {array[where]} at index {where}, expected finite numbers")

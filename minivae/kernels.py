@@ -368,6 +368,17 @@ def adagrad_numpy(theta, grad, sum_of_squares, step_size, decay, epsilon):
 
 
 @kernel
+def mix(a, weight_a, b, weight_b):
+    """In place: a <- weight_a * a + weight_b * b, the gradients of two parts of a minibatch."""
+    for j in range(a.size):
+        a[j] = weight_a * a[j] + weight_b * b[j]
+
+
+def mix_numpy(a, weight_a, b, weight_b):
+    a[:] = weight_a * a + weight_b * b
+
+
+@kernel
 def adam(theta, grad, m, v, step_size, decay, beta1, beta2, epsilon):
     """In place: m, v <- running means of g and g^2, theta <- theta + step_size * m / sqrt(v)."""
     one = theta.dtype.type(1)

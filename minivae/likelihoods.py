@@ -14,11 +14,11 @@ from scipy.special import expit
 from minivae import kernels
 
 
-def _require_finite(x):
+def _require_finite(x, name):
     if not np.all(np.isfinite(x)):
         bad = np.argwhere(~np.isfinite(x))
         raise ValueError(
-            f"x has {len(bad)} values that are NaN or infinite (the first at index "
+            f"{name} has {len(bad)} values that are NaN or infinite (the first at index "
             f"{tuple(map(int, bad[0]))}), expected finite pixels"
         )
 
@@ -59,12 +59,12 @@ class Bernoulli:
         """Draw x given z: zeros and ones."""
         return (rng.random(out.shape) < expit(out)).astype(out.dtype)
 
-    def check(self, x):
+    def check(self, x, name="x"):
         """Raise ValueError unless every pixel is in [0, 1]."""
-        _require_finite(x)
+        _require_finite(x, name)
         if x.size and (x.min() < 0 or x.max() > 1):
             raise ValueError(
-                f"x has pixels from {x.min():.6g} to {x.max():.6g}, "
+                f"{name} has pixels from {x.min():.6g} to {x.max():.6g}, "
                 "expected [0, 1] for a Bernoulli likelihood"
             )
 
@@ -106,9 +106,9 @@ class Gaussian:
         sigma = np.exp(out[..., out.shape[-1] // 2 :] / 2)
         return self.mean(out) + sigma * rng.standard_normal(sigma.shape, out.dtype)
 
-    def check(self, x):
+    def check(self, x, name="x"):
         """Raise ValueError unless every pixel is finite."""
-        _require_finite(x)
+        _require_finite(x, name)
 
 
 @dataclass(frozen=True)
@@ -149,9 +149,9 @@ class FixedGaussian:
         """Draw x given z."""
         return out + out.dtype.type(self.sigma) * rng.standard_normal(out.shape, out.dtype)
 
-    def check(self, x):
+    def check(self, x, name="x"):
         """Raise ValueError unless every pixel is finite."""
-        _require_finite(x)
+        _require_finite(x, name)
 
 
 LIKELIHOODS = {

@@ -74,7 +74,7 @@ class VAE:
         self.decoder = MLP(
             "decoder", (self.n_latent, *reversed(self.hidden), n_outputs), self.activation
         )
-        self._shapes = {**self.encoder.shapes(), **self.decoder.shapes()}
+        self.param_shapes = {**self.encoder.shapes(), **self.decoder.shapes()}
 
     def __repr__(self):
         return (
@@ -99,7 +99,7 @@ class VAE:
             With arrays "encoder.W1", "encoder.b1", ..., "decoder.W1", ...
         """
         check_rng(rng)
-        params = Params(self._shapes, dtype=dtype)
+        params = Params(self.param_shapes, dtype=dtype)
         for name in params.names:
             if params[name].ndim == 2:
                 params[name][:] = std * rng.standard_normal(params[name].shape)
@@ -238,7 +238,7 @@ class VAE:
         return self.decode(params, mu)
 
     def _decoder_outputs(self, params, z):
-        self._check_params(params)
+        self.check_params(params)
         z = np.ascontiguousarray(z, params.dtype)
         if z.ndim != 2 or z.shape[1] != self.n_latent:
             raise ValueError(f"z has shape {z.shape}, expected (n, {self.n_latent})")
@@ -247,19 +247,53 @@ class VAE:
 
     # --- Refusing what does not fit ---------------------------------------------------------------
 
-    def _check_params(self, params):
-        if not isinstance(params, Params) or params.shapes != self._shapes:
-            raise ValueError(f"params is {params!r}, expected {Params(self._shapes)!r}")
+    def check_params(self, params):
+        """Raise ValueError unless `params` is laid out for this model."""
+        if not isinstance(params, Params) or params.shapes != self.param_shapes:
+            raise ValueError(f"params is {params!r}, expected {Params(self.param_shapes)!r}")
+
+    def check_data(self, name, x):
+        """Return a data set as this model takes it, or say under `name` what is wrong with it.
+
+        Parameters
+        ----------
+        name : str
+            What error messages call it.
+        x : (N, n_features) array
+            Floats, or uint8 pixels, which stay as they are.
+
+        Returns
+        -------
+        x : (N, n_features) contiguous array
+
+        Raises
+        ------
+        ValueError
+            If its shape does not fit the model, it is empty, or it has values that the likelihood
+            cannot explain.
+        """
+        x = np.asarray(x)
+        if x.dtype != np.uint8:
+            x = as_pixels(x, np.float64 if x.dtype == np.float64 else np.float32, name)
+        self._check_shape(name, x)
+        if x.dtype != np.uint8:
+            self.likelihood.check(x, name)
+        return np.ascontiguousarray(x)
+
+    def _check_shape(self, name, x):
+        if x.ndim != 2:
+            raise ValueError(f"{name} has shape {x.shape}, expected (n, {self.n_features})")
+        if x.shape[1] != self.n_features:
+            raise ValueError(
+                f"{name} has {x.shape[1]} features, the model expects {self.n_features}"
+            )
+        if len(x) == 0:
+            raise ValueError(f"{name} has no datapoints, expected at least one")
 
     def _check_x(self, params, x, values=True):
-        self._check_params(params)
+        self.check_params(params)
         x = as_pixels(x, params.dtype)
-        if x.ndim != 2:
-            raise ValueError(f"x has shape {x.shape}, expected (M, {self.n_features})")
-        if x.shape[1] != self.n_features:
-            raise ValueError(f"x has {x.shape[1]} features, the model expects {self.n_features}")
-        if len(x) == 0:
-            raise ValueError("x has no datapoints, expected at least one")
+        self._check_shape("x", x)
         if values:
             self.likelihood.check(x)
         return x

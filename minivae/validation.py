@@ -29,7 +29,7 @@ def check_rng(rng):
         )
 
 
-def as_pixels(x, dtype):
+def as_pixels(x, dtype, name="x"):
     """Return `x` as a contiguous array of `dtype`; uint8 pixels are divided by 255.
 
     Raises
@@ -39,7 +39,14 @@ def as_pixels(x, dtype):
     """
     x = np.asarray(x)
     if x.dtype.kind not in "fiub":
-        raise ValueError(f"x has dtype {x.dtype}, expected real numbers")
+        raise ValueError(f"{name} has dtype {x.dtype}, expected real numbers")
     if x.dtype == np.uint8:
         return np.divide(x, 255, dtype=dtype)
     return np.ascontiguousarray(x, dtype)
+
+
+def check_fraction(name, value):
+    """Return `value` as a float, or raise ValueError unless 0 <= value < 1."""
+    if not isinstance(value, numbers.Real) or not 0 <= value < 1:
+        raise ValueError(f"{name} is {value!r}, expected a number in [0, 1)")
+    return float(value)

@@ -1,0 +1,180 @@
+"""Saving and loading: one ``.npz`` file of plain arrays, written atomically, with a checksum.
+
+A file holds named arrays and one JSON document (as bytes, under the name "meta"); no pickles. The
+SHA-256 of all of it is stored along and verified when the file is read, so that a truncated or
+altered file is refused, not misread. Writing goes to a temporary file in the same folder, which
+then replaces the old one in one step: whatever happens, either the old file is there or the new.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from minivae.layers import ACTIVATIONS
+from minivae.likelihoods import LIKELIHOODS, FixedGaussian
+from minivae.params import Params
+from minivae.vae import VAE
+
+FORMAT = "minivae 1"
+
+
+@contextlib.contextmanager
+def atomic_write(path, mode="wb", **options):
+    """Open a file for writing that appears under `path` only when all of it is on the disk.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written (no space, no permission); `path` is then as it was before.
+    """
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, mode, **options) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files private; a result gets the permissions an ordinary open() gives.
+        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _checksum(arrays):
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def write_archive(path, meta, arrays):
+    """Write `meta` (a dict that JSON can hold) and `arrays` (a dict of arrays) to one file.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; an earlier file of that name is untouched.
+    """
+    document = json.dumps({"format": FORMAT, **meta}).encode()
+    arrays = {**arrays, "meta": np.frombuffer(document, np.uint8)}
+    checksum = np.frombuffer(_checksum(arrays).encode(), np.uint8)
+    with atomic_write(path) as file:
+        np.savez(file, **arrays, checksum=checksum)
+
+
+def read_archive(path):
+    """Return ``(meta, arrays)`` of a file that `write_archive` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not such a file, or was truncated or altered.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"path: there is no model file {path}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        checksum = arrays.pop("checksum").tobytes().decode()
+        meta = json.loads(arrays["meta"].tobytes()) if checksum == _checksum(arrays) else None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError) as e:
+        raise ValueError(
+            f"path: {path} is not a readable minivae model: it is another kind of file, "
+            f"or truncated ({type(e).__name__})"
+        ) from e
+    if meta is None:
+        raise ValueError(f"path: {path} was altered: its contents do not match its checksum")
+    if meta.get("format") != FORMAT:
+        raise ValueError(f"path: {path} has format {meta.get('format')!r}, expected {FORMAT!r}")
+    del arrays["meta"]
+    return meta, arrays
+
+
+def save_model(path, vae, params, meta=None, arrays=None):
+    """Write a model and its parameters, and whatever else belongs to it.
+
+    Parameters
+    ----------
+    path : str or path
+    vae : VAE
+    params : Params
+    meta : dict, optional
+        More for the JSON document.
+    arrays : dict of str to array, optional
+        More arrays.
+
+    Raises
+    ------
+    ValueError
+        If the model has an activation or likelihood of the caller's own, which a file cannot hold.
+    OSError
+        If the file cannot be written; an earlier one is untouched.
+    """
+    meta = {"vae": vae_settings(vae), **(meta or {})}
+    write_archive(path, meta, {"params": params.vector, **(arrays or {})})
+
+
+def load_model(path):
+    """Return ``(vae, params)`` from a file that `save_model` or training wrote.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As by `read_archive`.
+    """
+    meta, arrays = read_archive(path)
+    return build_model(meta, arrays)
+
+
+def build_model(meta, arrays):
+    """Return ``(vae, params)`` from what `read_archive` gave."""
+    settings = dict(meta["vae"])
+    sigma = settings.pop("sigma", None)
+    if sigma is not None:
+        settings["likelihood"] = FixedGaussian(sigma)
+    vae = VAE(**settings)
+    return vae, Params(vae.param_shapes, arrays["params"])
+
+
+def vae_settings(vae):
+    """Return the arguments that make `vae`, as a dict that JSON can hold.
+
+    Raises
+    ------
+    ValueError
+        If the model has an activation or likelihood of the caller's own.
+    """
+    if ACTIVATIONS.get(vae.activation.name) is not vae.activation:
+        raise ValueError(f"activation {vae.activation.name!r} is your own: a file cannot hold it")
+    settings = {
+        "n_features": vae.n_features,
+        "n_latent": vae.n_latent,
+        "hidden": list(vae.hidden),
+        "activation": vae.activation.name,
+        "likelihood": vae.likelihood.name,
+    }
+    if isinstance(vae.likelihood, FixedGaussian):
+        settings["sigma"] = vae.likelihood.sigma
+    elif LIKELIHOODS.get(vae.likelihood.name) != vae.likelihood:
+        raise ValueError(f"likelihood {vae.likelihood.name!r} is your own: a file cannot hold it")
+    return settings

@@ -1,0 +1,53 @@
+"""Ctrl-C and SIGTERM that wait for a safe moment."""
+
+import signal
+import threading
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was asked to stop, and did so between two steps.
+
+    Attributes
+    ----------
+    signum : int
+        The signal that asked: SIGINT (Ctrl-C) or SIGTERM.
+    """
+
+    def __init__(self, signum):
+        super().__init__(f"interrupted by {signal.Signals(signum).name}")
+        self.signum = signum
+
+
+class InterruptionGuard:
+    """While active, SIGINT and SIGTERM are noted, not obeyed at once.
+
+    A second signal is obeyed at once. Signal handlers belong to the main thread, so that elsewhere
+    this does nothing.
+    """
+
+    def __init__(self):
+        self.signum = None
+        self._previous = {}
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            for signum in (signal.SIGINT, signal.SIGTERM):
+                self._previous[signum] = signal.signal(signum, self._note)
+        return self
+
+    def __exit__(self, *exception):
+        self._restore()
+
+    def _note(self, signum, frame):
+        self.signum = signum
+        self._restore()
+
+    def _restore(self):
+        for signum, handler in self._previous.items():
+            signal.signal(signum, handler)
+        self._previous = {}
+
+    def check(self):
+        """Raise `Interrupted` if a signal has come."""
+        if self.signum is not None:
+            raise Interrupted(self.signum)

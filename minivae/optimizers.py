@@ -1,0 +1,132 @@
+"""Stochastic gradient ascent on one flat vector: Adagrad (the paper's), SGD and Adam.
+
+The contract. An optimizer is a frozen set of hyperparameters with two methods:
+
+    state = optimizer.init(theta)
+    optimizer.update(theta, grad, state, t, decay)
+
+`init` returns a dict of vectors shaped like theta (empty for plain SGD). `update` changes theta and
+the vectors of `state` in place: a step *up* along ``grad - decay * theta``. `t` counts updates from
+one. All of it is elementwise, so that updating two halves of the vectors is updating the whole.
+
+The second term is the MAP prior of sec. 2.3: with p(theta) = N(0, I) and N datapoints, log p(theta)
+adds -theta / N to the gradient of the mean bound, so ``decay = 1 / N``.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minivae import kernels
+from minivae.validation import check_fraction, check_positive
+
+
+@dataclass(frozen=True)
+class Adagrad:
+    """Adagrad (Duchi, Hazan, Singer 2011): a parameter's steps shrink with its past gradients.
+
+    G <- G + g^2,    theta <- theta + step_size * g / (sqrt(G) + epsilon)
+
+    Parameters
+    ----------
+    step_size : float
+        The paper chooses it from 0.01, 0.02 and 0.1.
+    epsilon : float
+        Keeps the first step finite where the gradient is zero.
+    """
+
+    step_size: float = 0.02
+    epsilon: float = 1e-8
+    name = "adagrad"
+
+    def __post_init__(self):
+        check_positive("step_size", self.step_size)
+        check_positive("epsilon", self.epsilon)
+
+    def init(self, theta):
+        """Return the state before the first step."""
+        return {"sum_of_squares": np.zeros_like(theta)}
+
+    def update(self, theta, grad, state, t, decay):
+        """Take one step in place; see the module docstring."""
+        real = theta.dtype.type
+        kernels.adagrad(
+            theta,
+            grad,
+            state["sum_of_squares"],
+            real(self.step_size),
+            real(decay),
+            real(self.epsilon),
+        )
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Plain stochastic gradient ascent: theta <- theta + step_size * g.
+
+    Parameters
+    ----------
+    step_size : float
+    """
+
+    step_size: float = 1e-3
+    name = "sgd"
+
+    def __post_init__(self):
+        check_positive("step_size", self.step_size)
+
+    def init(self, theta):
+        """Return the state before the first step: none."""
+        return {}
+
+    def update(self, theta, grad, state, t, decay):
+        """Take one step in place; see the module docstring."""
+        theta *= theta.dtype.type(1 - self.step_size * decay)
+        theta += theta.dtype.type(self.step_size) * grad
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma and Ba 2015): running means of the gradient and of its square.
+
+    m <- beta1 m + (1 - beta1) g,    v <- beta2 v + (1 - beta2) g^2
+    theta <- theta + step_size * m_hat / (sqrt(v_hat) + epsilon)
+
+    with the bias corrections m_hat = m / (1 - beta1^t) and v_hat = v / (1 - beta2^t), where t
+    counts steps, not epochs.
+
+    Parameters
+    ----------
+    step_size : float
+    beta1, beta2 : float
+        Between 0 and 1.
+    epsilon : float
+    """
+
+    step_size: float = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    name = "adam"
+
+    def __post_init__(self):
+        check_positive("step_size", self.step_size)
+        check_fraction("beta1", self.beta1)
+        check_fraction("beta2", self.beta2)
+        check_positive("epsilon", self.epsilon)
+
+    def init(self, theta):
+        """Return the state before the first step."""
+        return {"m": np.zeros_like(theta), "v": np.zeros_like(theta)}
+
+    def update(self, theta, grad, state, t, decay):
+        """Take one step in place; see the module docstring."""
+        # Both bias corrections folded into two scalars: m_hat / (sqrt(v_hat) + epsilon) is
+        # (root / (1 - beta1^t)) * m / (sqrt(v) + root * epsilon) with root = sqrt(1 - beta2^t).
+        root = np.sqrt(1 - self.beta2**t)
+        step_size = self.step_size * root / (1 - self.beta1**t)
+        scalars = (step_size, decay, self.beta1, self.beta2, root * self.epsilon)
+        kernels.adam(theta, grad, state["m"], state["v"], *map(theta.dtype.type, scalars))
+
+
+OPTIMIZERS = {optimizer.name: optimizer for optimizer in (Adagrad, SGD, Adam)}

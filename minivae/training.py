@@ -1,0 +1,387 @@
+"""Algorithm 1: minibatch AEVB, from data to a trained model."""
+
+import math
+import time
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from minivae.checkpoint import read_archive, save_model, vae_settings
+from minivae.evaluation import bound_terms_with
+from minivae.history import History
+from minivae.interruption import InterruptionGuard
+from minivae.minibatches import INIT, NOISE, SUBSET, MinibatchLoop, blas_single_threaded, stream
+from minivae.optimizers import Adagrad
+from minivae.params import Params
+from minivae.team import Team, default_threads
+from minivae.validation import check_count
+
+_CHUNK_SECONDS = 0.1  # of training between looks at the clock, the keyboard and the bound
+
+
+class TrainingDiverged(ArithmeticError):
+    """The bound is no longer a finite number; parameters and checkpoint are the last good ones."""
+
+
+@dataclass
+class TrainingState:
+    """All that changes during training, and so all that a checkpoint must hold."""
+
+    params: Params
+    optimizer_state: dict
+    rngs: list
+    history: History
+    step: int = 0
+    seconds: float = 0.0
+
+
+class FitResult(NamedTuple):
+    """What `fit` returns.
+
+    Attributes
+    ----------
+    params : Params
+        The trained parameters.
+    history : History
+        Samples seen, train and test bound, seconds.
+    """
+
+    params: Params
+    history: History
+
+
+def fit(
+    vae,
+    data,
+    samples=1_000_000,
+    *,
+    batch_size=100,
+    noise_samples=1,
+    optimizer=None,
+    weight_prior=True,
+    seed=0,
+    evaluate_every=100_000,
+    params=None,
+    threads=None,
+    dtype=np.float32,
+    checkpoint=None,
+    checkpoint_every=30.0,
+    resume=False,
+    progress=None,
+    callback=None,
+):
+    """Train a VAE by algorithm 1.
+
+    The same arguments, seed and thread count give the same bits.
+
+    Parameters
+    ----------
+    vae : VAE
+    data : Dataset or (N, n_features) array
+        From `minivae.load`, or the training set alone: floats, or uint8 pixels, which stay uint8 in
+        memory.
+    samples : int
+        Training samples to see before it ends (rounded up to whole minibatches).
+    batch_size : int
+        M, datapoints per step.
+    noise_samples : int
+        L, draws of z per datapoint.
+    optimizer : Adagrad, SGD or Adam
+        Default ``Adagrad(0.02)``.
+    weight_prior : bool
+        MAP with p(theta) = N(0, I) on all parameters, as in the paper; else maximum likelihood.
+    seed : int
+        For the initial parameters, the order of the datapoints and all noise.
+    evaluate_every : int or None
+        Samples between evaluations of the bound on the test set and on as many training
+        datapoints; None: never.
+    params : Params, optional
+        Where to start, instead of ``vae.init_params``; copied.
+    threads : int, optional
+        Parts that a minibatch is split into, each with a thread. Default: the cores available, or
+        fewer for small models.
+    dtype : dtype
+        float32 or float64.
+    checkpoint : path, optional
+        A file to save to, at the start, after every evaluation, every `checkpoint_every` seconds,
+        at the end, and when interrupted by Ctrl-C or SIGTERM.
+    checkpoint_every : float
+        Seconds.
+    resume : bool
+        Go on from the file `checkpoint`. The other arguments must be what they were, `samples`
+        alone may grow. The result is what it would have been without the interruption.
+    progress : bool or None
+        Whether to show a progress bar on stderr; None: if that is a terminal.
+    callback : callable, optional
+        Called as ``callback(params, history)`` after every evaluation.
+
+    Returns
+    -------
+    result : FitResult
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit; always before training starts.
+    TrainingDiverged
+        If the bound becomes NaN or infinite. The checkpoint is the last good one.
+    Interrupted
+        A KeyboardInterrupt, raised after the step under way and a checkpoint.
+    OSError
+        If the checkpoint cannot be written; an earlier one is untouched.
+    """
+    train, test = _training_and_test(vae, data)
+    check_count("samples", samples)
+    check_count("batch_size", batch_size)
+    check_count("noise_samples", noise_samples)
+    check_count("seed", seed, minimum=0)
+    if batch_size > len(train):
+        raise ValueError(
+            f"batch_size is {batch_size}, expected at most the {len(train)} training datapoints"
+        )
+    if evaluate_every is not None:
+        check_count("evaluate_every", evaluate_every)
+    if resume and checkpoint is None:
+        raise ValueError("resume is True, expected a checkpoint to resume from")
+    if threads is not None:
+        threads = min(check_count("threads", threads), batch_size)
+    optimizer = optimizer or Adagrad()
+    settings = {
+        "batch_size": batch_size,
+        "noise_samples": noise_samples,
+        "optimizer": {"name": optimizer.name, **asdict(optimizer)},
+        "weight_prior": bool(weight_prior),
+        "seed": seed,
+        "evaluate_every": evaluate_every,
+        "dtype": np.dtype(dtype).name,
+        "data": zlib.crc32(np.ascontiguousarray(train)),
+    }
+    if resume:
+        state = _restore(checkpoint, vae, settings, threads)
+    else:
+        settings["threads"] = threads or default_threads(vae, batch_size)
+        state = _begin(vae, optimizer, params, settings)
+    training = _Training(vae, train, test, optimizer, state, settings, checkpoint)
+    with tqdm(
+        total=samples,
+        initial=min(samples, state.step * batch_size),
+        unit=" samples",
+        unit_scale=True,
+        dynamic_ncols=True,
+        smoothing=0.1,
+        disable=None if progress is None else not progress,
+    ) as bar:
+        training.run(math.ceil(samples / batch_size), checkpoint_every, bar, callback)
+    return FitResult(state.params, state.history)
+
+
+def _training_and_test(vae, data):
+    """Return the two parts of `data`, checked; the test set may be None."""
+    if not hasattr(data, "train"):
+        return vae.check_data("data", data), None
+    test = getattr(data, "test", None)
+    if test is not None:
+        test = vae.check_data("data.test", test)
+    return vae.check_data("data.train", data.train), test
+
+
+def _begin(vae, optimizer, params, settings):
+    """Return the state before the first step."""
+    dtype, seed = settings["dtype"], settings["seed"]
+    if params is None:
+        params = vae.init_params(stream(seed, INIT), dtype)
+    else:
+        vae.check_params(params)
+        params = params.astype(dtype)
+    rngs = [stream(seed, NOISE, k) for k in range(settings["threads"])]
+    return TrainingState(params, optimizer.init(params.vector), rngs, History())
+
+
+def _restore(path, vae, settings, threads):
+    """Return the state in a checkpoint; `settings` gets its number of threads.
+
+    Raises
+    ------
+    ValueError
+        If the checkpoint's model or settings are not those given.
+    """
+    meta, arrays = read_archive(path)
+    if "training" not in meta:
+        raise ValueError(f"checkpoint: {path} holds a model but no training to resume")
+    saved = meta["training"]
+    settings["threads"] = threads or saved["settings"]["threads"]
+    given = {"vae": vae_settings(vae), **settings}
+    for name, before in {"vae": meta["vae"], **saved["settings"]}.items():
+        if given[name] != before:
+            raise ValueError(f"{name} is {given[name]}, but {path} was trained with {before}")
+    rngs = [np.random.default_rng() for _ in saved["rngs"]]
+    for rng, rng_state in zip(rngs, saved["rngs"], strict=True):
+        rng.bit_generator.state = rng_state
+    return TrainingState(
+        params=Params(vae.param_shapes, arrays.pop("params")),
+        optimizer_state=arrays,
+        rngs=rngs,
+        history=History(**saved["history"]),
+        step=saved["step"],
+        seconds=saved["seconds"],
+    )
+
+
+class _Training:
+    """A run of `fit`: steps, and between them evaluations and checkpoints."""
+
+    def __init__(self, vae, train, test, optimizer, state, settings, checkpoint):
+        self.vae, self.train, self.test = vae, train, test
+        self.optimizer, self.state, self.settings = optimizer, state, settings
+        self.checkpoint = None if checkpoint is None else Path(checkpoint)
+        self._saved_at = -math.inf
+        n_subset = min(len(train), len(test) if test is not None else 10_000)
+        subset = stream(settings["seed"], SUBSET).permutation(len(train))[:n_subset]
+        self._train_subset = train[np.sort(subset)]
+
+    def run(self, last_step, checkpoint_every, bar, callback):
+        """Train up to step number `last_step`."""
+        state = self.state
+        if state.step == 0:
+            self.save()
+        with InterruptionGuard() as guard, blas_single_threaded(), self._team() as team:
+            loop = self._loop(team)
+            n_steps = 1
+            while state.step < last_step:
+                due = min(last_step, self._next_evaluation())
+                n_steps = self._advance(loop, min(n_steps, due - state.step), bar)
+                if state.step == due and self.settings["evaluate_every"] is not None:
+                    self._evaluate(team, bar)
+                    self.save()
+                    if callback is not None:
+                        callback(state.params, state.history)
+                elif time.monotonic() - self._saved_at > checkpoint_every or guard.signum:
+                    self.save()
+                guard.check()
+            self.save()
+
+    def _team(self):
+        return Team(self.settings["threads"])
+
+    def _loop(self, team):
+        settings = self.settings
+        return MinibatchLoop(
+            self.vae,
+            self.train,
+            self.optimizer,
+            self.state,
+            team,
+            batch_size=settings["batch_size"],
+            noise_samples=settings["noise_samples"],
+            decay=1 / len(self.train) if settings["weight_prior"] else 0.0,
+            seed=settings["seed"],
+        )
+
+    def _next_evaluation(self):
+        """The step after which the next evaluation is due."""
+        if self.settings["evaluate_every"] is None:
+            return math.inf
+        every = math.ceil(self.settings["evaluate_every"] / self.settings["batch_size"])
+        return (self.state.step // every + 1) * every
+
+    def _advance(self, loop, n_steps, bar):
+        """Take some steps and return how many would take `_CHUNK_SECONDS`."""
+        state, batch_size = self.state, self.settings["batch_size"]
+        started = time.perf_counter()
+        before = state.step
+        bounds = loop.run(n_steps)
+        elapsed = time.perf_counter() - started
+        state.seconds += elapsed
+        taken = state.step - before
+        if taken < len(bounds):
+            self._diverged(f"minibatch bound became {bounds[-1]}")
+        bar.update(min(taken * batch_size, bar.total - bar.n))
+        bar.set_postfix_str(self._postfix(float(np.mean(bounds))), refresh=False)
+        return max(1, int(_CHUNK_SECONDS * taken / elapsed))
+
+    def _postfix(self, bound):
+        test = self.state.history.test_bound
+        return f"bound {bound:.1f}" + (f", test {test[-1]:.1f}" if test else "")
+
+    def _evaluate(self, team, bar):
+        state, settings = self.state, self.settings
+        bounds = []
+        for x in (self._train_subset, self.test):
+            if x is None:
+                bounds.append(math.nan)
+                continue
+            terms = bound_terms_with(
+                team, self.vae, state.params, x, settings["noise_samples"], settings["seed"]
+            )
+            bounds.append(float(np.mean(terms[0] + terms[1])))
+            if not math.isfinite(bounds[-1]):
+                self._diverged(f"evaluated bound became {bounds[-1]}")
+        state.history.append(state.step * settings["batch_size"], *bounds, state.seconds)
+
+    def _diverged(self, what):
+        seen = self.state.step * self.settings["batch_size"]
+        advice = f"try a step size below {self.optimizer.step_size:g}"
+        kept = "" if self.checkpoint is None else f"; {self.checkpoint} is the last good checkpoint"
+        raise TrainingDiverged(f"the {what} after {seen:,} samples: {advice}{kept}")
+
+    def save(self):
+        """Write the checkpoint, if there is to be one, unless the parameters are no longer good."""
+        if self.checkpoint is None:
+            return
+        state = self.state
+        if not np.all(np.isfinite(state.params.vector)):
+            self._diverged("parameters became NaN or infinite")
+        training = {
+            "settings": self.settings,
+            "step": state.step,
+            "seconds": state.seconds,
+            "history": asdict(state.history),
+            "rngs": [rng.bit_generator.state for rng in state.rngs],
+        }
+        save_model(
+            self.checkpoint, self.vae, state.params, {"training": training}, state.optimizer_state
+        )
+        self._saved_at = time.monotonic()
+
+
+def choose_step_size(vae, data, candidates=(0.01, 0.02, 0.1), *, samples=20_000, **options):
+    """Choose Adagrad's step size as the paper does: by a short trial on the training set.
+
+    Parameters
+    ----------
+    vae : VAE
+    data : Dataset or array
+    candidates : sequence of float
+    samples : int
+        The length of each trial.
+    **options
+        Further arguments of `fit`.
+
+    Returns
+    -------
+    step_size : float
+        The candidate with the highest training bound at the end of its trial.
+    bounds : dict of float to float
+        That bound for every candidate, -inf where the trial diverged.
+    """
+    bounds = {}
+    train = getattr(data, "train", data)
+    for step_size in candidates:
+        try:
+            result = fit(
+                vae,
+                train,
+                samples,
+                optimizer=Adagrad(step_size),
+                evaluate_every=samples,
+                progress=False,
+                **options,
+            )
+            bounds[step_size] = result.history.train_bound[-1]
+        except TrainingDiverged:
+            bounds[step_size] = -math.inf
+    return max(bounds, key=bounds.get), bounds
