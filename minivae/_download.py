@@ -74,7 +74,8 @@ FASHION_MNIST = Source(
             "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"
         ),
     },
-    content={  # Debian compresses the same bytes anew, so that its .gz files differ
+    # In the order of Dataset's fields. Debian compresses the same bytes anew: its .gz files differ.
+    content={
         "train-images-idx3-ubyte": (
             "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
         ),

@@ -23,6 +23,11 @@ from minivae.vae import VAE
 
 FORMAT = "minivae 1"
 
+# What NumPy and zipfile raise for a file that is not an .npz, or is a broken one.
+_UNREADABLE = (
+    OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, NotImplementedError
+)  # fmt: skip
+
 
 @contextlib.contextmanager
 def atomic_write(path, mode="wb", **options):
@@ -93,15 +98,15 @@ def read_archive(path):
     if not path.exists():
         raise FileNotFoundError(f"path: there is no model file {path}")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         checksum = arrays.pop("checksum").tobytes().decode()
         meta = json.loads(arrays["meta"].tobytes()) if checksum == _checksum(arrays) else None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError) as e:
+    except _UNREADABLE as error:
         raise ValueError(
             f"path: {path} is not a readable minivae model: it is another kind of file, "
-            f"or truncated ({type(e).__name__})"
-        ) from e
+            f"or truncated ({type(error).__name__})"
+        ) from error
     if meta is None:
         raise ValueError(f"path: {path} was altered: its contents do not match its checksum")
     if meta.get("format") != FORMAT:

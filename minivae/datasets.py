@@ -27,9 +27,9 @@ from ._download import FASHION_MNIST, FREY, obtain
 NAMES = ("mnist", "frey", "fashion-mnist")
 
 _FIELDS = ("train", "test", "train_labels", "test_labels")
-_LAYOUTS = tuple(
-    dict(zip(_FIELDS, names, strict=True))
-    for names in (("x_train", "x_test", "y_train", "y_test"), _FIELDS)
+_LAYOUTS = (
+    {"train": "x_train", "test": "x_test", "train_labels": "y_train", "test_labels": "y_test"},
+    {field: field for field in _FIELDS},
 )
 _MAGIC = {".npy": b"\x93NUMPY", ".npz": b"PK", ".mat": b""}
 _SUFFIXES = ".npy, .npz or .mat"
@@ -223,8 +223,8 @@ def _assemble(arrays: dict[str, np.ndarray], name: str, origin: str) -> Dataset:
         train, test = train[:kept], train[kept:]
         labels, test_labels = (None, None) if labels is None else (labels[:kept], labels[kept:])
     image_shape = _image_shape(train, test, origin)
-    # MATLAB's logical arrays arrive as uint8, so that bool cannot be told from whole numbers.
-    if train.dtype.kind != "f" and max(train.max(), test.max()) == 1:
+    # SciPy reads MATLAB's logical arrays as uint8: binary data cannot always be told by its dtype.
+    if train.dtype == bool or (train.dtype == np.uint8 and max(train.max(), test.max()) == 1):
         train, test = (x.astype(np.uint8) * np.uint8(255) for x in (train, test))
     train, test = (np.ascontiguousarray(x).reshape(len(x), -1) for x in (train, test))
     return Dataset(train, test, image_shape, name, labels, test_labels)

@@ -11,11 +11,14 @@ class Interrupted(KeyboardInterrupt):
     ----------
     signum : int
         The signal that asked: SIGINT (Ctrl-C) or SIGTERM.
+    name : str
+        The same for people.
     """
 
     def __init__(self, signum):
-        super().__init__(f"interrupted by {signal.Signals(signum).name}")
         self.signum = signum
+        self.name = "Ctrl-C" if signum == signal.SIGINT else signal.Signals(signum).name
+        super().__init__(f"training was stopped by {self.name}")
 
 
 class InterruptionGuard:

@@ -135,21 +135,25 @@ def fit(
         If the checkpoint cannot be written; an earlier one is untouched.
     """
     train, test = _training_and_test(vae, data)
-    check_count("samples", samples)
-    check_count("batch_size", batch_size)
-    check_count("noise_samples", noise_samples)
-    check_count("seed", seed, minimum=0)
+    samples = check_count("samples", samples)
+    batch_size = check_count("batch_size", batch_size)
+    noise_samples = check_count("noise_samples", noise_samples)
+    seed = check_count("seed", seed, minimum=0)
     if batch_size > len(train):
         raise ValueError(
             f"batch_size is {batch_size}, expected at most the {len(train)} training datapoints"
         )
     if evaluate_every is not None:
-        check_count("evaluate_every", evaluate_every)
+        evaluate_every = check_count("evaluate_every", evaluate_every)
     if resume and checkpoint is None:
         raise ValueError("resume is True, expected a checkpoint to resume from")
     if threads is not None:
         threads = min(check_count("threads", threads), batch_size)
-    optimizer = optimizer or Adagrad()
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise ValueError(f"dtype is {np.dtype(dtype)}, expected float32 or float64")
+    optimizer = Adagrad() if optimizer is None else optimizer
+    if not hasattr(optimizer, "update"):
+        raise ValueError(f"optimizer is {optimizer!r}, expected one such as Adagrad(0.02)")
     settings = {
         "batch_size": batch_size,
         "noise_samples": noise_samples,
@@ -214,10 +218,10 @@ def _restore(path, vae, settings, threads):
         raise ValueError(f"checkpoint: {path} holds a model but no training to resume")
     saved = meta["training"]
     settings["threads"] = threads or saved["settings"]["threads"]
-    given = {"vae": vae_settings(vae), **settings}
-    for name, before in {"vae": meta["vae"], **saved["settings"]}.items():
-        if given[name] != before:
-            raise ValueError(f"{name} is {given[name]}, but {path} was trained with {before}")
+    given = {**vae_settings(vae), **settings}
+    for name, before in {**meta["vae"], **saved["settings"]}.items():
+        if given.get(name) != before:
+            raise ValueError(f"{name} is {given.get(name)}, but {path} was trained with {before}")
     rngs = [np.random.default_rng() for _ in saved["rngs"]]
     for rng, rng_state in zip(rngs, saved["rngs"], strict=True):
         rng.bit_generator.state = rng_state

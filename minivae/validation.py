@@ -6,9 +6,12 @@ import numpy as np
 
 
 def check_count(name, value, minimum=1):
-    """Return `value` as an int, or raise ValueError unless it is whole and at least `minimum`."""
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not whole or value < minimum:
+    """Return `value` as an int, or raise ValueError unless it is whole and at least `minimum`.
+
+    Whole floats count too, so that 1e6 can be written for a million.
+    """
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not number or value % 1 != 0 or value < minimum:
         raise ValueError(f"{name} is {value!r}, expected a whole number of at least {minimum}")
     return int(value)
 

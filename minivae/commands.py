@@ -1,0 +1,364 @@
+"""What the commands of the command line do; each takes the parsed arguments."""
+
+import contextlib
+import math
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from minivae import datasets, plots
+from minivae.evaluation import bound_terms
+from minivae.interruption import Interrupted
+from minivae.likelihoods import FixedGaussian
+from minivae.optimizers import OPTIMIZERS, Adagrad
+from minivae.runs import create_run, free_folder, open_run
+from minivae.system import BlasProbe, describe
+from minivae.training import choose_step_size, fit
+from minivae.vae import VAE
+
+DEFAULTS = {
+    "data": "mnist",
+    "data_path": None,
+    "latent": 20,
+    "hidden": [500],
+    "activation": "tanh",
+    "likelihood": None,  # by data
+    "sigma": None,
+    "batch_size": 100,
+    "noise_samples": 1,
+    "optimizer": "adagrad",
+    "step_size": None,  # adagrad: by a short trial; others: their default
+    "no_weight_prior": False,
+    "samples": 4_000_000,
+    "seed": 0,
+    "threads": None,
+    "dtype": "float32",
+    "evaluate_every": 100_000,
+}
+
+
+# --- train ----------------------------------------------------------------------------------------
+
+
+def train(arguments):
+    """Train a model, or go on training one, and draw its pictures."""
+    say = _silent if arguments.quiet else _say
+    probe = BlasProbe()  # works in the background while the data are read
+    requested = {
+        name: value for name in DEFAULTS if (value := getattr(arguments, name)) is not None
+    }
+    if arguments.resume is None:
+        run, data, vae = _new_run(requested, arguments.out)
+    else:
+        run, data, vae = _resumed_run(requested, arguments)
+    advice = probe.advice()
+    if advice:
+        say(f"Note: {advice}")
+    say(f"{_title(run.settings, data)}; run folder {run.folder}")
+    _compile(vae, data, run.settings, say)
+    try:
+        history, params = _fit(run, vae, data, arguments.quiet, say)
+    except Interrupted as stop:
+        print(
+            f"Stopped by {stop.name}; all is saved. To go on: minivae train --resume {run.folder}",
+            file=sys.stderr,
+        )
+        return 128 + stop.signum
+    pictures = _draw_pictures(run, vae, params, data, history)
+    _report(run, history, pictures, say)
+    return 0
+
+
+def _say(message):
+    print(message, flush=True)
+
+
+def _silent(message):
+    pass
+
+
+def _new_run(requested, folder):
+    settings = {**DEFAULTS, **requested}
+    if settings["data_path"] is not None:
+        settings["data_path"] = str(Path(settings["data_path"]).resolve())
+    data = datasets.load(settings["data"], settings["data_path"])
+    if Path(settings["data"]).is_file():
+        settings["data"] = str(Path(settings["data"]).resolve())
+    if settings["likelihood"] is None:
+        settings["likelihood"] = _default_likelihood(data)
+    vae = _build_vae(settings, data)
+    _build_optimizer(settings)
+    _check_settings(settings, vae, data)
+    if folder is None:
+        folder = free_folder(f"{data.name}-{vae.n_latent}")
+    return create_run(folder, settings), data, vae
+
+
+def _resumed_run(requested, arguments):
+    fixed = sorted(set(requested) - {"samples"})
+    if fixed or arguments.out is not None:
+        option = (fixed or ["out"])[0].replace("_", "-")
+        raise ValueError(f"--{option} cannot be given with --resume: a run keeps its settings")
+    run = open_run(arguments.resume, DEFAULTS)
+    run.settings.update(requested)
+    data = _load_data(run)
+    return run, data, _build_vae(run.settings, data)
+
+
+def _load_data(run):
+    return datasets.load(run.settings["data"], run.settings["data_path"])
+
+
+def _default_likelihood(data):
+    """Return what the paper uses for digits and faces, and what fits the range of other data."""
+    if data.name == "frey":
+        return "gaussian-sigmoid"
+    in_range = data.train.dtype == np.uint8 or (data.train.min() >= 0 and data.train.max() <= 1)
+    return "bernoulli" if in_range else "gaussian"
+
+
+def _build_vae(settings, data):
+    likelihood = settings["likelihood"]
+    if settings["sigma"] is not None:
+        if likelihood != "gaussian-fixed":
+            raise ValueError(f"sigma is for gaussian-fixed, the likelihood is {likelihood}")
+        likelihood = FixedGaussian(settings["sigma"])
+    return VAE(
+        data.train.shape[1],
+        settings["latent"],
+        settings["hidden"],
+        likelihood,
+        settings["activation"],
+    )
+
+
+def _build_optimizer(settings):
+    name, step_size = settings["optimizer"], settings["step_size"]
+    if name not in OPTIMIZERS:
+        raise ValueError(f"optimizer is {name!r}, expected one of {', '.join(OPTIMIZERS)}")
+    return OPTIMIZERS[name]() if step_size is None else OPTIMIZERS[name](step_size)
+
+
+def _check_settings(settings, vae, data):
+    """Raise ValueError for what `fit` would refuse, before there is a folder for it."""
+    if settings["dtype"] not in ("float32", "float64"):
+        raise ValueError(f"dtype is {settings['dtype']!r}, expected float32 or float64")
+    vae.check_data("data.train", data.train)
+    vae.check_data("data.test", data.test)
+    if settings["batch_size"] > len(data.train):
+        raise ValueError(
+            f"batch_size is {settings['batch_size']}, expected at most the "
+            f"{len(data.train)} training datapoints"
+        )
+
+
+def _title(settings, data):
+    widths = [data.train.shape[1], *settings["hidden"], settings["latent"]]
+    layers = "-".join(map(str, widths + widths[-2::-1]))
+    return f"Training a VAE {layers} ({settings['likelihood']}, {settings['activation']}) on {data.name}"
+
+
+@contextlib.contextmanager
+def _after(seconds, action):
+    """Call `action` if the block takes longer than that."""
+    timer = threading.Timer(seconds, action)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _compile(vae, data, settings, say):
+    """Have every kernel compiled, and tell the user if that takes long (on a first run only)."""
+    message = "Compiling the kernels; this happens once per machine and takes some seconds ..."
+    with _after(0.7, lambda: say(message)):
+        fit(
+            vae,
+            data.train[:2] if len(data.train) > 1 else data.train,
+            samples=1,
+            batch_size=min(2, len(data.train)),
+            optimizer=_build_optimizer(settings),
+            threads=2,
+            dtype=settings["dtype"],
+            evaluate_every=None,
+            progress=False,
+        )
+
+
+def _fit(run, vae, data, quiet, say):
+    settings = run.settings
+    options = {
+        "batch_size": settings["batch_size"],
+        "noise_samples": settings["noise_samples"],
+        "weight_prior": not settings["no_weight_prior"],
+        "seed": settings["seed"],
+        "threads": settings["threads"],
+        "dtype": settings["dtype"],
+    }
+    if settings["optimizer"] == Adagrad.name and settings["step_size"] is None:
+        settings["step_size"], bounds = choose_step_size(vae, data, **options)
+        trials = ", ".join(f"{size:g}: {bound:.1f}" for size, bound in bounds.items())
+        say(f"Step size {settings['step_size']:g}, by a short trial (training bound {trials})")
+    run.save_settings()
+    result = fit(
+        vae,
+        data,
+        settings["samples"],
+        optimizer=_build_optimizer(settings),
+        evaluate_every=settings["evaluate_every"],
+        checkpoint=run.model_path,
+        resume=run.model_path.exists(),
+        progress=not quiet,
+        callback=lambda params, history: run.save_history(history),
+        **options,
+    )
+    run.save_history(result.history)
+    return result.history, result.params
+
+
+def _draw_pictures(run, vae, params, data, history):
+    """Write the run's pictures and return their names."""
+    rng = np.random.default_rng(run.settings["seed"])
+    shape = data.image_shape
+    figures = {
+        "learning_curve.png": plots.learning_curve(history),
+        "samples.png": plots.samples(vae, params, shape, rng=rng),
+        "reconstructions.png": plots.reconstructions(vae, params, data.test[:12], shape),
+    }
+    if vae.n_latent == 2:
+        labels = None if data.test_labels is None else data.test_labels[:5000]
+        figures["manifold.png"] = plots.manifold(vae, params, shape)
+        figures["latent_space.png"] = plots.latent_space(vae, params, data.test[:5000], labels)
+    for name, figure in figures.items():
+        plots.save(figure, run.folder / name)
+    return list(figures)
+
+
+def _report(run, history, pictures, say):
+    samples, train_bound, test_bound, seconds = history.rows()[-1]
+    say(
+        f"{samples:,} samples in {seconds:.0f} s of training ({samples / seconds:,.0f} samples/s).\n"
+        f"Bound: {test_bound:.2f} nats per test datapoint, {train_bound:.2f} in training.\n"
+        f"Pictures in {run.folder}: {', '.join(pictures)}\n"
+        f"Next: minivae evaluate {run.folder}\n"
+        f"      minivae sample {run.folder}\n"
+        f"      minivae train --resume {run.folder} --samples {2 * samples}\n"
+    )
+    if run.settings["latent"] != 2:
+        say("      minivae train --latent 2      for a map of the latent space")
+
+
+# --- What can be done with a run ------------------------------------------------------------------
+
+
+def evaluate(arguments):
+    """Print the bound on both parts of the data, and its two terms."""
+    run = open_run(arguments.run, DEFAULTS)
+    vae, params = run.load_model()
+    data = _load_data(run)
+    print("nats per datapoint            bound (standard error)   log p(x|z)       KL   datapoints")
+    for name, x in (("test", data.test), ("train", data.train)):
+        log_px, minus_kl = bound_terms(
+            vae, params, x, noise_samples=arguments.noise_samples, seed=arguments.seed
+        )
+        bounds = log_px + minus_kl
+        error = bounds.std() / math.sqrt(len(bounds))
+        print(
+            f"{name:<24} {bounds.mean():10.2f} ({error:.2f}) {log_px.mean():21.2f} "
+            f"{-minus_kl.mean():8.2f} {len(bounds):12,}"
+        )
+
+
+def _picture(arguments, name, draw):
+    """Draw one picture of a run, ``draw(vae, params, data)``, and say where it is."""
+    run = open_run(arguments.run, DEFAULTS)
+    vae, params = run.load_model()
+    figure = draw(vae, params, _load_data(run))
+    path = Path(arguments.out) if arguments.out else run.folder / f"{name}.png"
+    plots.save(figure, path)
+    print(path)
+
+
+def sample(arguments):
+    """Draw fresh samples from the model."""
+    rng = np.random.default_rng(arguments.seed)
+    _picture(
+        arguments,
+        "samples",
+        lambda vae, params, data: plots.samples(
+            vae, params, data.image_shape, n=arguments.n, rng=rng
+        ),
+    )
+
+
+def reconstruct(arguments):
+    """Draw test images above their reconstructions."""
+
+    def draw(vae, params, data):
+        n = min(arguments.n, len(data.test))
+        rows = np.random.default_rng(arguments.seed).permutation(len(data.test))[:n]
+        return plots.reconstructions(vae, params, data.test[rows], data.image_shape)
+
+    _picture(arguments, "reconstructions", draw)
+
+
+def manifold(arguments):
+    """Draw the two-dimensional latent space, decoded."""
+    _picture(
+        arguments,
+        "manifold",
+        lambda vae, params, data: plots.manifold(vae, params, data.image_shape, n=arguments.n),
+    )
+
+
+# --- gradcheck, info ------------------------------------------------------------------------------
+
+
+def gradcheck(arguments):
+    """Print the table of gradient checks; the exit code is 1 if one fails."""
+    from minivae.selfcheck import run_checks
+
+    print(f"{'gradient of':<42} {'cases':>5} {'parameters':>10} {'worst rel. error':>17}")
+    failures = []
+    n_parameters = n_rows = 0
+    for row in run_checks(arguments.cases, arguments.seed):
+        verdict = "ok" if row.passed else "FAILED"
+        print(
+            f"{row.name:<42} {row.cases:>5} {row.parameters:>10,} {row.max_rel_error:>17.1e}  "
+            f"{verdict}",
+            flush=True,
+        )
+        n_rows += 1
+        n_parameters += row.parameters
+        failures += [] if row.passed else [row]
+    for row in failures:
+        print(f"\n{row.name}:\n{row.text}")
+    print(
+        f"{n_rows} gradients, {n_parameters:,} partial derivatives checked in float64: "
+        + (f"{len(failures)} FAILED" if failures else "all agree with finite differences")
+    )
+    return 1 if failures else 0
+
+
+def info(arguments):
+    """Print what matters about this machine, and advice if its BLAS kernels are held back."""
+    probe = BlasProbe()
+    lines = [*describe(), ("data", str(datasets.cache_folder()))]
+    for name, text in lines:
+        print(f"{name:<14} {text}")
+    print(probe.advice() or "OpenBLAS chooses its kernels freely: nothing to improve.")
+
+
+COMMANDS = {
+    "train": train,
+    "evaluate": evaluate,
+    "sample": sample,
+    "reconstruct": reconstruct,
+    "manifold": manifold,
+    "gradcheck": gradcheck,
+    "info": info,
+}

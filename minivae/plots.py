@@ -1,0 +1,441 @@
+"""Pictures of a model and of its training: the paper's figures 2, 4 and 5, and two more.
+
+Every function returns a `matplotlib.figure.Figure` that no global state knows of: pyplot is never
+imported, a display is never needed, and nothing has to be closed. A notebook shows a figure that
+is the last value of a cell; `save` writes it to a file.
+
+The pictures share one look, whatever the user's own Matplotlib settings are, and one palette that
+colour-blind readers can tell apart. Where pictures are made of pixels, one pixel of the model
+becomes a whole number of pixels on the screen, and values outside [0, 1] are cut off.
+"""
+
+import contextlib
+import io
+import math
+import numbers
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+from scipy.special import ndtri
+
+from minivae.checkpoint import atomic_write
+from minivae.validation import as_pixels, check_count
+
+LOOK = {
+    "figure.dpi": 100,
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "0.3",
+    "axes.labelcolor": "0.1",
+    "xtick.color": "0.3",
+    "ytick.color": "0.3",
+    "lines.linewidth": 1.8,
+    "lines.solid_capstyle": "round",
+}
+
+# The eight of Okabe and Ito (2008), with brown and violet in addition, which simulated protan-,
+# deuter- and tritanopia keep as far from the others as these are from each other.
+PALETTE = (
+    "#0072B2",  # blue
+    "#D55E00",  # vermilion
+    "#009E73",  # green
+    "#E69F00",  # orange
+    "#CC79A7",  # pink
+    "#56B4E9",  # sky blue
+    "#000000",  # black
+    "#F0E442",  # yellow
+    "#7A4900",  # brown
+    "#3B1E8F",  # violet
+)
+
+_SAVE_DPI = 200  # twice the screen's, so that pixels stay whole
+_PICTURE_SIZE = 600  # pixels on the screen that the longer side of a grid of images aims for
+_GAP = 2  # white pixels between the images of a grid
+_BAND = 10  # reconstructions side by side
+
+
+@contextlib.contextmanager
+def _house_look():
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(LOOK)
+        yield
+
+
+class _Figure(Figure):
+    """A Figure that keeps its look when drawn later, and that notebooks can show without pyplot."""
+
+    def draw(self, renderer):
+        with _house_look():  # ticks are made, and styled, only when the figure is drawn
+            super().draw(renderer)
+
+    def _repr_png_(self):
+        width, height = (round(inches * self.dpi) for inches in self.get_size_inches())
+        return _png(self), {"width": width, "height": height}
+
+
+def _png(figure):
+    buffer = io.BytesIO()
+    with _house_look():
+        figure.savefig(buffer, format="png", dpi=_SAVE_DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def save(figure, path):
+    """Write a figure to a PNG file, atomically; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    path : str or path
+        Ends in ``.png``.
+
+    Raises
+    ------
+    ValueError
+        If `path` ends otherwise.
+    OSError
+        If the file cannot be written; an earlier one is untouched.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"path is {str(path)!r}, expected a name that ends in .png")
+    png = _png(figure)
+    with atomic_write(path) as file:
+        file.write(png)
+
+
+# --- Training -------------------------------------------------------------------------------------
+
+
+def learning_curve(history):
+    """Draw the bound against the training samples seen (figure 2).
+
+    The vertical axis is chosen for the end of the curve: a steep beginning may leave it below.
+
+    Parameters
+    ----------
+    history : History
+        Of `minivae.fit`; the test bound may be NaN throughout.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no finite bound in `history`.
+    """
+    samples = np.asarray(history.samples, float)
+    curves = {
+        name: (samples[np.isfinite(bound)], bound[np.isfinite(bound)])
+        for name, bound in (
+            ("train", np.asarray(history.train_bound, float)),
+            ("test", np.asarray(history.test_bound, float)),
+        )
+        if np.isfinite(bound).any()
+    }
+    if not curves:
+        raise ValueError(
+            f"history has {len(samples)} evaluations and no finite bound, expected at least one"
+        )
+    with _house_look():
+        figure = _Figure(figsize=(6.4, 4), layout="constrained")
+        axes = figure.add_subplot(
+            xscale="log", xlabel="training samples seen", ylabel="bound (nats per datapoint)"
+        )
+        for (name, curve), color in zip(curves.items(), PALETTE, strict=False):
+            axes.plot(*curve, color=color, label=name, marker="o", markevery=[-1], zorder=3)
+        _label_last_values(axes, curves)
+        axes.set_ylim(_readable_limits(*map(np.concatenate, zip(*curves.values(), strict=True))))
+        axes.grid(axis="y", color="0.9")
+    return figure
+
+
+def _label_last_values(axes, curves):
+    """Write each curve's name and last value beside its end, the higher one above the lower."""
+    ends = sorted(curves, key=lambda name: curves[name][1][-1], reverse=True)
+    alignments = ["bottom", "top"] if len(ends) == 2 else ["center"]
+    colors = {line.get_label(): line.get_color() for line in axes.lines}
+    for name, alignment in zip(ends, alignments, strict=True):
+        x, bound = curves[name]
+        axes.annotate(
+            f"{name} {bound[-1]:.1f}".replace("-", "\N{MINUS SIGN}"),
+            (x[-1], bound[-1]),
+            xytext=(8, 0),
+            textcoords="offset points",
+            va=alignment,
+            color=colors[name],
+            annotation_clip=False,
+        )
+
+
+def _readable_limits(samples, bounds):
+    """Return limits for the bound that show all of the last three quarters of the log axis.
+
+    The first quarter is shown as far as it goes down no further than the rest once more.
+    """
+    position = np.log(samples)
+    end = bounds[position >= position.min() + np.ptp(position) / 4]
+    if end.size == 0 or np.ptp(end) == 0:
+        end = bounds
+    highest = bounds.max()
+    span = highest - end.min()
+    lowest = max(bounds.min(), end.min() - span)
+    margin = 0.05 * (highest - lowest) or max(1, 0.05 * abs(highest))
+    return lowest - margin, highest + margin
+
+
+# --- Images ---------------------------------------------------------------------------------------
+
+
+def samples(vae, params, image_shape, n=100, rng=None):
+    """Show what the model dreams up: means of p(x|z), z drawn from the prior (figure 5).
+
+    Parameters
+    ----------
+    vae : VAE
+    params : Params
+    image_shape : (int, int)
+        Height and width.
+    n : int
+        How many.
+    rng : numpy.random.Generator, optional
+        Default: a new one with seed 0, so that the same model gives the same picture.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit the model.
+    """
+    _check_image_shape(image_shape, vae.n_features)
+    rng = np.random.default_rng(0) if rng is None else rng
+    return _show(image_grid(vae.sample(params, n, rng, mean=True), image_shape, gap=_GAP))
+
+
+def reconstructions(vae, params, x, image_shape):
+    """Show datapoints, and below each the mean of p(x|z) at z = mu(x).
+
+    Parameters
+    ----------
+    vae : VAE
+    params : Params
+    x : (M, n_features) array
+        The datapoints, a column each; ten columns side by side, then a new pair of rows.
+    image_shape : (int, int)
+        Height and width.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit the model.
+    """
+    _check_image_shape(image_shape, vae.n_features)
+    x = as_pixels(vae.check_data("x", x), params.dtype)
+    columns = min(len(x), _BAND)
+    blank = np.ones((-len(x) % columns, vae.n_features), x.dtype)
+    bands = [
+        np.concatenate([images, blank]).reshape(-1, columns, vae.n_features)
+        for images in (x, vae.reconstruct(params, x))
+    ]
+    rows = np.stack(bands, axis=1).reshape(-1, vae.n_features)
+    names = ["original", "reconstruction"] * len(bands[0])
+    return _show(image_grid(rows, image_shape, columns, gap=_GAP), row_names=names)
+
+
+def manifold(vae, params, image_shape, n=20):
+    """Show the plane of a 2-D latent space, decoded (figure 4).
+
+    The centres of n x n equal cells of the unit square go through the inverse of the Gaussian's
+    distribution function, so that every image stands for the same share of the prior.
+
+    Parameters
+    ----------
+    vae : VAE
+        With two latent dimensions: z_1 grows to the right and z_2 upwards, as in `latent_space`.
+    params : Params
+    image_shape : (int, int)
+        Height and width.
+    n : int
+        Images on each side.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit the model, or the latent space is not a plane.
+    """
+    _check_plane(vae)
+    _check_image_shape(image_shape, vae.n_features)
+    quantiles = ndtri((np.arange(check_count("n", n)) + 0.5) / n)
+    z = np.stack(np.meshgrid(quantiles, quantiles[::-1]), axis=-1).reshape(-1, 2)
+    return _show(image_grid(vae.decode(params, z), image_shape, n))
+
+
+def image_grid(images, image_shape, columns=None, gap=0):
+    """Arrange images in one large one, row by row from the top left.
+
+    Parameters
+    ----------
+    images : (n, features) array
+        Floats, which are clipped to [0, 1], or uint8 pixels.
+    image_shape : (int, int)
+        Height and width, whose product is `features`.
+    columns : int, optional
+        Images side by side. Default: about as many as there are rows.
+    gap : int
+        White pixels between neighbours.
+
+    Returns
+    -------
+    grid : (height, width) array
+        Values in [0, 1]; where the last row has no image it is white.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or a pixel is NaN or infinite.
+    """
+    images = as_pixels(images, np.float32, "images")
+    if images.ndim != 2 or len(images) == 0:
+        raise ValueError(f"images has shape {images.shape}, expected (n, features) with n >= 1")
+    if not np.isfinite(images).all():
+        raise ValueError("images has pixels that are NaN or infinite, expected finite numbers")
+    height, width = _check_image_shape(image_shape, images.shape[1])
+    columns = math.ceil(math.sqrt(len(images))) if columns is None else columns
+    check_count("columns", columns)
+    check_count("gap", gap, minimum=0)
+    rows = math.ceil(len(images) / columns)
+    cells = np.ones((rows * columns, height + gap, width + gap), np.float32)
+    cells[: len(images), :height, :width] = images.clip(0, 1).reshape(-1, height, width)
+    grid = cells.reshape(rows, columns, height + gap, width + gap).swapaxes(1, 2)
+    grid = grid.reshape(rows * (height + gap), columns * (width + gap))
+    return grid[: len(grid) - gap, : grid.shape[1] - gap]
+
+
+def _check_image_shape(image_shape, n_features):
+    """Return `image_shape` as a pair of ints, or raise ValueError unless it holds n_features."""
+    sides = tuple(image_shape) if np.ndim(image_shape) == 1 else ()
+    whole = len(sides) == 2 and all(isinstance(s, numbers.Integral) and s > 0 for s in sides)
+    if not whole or sides[0] * sides[1] != n_features:
+        raise ValueError(
+            f"image_shape is {image_shape}, expected a height and a width whose product is "
+            f"n_features = {n_features}"
+        )
+    return sides
+
+
+def _show(grid, row_names=()):
+    """Return a figure of a grey image and nothing else, but for names left of its rows."""
+    scale = max(1, _PICTURE_SIZE // max(grid.shape))
+    height, width = (scale * side for side in grid.shape)
+    left = 115 if row_names else 0
+    with _house_look():
+        dpi = matplotlib.rcParams["figure.dpi"]
+        # A canvas rounds its size down; a whole number must not fall to the one below.
+        figure = _Figure(figsize=((left + width + 0.01) / dpi, (height + 0.01) / dpi))
+        axes = figure.add_axes((left / (left + width), 0, width / (left + width), 1))
+        axes.imshow(grid, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+        axes.spines[:].set_visible(False)
+        row_height = (len(grid) + _GAP) / max(1, len(row_names))
+        centres = np.arange(len(row_names)) * row_height + (row_height - _GAP - 1) / 2
+        axes.set_yticks(centres, row_names)
+        axes.set_xticks([])
+        axes.tick_params(length=0, pad=8)
+    return figure
+
+
+# --- The latent plane -----------------------------------------------------------------------------
+
+
+def latent_space(vae, params, x, labels=None):
+    """Scatter the posterior means mu(x) of datapoints over a 2-D latent space.
+
+    Parameters
+    ----------
+    vae : VAE
+        With two latent dimensions.
+    params : Params
+    x : (M, n_features) array
+    labels : (M,) array, optional
+        A class for each datapoint, at most ten in all: numbers or strings.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit the model, the latent space is not a plane, or `labels` does
+        not fit `x` or has too many classes.
+    """
+    _check_plane(vae)
+    x = vae.check_data("x", x)
+    classes, colors = _classes(labels, len(x))
+    mu, _ = vae.encode(params, x)
+    order = np.random.default_rng(0).permutation(len(mu))  # so that no class covers the others
+    with _house_look():
+        figure = _Figure(figsize=(6.4, 5.6), layout="constrained")
+        axes = figure.add_subplot(aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
+        size = np.clip(20_000 / len(mu), 5, 40)  # in points squared
+        axes.scatter(*mu[order].T, s=size, c=colors[order], alpha=0.7, linewidths=0)
+        reach = max(3, 1.05 * float(np.abs(mu).max()))  # most of the prior, and all datapoints
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
+        if labels is not None:
+            _name_classes(axes, mu, labels, classes)
+    return figure
+
+
+def _check_plane(vae):
+    if vae.n_latent != 2:
+        raise ValueError(f"n_latent is {vae.n_latent}, expected 2: only a plane can be drawn")
+
+
+def _classes(labels, n):
+    """Return the distinct labels, and a colour for each of n datapoints."""
+    if labels is None:
+        return (), np.full(n, PALETTE[0])
+    if np.shape(labels) != (n,):
+        raise ValueError(f"labels has shape {np.shape(labels)}, expected ({n},) as x has {n} rows")
+    classes, index = np.unique(labels, return_inverse=True)
+    if len(classes) > len(PALETTE):
+        raise ValueError(
+            f"labels has {len(classes)} classes, expected at most {len(PALETTE)} to tell apart"
+        )
+    return classes, np.array(PALETTE)[index]
+
+
+def _name_classes(axes, mu, labels, classes):
+    """Add a legend, and each class's name at its median."""
+    handles = [
+        Line2D([], [], color=color, marker="o", linestyle="none", markersize=8, label=str(name))
+        for name, color in zip(classes, PALETTE, strict=False)
+    ]
+    axes.figure.legend(handles=handles, loc="outside right center", frameon=False)
+    for name in classes:
+        axes.annotate(
+            str(name),
+            np.median(mu[np.asarray(labels) == name], axis=0),
+            ha="center",
+            va="center",
+            weight="bold",
+            path_effects=[withStroke(linewidth=3, foreground="white")],
+        )

@@ -1,0 +1,136 @@
+"""What this machine is, which BLAS kernels NumPy uses on it, and what a pinned choice costs."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+# OpenBLAS picks its kernels by CPU when it is loaded, unless one of these says otherwise.
+PINS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+
+_PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "tqdm", "pooch", "threadpoolctl")
+
+# Runs in a child process, whose environment decides which kernels it gets. One thread and the
+# shortest of many times: the least noisy way to compare kernels.
+_PROBE = """
+import json, time
+import numpy as np
+import threadpoolctl
+x, W = np.ones((50, 784), np.float32), np.ones((784, 500), np.float32)
+out = np.empty((50, 500), np.float32)
+times = []
+with threadpoolctl.threadpool_limits(1, user_api="blas"):
+    for _ in range(40):
+        start = time.perf_counter()
+        np.matmul(x, W, out=out)
+        times.append(time.perf_counter() - start)
+pools = [p for p in threadpoolctl.threadpool_info() if p["user_api"] == "blas"]
+print(json.dumps({"seconds": min(times), "kernels": pools[0].get("architecture") if pools else None}))
+"""
+
+
+def cpu_name():
+    """Return the CPU's name as the system tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def blas_pools():
+    """Return threadpoolctl's description of each BLAS library in this process."""
+    import numpy  # noqa: F401  (loads its BLAS)
+    from threadpoolctl import threadpool_info
+
+    return [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def package_versions():
+    """Return the installed version of each run-time dependency."""
+    versions = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions
+
+
+def pins():
+    """Return those variables of the environment that pin OpenBLAS's choice of kernels."""
+    return {name: os.environ[name] for name in PINS if os.environ.get(name)}
+
+
+class BlasProbe:
+    """Measures, in two child processes, what the pins cost; does nothing where there are none.
+
+    Creating one starts the work; `advice` waits for it.
+    """
+
+    def __init__(self):
+        self.pins = pins()
+        self._children = []
+        if self.pins:
+            free = {name: value for name, value in os.environ.items() if name not in PINS}
+            self._children = [self._start(os.environ), self._start(free)]
+
+    @staticmethod
+    def _start(environment):
+        return subprocess.Popen(
+            [sys.executable, "-c", _PROBE],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def advice(self, command="minivae train"):
+        """Return one line on what the pins cost and how to unset them, or None if all is well."""
+        try:
+            outputs = [child.communicate(timeout=20)[0] for child in self._children]
+            pinned, free = map(json.loads, outputs)
+        except (ValueError, subprocess.TimeoutExpired):  # no pins, or a child that failed
+            for child in self._children:
+                child.kill()
+            return None
+        slowdown = pinned["seconds"] / free["seconds"]
+        if slowdown < 1.15:  # less is within the noise
+            return None
+        setting = " ".join(f"{name}={value}" for name, value in self.pins.items())
+        unset = " ".join(f"-u {name}" for name in self.pins)
+        return (
+            f"{setting} makes matrix products {slowdown:.1f} times slower than the kernels "
+            f"OpenBLAS picks for this CPU ({free['kernels']}); unset: env {unset} {command}"
+        )
+
+
+def describe():
+    """Return the lines of `minivae info`: CPU, BLAS and its kernel set, Numba, versions."""
+    import llvmlite.binding as llvm
+
+    from minivae.team import available_cores
+
+    lines = [
+        ("CPU", f"{cpu_name()}, {available_cores()} cores available"),
+        ("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
+    ]
+    for pool in blas_pools():
+        lines.append(
+            (
+                "BLAS",
+                f"{pool['internal_api']} {pool.get('version')}, "
+                f"kernels for {pool.get('architecture', 'unknown')}, "
+                f"{pool['num_threads']} threads, {pool.get('threading_layer', 'unknown')}",
+            )
+        )
+    if not blas_pools():
+        lines.append(("BLAS", "none that threadpoolctl knows"))
+    lines.append(("Numba", f"compiles for {llvm.get_host_cpu_name()}"))
+    lines += [(name, number) for name, number in package_versions().items()]
+    return lines

@@ -1,0 +1,294 @@
+"""Test a layer or a model of your own on generated inputs.
+
+A new activation takes two functions (`minivae.layers`), and a test of its gradient three lines:
+
+    import numpy as np
+    from hypothesis import given
+    from minivae.layers import Activation
+    from minivae.testing import check_layer, layers
+
+    def bias_elu(h, b):
+        h += b
+        h[:] = np.where(h > 0, h, np.expm1(h))
+
+    def elu_backward(dh, h, db):  # f'(a) is 1 for a > 0, else exp(a) = h + 1
+        dh *= np.where(h > 0, 1, h + 1)
+        np.sum(dh, axis=0, out=db)
+
+    ELU = Activation("elu", bias_elu, elu_backward)
+
+    @given(layers(ELU))
+    def test_gradient_of_elu(layer):
+        check_layer(*layer)
+
+and a test of a whole model with it, four:
+
+    @given(models(activations=[ELU]), st.data())
+    def test_gradient_of_a_model_with_elu(model, data):
+        x, noise = data.draw(batches(model))
+        vae, params = model
+        check_grad(lambda p: vae.elbo_and_grad(p, x, noise), params)
+
+The strategies
+--------------
+Hypothesis chooses sizes and a seed, NumPy the values: thousands of numbers cost one choice, and a
+failure shrinks to a small shape, which is what helps to understand it. Values are float64, of order
+one, and in general position: no two are equal, none is zero, so that an exchanged index, a missing
+transpose or a wrong sign cannot hide. Biases are never zero.
+
+Finite differences mean nothing at a kink, such as relu's at zero. Examples in which an input of an
+activation comes closer to zero than `KINK_DISTANCE` are rejected: a few in a hundred.
+"""
+
+import inspect
+from typing import NamedTuple
+
+import numpy as np
+
+try:
+    from hypothesis import assume
+    from hypothesis import strategies as st
+except ImportError as error:
+    raise ImportError("minivae.testing needs hypothesis: pip install 'minivae[test]'") from error
+
+from minivae.gradcheck import check_grad
+from minivae.layers import ACTIVATIONS, Activation, dense_backward, dense_forward, get_activation
+from minivae.likelihoods import LIKELIHOODS, Bernoulli
+from minivae.mlp import MLP, mlp_forward
+from minivae.params import Params
+from minivae.vae import VAE
+from minivae.workspace import Workspace
+
+KINK_DISTANCE = 1e-3
+"""No pre-activation that `layers`, `mlps` or `batches` generate is closer to zero than this."""
+
+
+class Layer(NamedTuple):
+    """A dense layer and its input: the arguments of `check_layer`."""
+
+    activation: Activation
+    x: np.ndarray
+    W: np.ndarray
+    b: np.ndarray
+
+
+class Network(NamedTuple):
+    """A multi-layer perceptron, its parameters and its input."""
+
+    mlp: MLP
+    params: Params
+    x: np.ndarray
+
+
+class Model(NamedTuple):
+    """A VAE and float64 parameters for it."""
+
+    vae: VAE
+    params: Params
+
+
+class Batch(NamedTuple):
+    """Datapoints (M, n_features) and noise (L, M, n_latent)."""
+
+    x: np.ndarray
+    noise: np.ndarray
+
+
+def check_layer(layer, *inputs, **options):
+    """Compare a layer's backward pass with finite differences of its forward pass.
+
+    What is differentiated is a weighted sum of the layer's outputs, with fixed random weights.
+
+    Parameters
+    ----------
+    layer : Activation or pair of callables
+        An `Activation` stands for the dense layer h = f(x W + b). A pair is ``(forward, backward)``
+        with ``out, cache = forward(*inputs)`` and ``gradients = backward(dout, cache)``: one
+        gradient for each input, in their order.
+    *inputs : float64 arrays
+        x, W and b for an `Activation`.
+    **options
+        Passed on to `minivae.check_grad`.
+
+    Returns
+    -------
+    report : GradReport
+
+    Raises
+    ------
+    GradCheckError
+        If they do not agree.
+    """
+    forward, backward = _dense(layer) if isinstance(layer, Activation) else layer
+    names = list(inspect.signature(forward).parameters)[: len(inputs)]
+    out, _ = forward(*inputs)
+    weights = np.random.default_rng(0).standard_normal(out.shape)
+
+    def weighted_sum(named):
+        out, cache = forward(*named.values())
+        gradients = backward(weights.copy(), cache)
+        if isinstance(gradients, np.ndarray):
+            gradients = (gradients,)
+        return float(np.sum(weights * out)), dict(zip(names, gradients, strict=True))
+
+    return check_grad(weighted_sum, dict(zip(names, inputs, strict=True)), **options)
+
+
+def _dense(activation):
+    """Return the dense layer with that activation as a pair ``(forward, backward)``."""
+
+    def forward(x, W, b):
+        h = dense_forward(x, W, b, activation)
+        return h, (x, h, W, b)
+
+    def backward(dh, cache):
+        x, h, W, b = cache
+        dx, dW, db = np.empty_like(x), np.empty_like(W), np.empty_like(b)
+        dense_backward(dh, x, h, W, activation, dW, db, dx)
+        return dx, dW, db
+
+    return forward, backward
+
+
+def _generators():
+    return st.integers(0, 2**32 - 1).map(np.random.default_rng)
+
+
+def _sizes(largest):
+    return st.integers(1, largest)
+
+
+@st.composite
+def arrays(draw, shape, scale=1.0, max_side=5):
+    """Strategy: a float64 array with standard normal values, times `scale`.
+
+    Parameters
+    ----------
+    shape : tuple of int or None
+        None stands for any length from 1 to `max_side`.
+    scale : float
+    max_side : int
+    """
+    shape = tuple(draw(_sizes(max_side)) if side is None else side for side in shape)
+    return scale * draw(_generators()).standard_normal(shape)
+
+
+@st.composite
+def layers(draw, activation=None, max_side=5):
+    """Strategy: a `Layer`.
+
+    Parameters
+    ----------
+    activation : str or Activation, optional
+        Any of the library's own if not given.
+    max_side : int
+        Up to how many rows, inputs and outputs.
+    """
+    if activation is None:
+        activation = draw(st.sampled_from(sorted(ACTIVATIONS)))
+    n_in = draw(_sizes(max_side))
+    x = draw(arrays((None, n_in), max_side=max_side))
+    W = draw(arrays((n_in, None), scale=n_in**-0.5, max_side=max_side))
+    b = draw(arrays((W.shape[1],)))
+    assume(_clear_of_kinks([x @ W + b]))
+    return Layer(get_activation(activation), x, W, b)
+
+
+@st.composite
+def mlps(draw, activations=tuple(ACTIVATIONS), depths=(0, 1, 2, 3), max_side=5):
+    """Strategy: a `Network`.
+
+    Parameters
+    ----------
+    activations : sequence of str or Activation
+    depths : sequence of int
+        Numbers of hidden layers.
+    max_side : int
+        Up to how many rows, inputs, outputs, and units in a layer.
+    """
+    n_layers = 1 + draw(st.sampled_from(depths))
+    widths = [draw(_sizes(max_side)) for _ in range(n_layers + 1)]
+    mlp = MLP("mlp", tuple(widths), get_activation(draw(st.sampled_from(activations))))
+    params = _random_params(mlp.shapes(), draw(_generators()))
+    x = draw(arrays((None, widths[0]), max_side=max_side))
+    assume(_clear_of_kinks(_preactivations(mlp, params, x)[0]))
+    return Network(mlp, params, x)
+
+
+@st.composite
+def models(
+    draw,
+    likelihoods=tuple(LIKELIHOODS),
+    activations=tuple(ACTIVATIONS),
+    depths=(0, 1, 2, 3),
+    max_side=5,
+):
+    """Strategy: a `Model`.
+
+    Parameters
+    ----------
+    likelihoods : sequence of str or likelihood
+    activations : sequence of str or Activation
+    depths : sequence of int
+        Numbers of hidden layers in the encoder and in the decoder.
+    max_side : int
+        Up to how many pixels, latent dimensions, and units in a layer.
+    """
+    vae = VAE(
+        n_features=draw(_sizes(max_side)),
+        n_latent=draw(_sizes(max_side)),
+        hidden=[draw(_sizes(max_side)) for _ in range(draw(st.sampled_from(depths)))],
+        likelihood=draw(st.sampled_from(likelihoods)),
+        activation=draw(st.sampled_from(activations)),
+    )
+    return Model(vae, _random_params(vae.param_shapes, draw(_generators())))
+
+
+@st.composite
+def batches(draw, model, max_size=4, max_samples=3):
+    """Strategy: a `Batch` for that model.
+
+    Bernoulli pixels are black, white or grey; those of other likelihoods are drawn from the model.
+
+    Parameters
+    ----------
+    model : Model
+    max_size, max_samples : int
+        Up to how many datapoints M, and samples L for each.
+    """
+    vae, params = model
+    M, L = draw(_sizes(max_size)), draw(_sizes(max_samples))
+    rng = draw(_generators())
+    if isinstance(vae.likelihood, Bernoulli):
+        grey = rng.random((M, vae.n_features))
+        x = np.where(rng.random(grey.shape) < 0.5, grey, np.round(grey))
+    else:
+        x = vae.sample(params, M, rng)
+    noise = rng.standard_normal((L, M, vae.n_latent))
+
+    encoder, stats = _preactivations(vae.encoder, params, x)
+    mu, log_var = np.split(stats, 2, axis=1)
+    z = (mu + np.exp(log_var / 2) * noise).reshape(-1, vae.n_latent)
+    decoder, _ = _preactivations(vae.decoder, params, z)
+    assume(_clear_of_kinks(encoder + decoder))
+    return Batch(x, noise)
+
+
+def _random_params(shapes, rng):
+    """Weights that keep the size of what passes through them, and biases of order one."""
+    params = Params(shapes)
+    for name, shape in shapes.items():
+        scale = shape[0] ** -0.5 if len(shape) == 2 else 0.5
+        params[name][...] = scale * rng.standard_normal(shape)
+    return params
+
+
+def _preactivations(mlp, params, x):
+    """Return what goes into every activation of the hidden layers, and the output."""
+    out, cache = mlp_forward(mlp, params, x, Workspace())
+    hidden = zip(cache, mlp.layers[:-1], strict=False)
+    return [h @ params[W] + params[b] for h, (W, b, _) in hidden], out
+
+
+def _clear_of_kinks(preactivations):
+    return all(np.abs(a).min() > KINK_DISTANCE for a in preactivations)

@@ -1,0 +1,162 @@
+"""Model files: exact, atomic, checksummed, and refused when anything is wrong with them."""
+
+import errno
+import os
+import pickle
+import stat
+
+import numpy as np
+import pytest
+
+from minivae import VAE, load_model, save_model
+from minivae.checkpoint import atomic_write, read_archive, write_archive
+from minivae.layers import Activation
+from minivae.likelihoods import Bernoulli, FixedGaussian
+
+
+@pytest.fixture
+def saved(tmp_path):
+    vae = VAE(6, 2, hidden=(5, 4), likelihood="gaussian-sigmoid", activation="relu")
+    params = vae.init_params(np.random.default_rng(0), np.float32)
+    path = tmp_path / "model.npz"
+    save_model(path, vae, params)
+    return path, vae, params
+
+
+def test_round_trip(saved):
+    path, vae, params = saved
+    loaded_vae, loaded = load_model(path)
+    assert repr(loaded_vae) == repr(vae)
+    assert loaded.shapes == params.shapes
+    assert loaded.dtype == params.dtype
+    assert np.array_equal(loaded.vector, params.vector)
+
+
+@pytest.mark.parametrize(
+    "likelihood", ["bernoulli", "gaussian", "gaussian-sigmoid", FixedGaussian(0.25)]
+)
+def test_every_likelihood_comes_back(tmp_path, likelihood):
+    vae = VAE(3, 1, hidden=(), likelihood=likelihood)
+    save_model(tmp_path / "m.npz", vae, vae.init_params(np.random.default_rng(0)))
+    assert load_model(tmp_path / "m.npz")[0].likelihood == vae.likelihood
+
+
+def test_parts_of_the_callers_own_are_refused_before_anything_is_written(tmp_path):
+    class Mine(Bernoulli):
+        name = "mine"
+
+    def nothing(*arrays):
+        pass
+
+    for options in ({"likelihood": Mine()}, {"activation": Activation("mine", nothing, nothing)}):
+        vae = VAE(3, 1, hidden=(2,), **options)
+        with pytest.raises(ValueError, match="'mine' is your own"):
+            save_model(tmp_path / "m.npz", vae, vae.init_params(np.random.default_rng(0)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no model file .*nothing.npz"):
+        load_model(tmp_path / "nothing.npz")
+
+
+def test_truncated_at_any_point(saved):
+    path = saved[0]
+    whole = path.read_bytes()
+    for length in [*range(0, len(whole), max(1, len(whole) // 60)), len(whole) - 1]:
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match="not a readable minivae model"):
+            load_model(path)
+
+
+def test_any_altered_byte_of_the_contents_is_noticed(saved):
+    path, _, params = saved
+    whole = path.read_bytes()
+    start = whole.index(params.vector.tobytes()[:16])
+    for offset in range(start, start + 40, 7):
+        altered = bytearray(whole)
+        altered[offset] ^= 1
+        path.write_bytes(bytes(altered))
+        with pytest.raises(ValueError, match="not a readable|altered"):
+            load_model(path)
+
+
+def test_checksum_guards_what_the_container_does_not(saved):
+    """A file repacked with other numbers, as valid an .npz as the first."""
+    path = saved[0]
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays["params"][3] += 1
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match="altered"):
+        load_model(path)
+
+
+def test_other_kinds_of_files_are_refused(tmp_path):
+    path = tmp_path / "m.npz"
+    for content in (b"", b"hello", b"PK\x03\x04", pickle.dumps({"params": 1})):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="not a readable minivae model"):
+            load_model(path)
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(ValueError, match="not a readable minivae model"):
+        load_model(path)
+    np.savez(path, x=np.zeros(3))
+    with pytest.raises(ValueError, match="not a readable minivae model"):
+        load_model(path)
+    with pytest.raises(ValueError, match="not a readable minivae model"):
+        load_model(tmp_path)
+
+
+def test_pickled_objects_are_never_loaded(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return os._exit, (1,)
+
+    np.savez(tmp_path / "m.npz", params=np.array([Trap()], dtype=object))
+    with pytest.raises(ValueError, match="not a readable minivae model"):
+        load_model(tmp_path / "m.npz")
+
+
+def test_another_format_is_named(tmp_path):
+    write_archive(tmp_path / "m.npz", {"format": "minivae 99"}, {})
+    with pytest.raises(ValueError, match=r"format 'minivae 99', expected 'minivae \d+'"):
+        read_archive(tmp_path / "m.npz")
+
+
+# --- Atomic writing -------------------------------------------------------------------------------
+
+
+def test_failed_write_keeps_the_old_file_and_leaves_nothing_behind(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    class Stopped(BaseException):
+        pass
+
+    with pytest.raises(Stopped), atomic_write(path) as file:
+        file.write(b"half of the new")
+        raise Stopped
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_full_disk(saved, monkeypatch):
+    path, vae, params = saved
+    before = path.read_bytes()
+
+    def no_space(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OSError, match="No space left"):
+        save_model(path, vae, params)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["model.npz"]
+
+
+def test_files_get_ordinary_permissions(saved):
+    mask = os.umask(0)
+    os.umask(mask)
+    assert stat.S_IMODE(saved[0].stat().st_mode) == 0o666 & ~mask
