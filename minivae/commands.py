@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from minivae import datasets, plots
+from minivae._download import cache_folder
 from minivae.evaluation import bound_terms
 from minivae.interruption import Interrupted
 from minivae.likelihoods import FixedGaussian
@@ -157,7 +158,8 @@ def _check_settings(settings, vae, data):
 def _title(settings, data):
     widths = [data.train.shape[1], *settings["hidden"], settings["latent"]]
     layers = "-".join(map(str, widths + widths[-2::-1]))
-    return f"Training a VAE {layers} ({settings['likelihood']}, {settings['activation']}) on {data.name}"
+    kind = f"{settings['likelihood']}, {settings['activation']}"
+    return f"Training a VAE {layers} ({kind}) on {data.name}"
 
 
 @contextlib.contextmanager
@@ -240,16 +242,17 @@ def _draw_pictures(run, vae, params, data, history):
 
 def _report(run, history, pictures, say):
     samples, train_bound, test_bound, seconds = history.rows()[-1]
+    speed = samples / seconds
     say(
-        f"{samples:,} samples in {seconds:.0f} s of training ({samples / seconds:,.0f} samples/s).\n"
+        f"{samples:,} samples in {seconds:.0f} s of training ({speed:,.0f} samples/s).\n"
         f"Bound: {test_bound:.2f} nats per test datapoint, {train_bound:.2f} in training.\n"
         f"Pictures in {run.folder}: {', '.join(pictures)}\n"
         f"Next: minivae evaluate {run.folder}\n"
         f"      minivae sample {run.folder}\n"
-        f"      minivae train --resume {run.folder} --samples {2 * samples}\n"
+        f"      minivae train --resume {run.folder} --samples {2 * samples:.0f}"
     )
     if run.settings["latent"] != 2:
-        say("      minivae train --latent 2      for a map of the latent space")
+        say("      minivae train --latent 2, for a map of the latent space")
 
 
 # --- What can be done with a run ------------------------------------------------------------------
@@ -260,16 +263,18 @@ def evaluate(arguments):
     run = open_run(arguments.run, DEFAULTS)
     vae, params = run.load_model()
     data = _load_data(run)
-    print("nats per datapoint            bound (standard error)   log p(x|z)       KL   datapoints")
+    header = ("nats per datapoint", "bound (std. error)", "log p(x|z)", "KL", "datapoints")
+    print("{:<20} {:>18} {:>12} {:>8} {:>12}".format(*header))
     for name, x in (("test", data.test), ("train", data.train)):
         log_px, minus_kl = bound_terms(
             vae, params, x, noise_samples=arguments.noise_samples, seed=arguments.seed
         )
         bounds = log_px + minus_kl
         error = bounds.std() / math.sqrt(len(bounds))
+        bound = f"{bounds.mean():.2f} ({error:.2f})"
         print(
-            f"{name:<24} {bounds.mean():10.2f} ({error:.2f}) {log_px.mean():21.2f} "
-            f"{-minus_kl.mean():8.2f} {len(bounds):12,}"
+            f"{name:<20} {bound:>18} {log_px.mean():>12.2f} {-minus_kl.mean():>8.2f} "
+            f"{len(bounds):>12,}"
         )
 
 
@@ -347,7 +352,7 @@ def gradcheck(arguments):
 def info(arguments):
     """Print what matters about this machine, and advice if its BLAS kernels are held back."""
     probe = BlasProbe()
-    lines = [*describe(), ("data", str(datasets.cache_folder()))]
+    lines = [*describe(), ("data", str(cache_folder()))]
     for name, text in lines:
         print(f"{name:<14} {text}")
     print(probe.advice() or "OpenBLAS chooses its kernels freely: nothing to improve.")

@@ -168,7 +168,7 @@ def _read_arrays(file: Path) -> dict[str, np.ndarray]:
             stream.seek(0)
             return _read_mat(stream) if suffix == ".mat" else _read_numpy(stream)
     except Exception as error:  # a damaged file raises nearly anything in zipfile, zlib or SciPy
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = str(error).partition("\n")[0]
         if "allow_pickle" in reason:
             reason = "it holds pickled Python objects, which are never loaded"
         raise ValueError(f"{file} cannot be read: {reason}") from error
@@ -235,7 +235,7 @@ def _examples(x: np.ndarray, what: str) -> np.ndarray:
     if not isinstance(x, np.ndarray):
         raise ValueError(f"{what} is a {type(x).__name__}, expected a dense array")
     if x.dtype.kind not in "biuf":
-        raise ValueError(f"{what} has dtype {x.dtype}, expected floats, bool, or 0 to 255")
+        raise ValueError(f"{what} has dtype {x.dtype}, expected floats, bool or integers")
     if x.ndim not in (2, 3):
         raise ValueError(f"{what} has shape {x.shape}, expected (n, features) or (n, h, w)")
     if x.size == 0:

@@ -1,12 +1,12 @@
 """Is this gradient right? Compare it with differences of the function itself.
 
 Along a line ``phi(t) = f(x + t d)`` a gradient claims that ``phi'(0) = <grad, d>``, and ``phi'(0)``
-can be measured from values of f alone. `check_grad` does so for every coordinate of a small input,
-and for random directions and a sample of coordinates of a large one.
+can be measured from values of f alone. `check_grad` does so for every coordinate of a small x, and
+for random directions and some coordinates of a large one.
 
 **Truncation.** ``D(h) = [phi(h) - phi(-h)] / 2h`` is off by ``h^2 phi'''/6``. Two steps of ratio r
-(Richardson extrapolation) give ``E(h) = [r^2 D(h) - D(rh)] / (r^2 - 1)``, which is off by
-``r^2 h^4 phi^(5) / 120`` only. **Rounding.** A value of f is off by some N, so E by about 0.75 N/h,
+give ``E(h) = [r^2 D(h) - D(rh)] / (r^2 - 1)`` (Richardson extrapolation), which is off by
+``r^2 h^4 phi^(5) / 120`` only. **Rounding.** A value of f is off by some N, so E by about 0.8 N/h,
 which *grows* as h shrinks. N is eps |f| with eps = 2.2e-16, or more where terms cancel inside f:
 `_rounding_noise` measures it. The two meet near ``h = (N / phi^(5))^(1/5)``, about 1e-3 for a
 function of ordinary curvature, and are then about 1e-12 each. For other functions, steps from 2^-5
@@ -26,14 +26,13 @@ n entries of one size, directions notice an error in a *single* entry from ``rto
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
 
 import numpy as np
 
 _RATIO = 1 + math.sqrt(5)  # irrational: a wave with a period that fits h, 4h and 16h looks flat
 _SAFETY = 8.0  # the 8 in floor = 8 N/h: ten standard deviations
 _ROUGH = 1e-3  # doubt about a slope, relative to its size, that means a kink
-_ALL = "(all)"  # the name of a direction through all blocks
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def check_grad(
     rng=0,
     raise_exception=True,
 ):
-    """Compare a gradient with finite differences, in float64.
+    """Compare a gradient with finite differences, in float64; return a `GradReport`.
 
     Parameters
     ----------
@@ -101,37 +100,29 @@ def check_grad(
         ``f(x)`` returns ``(value, gradient)``, a scalar and something of the structure of x. It
         must be deterministic: the noise of a stochastic bound is an argument, held fixed here.
     x : float64 array, Params, or dict or tuple of these
-        Where to check; left untouched. Every array in it is a block, with a name in the report.
+        Where to check. Every array in it is a block, with a name in the report.
     grad : callable, optional
         If given, ``f(x)`` returns the value only and ``grad(x)`` the gradient, which is faster.
     rtol, atol : float
         Relative tolerance, see the module docstring; differences up to `atol` pass too.
     step : float
-        First and largest step, in units of ``max(1, |x_i|)``. Where f is not finite, smaller ones
-        are tried; if it raises an exception so far from x, pass a smaller one.
-    max_full : int
-        Up to this many parameters, every coordinate is checked, with six or more values of f each.
-    n_directions : int
-        Above that: how many random directions to check through all parameters and within each
-        block, and how many coordinates of each block. Blocks no larger than this are checked in
-        full: three wrong biases cannot hide behind 100,000 right weights.
+        First and largest step, in units of ``max(1, |x_i|)``. Pass a smaller one if f raises an
+        exception so far from x; if it is merely not finite there, smaller ones are tried anyway.
+    max_full, n_directions : int
+        Up to `max_full` parameters, every coordinate is checked, at six or more values of f each.
+        Above: `n_directions` random directions through x, and as many directions and coordinates
+        of each block. Three wrong biases cannot hide behind 100,000 right weights.
     rng : int or numpy.random.Generator
-        Draws the directions.
+        Where the directions come from.
     raise_exception : bool
         Whether to raise if the check fails.
-
-    Returns
-    -------
-    GradReport
-        Whether it `passed`, the `failures`, `hints` at their cause; ``print(report)`` shows all.
 
     Raises
     ------
     GradCheckError
-        An AssertionError, if a comparison fails.
+        If a comparison fails.
     ValueError
-        If x, f or the gradient is unfit for a check: structure, shape, dtype, NaN, infinity, an f
-        that is random, changes its argument, or computes in float32.
+        If x, f or the gradient is unfit: wrong type, shape or dtype, not finite, random, impure.
 
     Examples
     --------
@@ -145,21 +136,21 @@ def check_grad(
     objective = _Objective(f, grad, x)
     value, gradient = objective.value_and_gradient()
     noise = _rounding_noise(objective, value, gradient, step, rng)
-
     comparisons = []
-    for probe in _probes(objective, step, max_full, n_directions, rng):
-        slope = _measure_slope(objective.along(probe), value, noise, probe.step, rtol)
-        comparisons.append(_compare(gradient, probe, slope, rtol, atol))
-
+    for name, index, part, direction, h in _probes(objective, step, max_full, n_directions, rng):
+        phi = partial(objective.along, part, direction)
+        slope = _measure_slope(phi, value, noise, h, rtol)
+        comparisons.append(_compare(name, index, gradient[part] * direction, slope, rtol, atol))
     failures = [c for c in comparisons if c.rel_error > rtol or c.note]
-    blocks = {m.name: [c for c in comparisons if c.name == m.name] for m in failures}
+    failing = dict.fromkeys(m.name for m in failures)
+    hints = {name: _hint([c for c in comparisons if c.name == name]) for name in failing}
     report = GradReport(
         passed=not failures,
         max_rel_error=max(c.rel_error for c in comparisons),
         n_checked=len(comparisons),
         n_parameters=objective.x.size,
         failures=sorted(failures, key=lambda m: -m.rel_error),
-        hints=[f"{name}: {hint}" for name in blocks if (hint := _hint(blocks[name]))],
+        hints=[f"{name}: {hint}" for name, hint in hints.items() if hint],
     )
     if raise_exception and failures:
         raise GradCheckError(str(report))
@@ -174,7 +165,7 @@ def _measure_slope(phi, phi0, noise, step, rtol):
 
     best = math.nan, 0.0, math.inf
     central_old = slope_old = bend_old = jump_old = math.nan
-    for h in step / _RATIO ** np.arange(13.0):
+    for h in (step / _RATIO ** np.arange(13.0)).tolist():
         right, left = phi(h), phi(-h)
         central = (right - left) / (2 * h)  # phi' + O(h^2)
         slope = extrapolate(central, central_old, 2)  # phi' + O(h^4)
@@ -194,12 +185,12 @@ def _rounding_noise(objective, value, gradient, step, rng):
     """Size N of the rounding error in a value of f.
 
     Over a dozen points 1e-6 apart f is a low polynomial to the last bit, so that sixth differences
-    contain rounding only, enlarged by ``sqrt(C(12, 6))``. All points lie on one side of x, which
-    may be a kink; the median of three lines survives one that crosses another kink.
+    contain rounding only, enlarged by ``sqrt(C(12, 6))``. The points lie on one side of x, which
+    may be a kink, and the median of three lines forgives one that crosses another kink.
     """
     estimates, size = [], max(abs(value), float(np.linalg.norm(gradient * objective.scale)))
     for _ in range(3):
-        phi = objective.along(objective.direction(_ALL, slice(None), step, rng))
+        phi = partial(objective.along, slice(None), objective.direction(slice(None), rng))
         with np.errstate(invalid="ignore"):
             sixth = np.diff([phi(k * 2.0**-20) for k in range(1, 13)], 6)
         estimates.append(float(np.linalg.norm(sixth)) / math.sqrt(6 * math.comb(12, 6)))
@@ -211,38 +202,33 @@ def _rounding_noise(objective, value, gradient, step, rng):
     return noise if math.isfinite(noise) else 0.0
 
 
-class _Probe(NamedTuple):
-    name: str
-    index: tuple[int, ...] | None
-    part: slice  # of the flat x
-    direction: np.ndarray  # in which x[part] moves
-    step: float
-
-
 def _probes(objective, step, max_full, n_directions, rng):
-    """Yield every coordinate if there are few, else directions and some coordinates per block."""
-    for name, shape, part in objective.blocks:
+    """Yield what to compare: (name, index, part of the flat x that moves, direction, first step).
+
+    That is every coordinate if there are few, else some of them and directions for every block.
+    """
+    for name, (shape, part) in objective.blocks.items():
         size = part.stop - part.start
         few = objective.x.size <= max_full or size <= n_directions
         for i in range(size) if few else rng.choice(size, n_directions, replace=False).tolist():
             index = tuple(map(int, np.unravel_index(i, shape)))
             here = slice(part.start + i, part.start + i + 1)
-            yield _Probe(name, index, here, np.ones(1), step * float(objective.scale[here.start]))
+            yield name, index, here, np.ones(1), step * float(objective.scale[here.start])
         for _ in range(0 if few else n_directions):
-            yield objective.direction(name, part, step, rng)
+            yield name, None, part, objective.direction(part, rng), step
     if objective.x.size > max_full and len(objective.blocks) > 1:
         for _ in range(n_directions):
-            yield objective.direction(_ALL, slice(None), step, rng)
+            yield "(all)", None, slice(None), objective.direction(slice(None), rng), step
 
 
-def _compare(gradient, probe, slope, rtol, atol):
-    numeric, floor, doubt = slope
-    terms = gradient[probe.part] * probe.direction
-    analytic, scale = float(terms.sum()), max(floor, atol) / rtol
-    size = max(abs(analytic), abs(numeric), scale, float(np.linalg.norm(terms)), 1e-300)
+def _compare(name, index, terms, slope, rtol, atol):
+    """Judge the sum of `terms`, the products of gradient and direction, against a slope."""
+    analytic, (numeric, floor, doubt) = float(terms.sum()), slope
+    scale = max(float(np.linalg.norm(terms)), floor / rtol, atol / rtol, 1e-300)
+    size = max(abs(analytic), abs(numeric), scale)
     error = abs(analytic - numeric) / size if math.isfinite(numeric) else math.inf
     note = "f may not be smooth here" if doubt > _ROUGH * size else ""
-    return Mismatch(probe.name, probe.index, analytic, numeric, error, note)
+    return Mismatch(name, index, analytic, numeric, error, note)
 
 
 def _hint(block):
@@ -270,46 +256,42 @@ class _Objective:
     """f and its gradient as functions of one flat vector x, which consists of named blocks."""
 
     def __init__(self, f, grad, x):
-        self.f, self.grad, self.blocks = f, grad, []
+        self.f, self.grad, self.template, self.blocks = f, grad, x, {}
         leaves, end = dict(_leaves(x)), 0
         for name, leaf in leaves.items():
             _check_array(name, leaf)
-            self.blocks.append((name, leaf.shape, slice(end, end := end + leaf.size)))
+            self.blocks[name] = leaf.shape, slice(end, end := end + leaf.size)
         if end == 0:
             raise ValueError("x has 0 parameters, expected at least 1")
-        self.point = _copy(x)
         self.x = np.concatenate([leaf.ravel() for leaf in leaves.values()])
         self.scale = np.maximum(1.0, np.abs(self.x))
 
-    def direction(self, name, part, step, rng):
+    def direction(self, part, rng):
         """Draw a unit vector over x[part], uniform on the sphere, in units of the scale."""
         v = rng.standard_normal(self.x[part].size)
-        return _Probe(name, None, part, self.scale[part] * v / np.linalg.norm(v), step)
+        return self.scale[part] * v / np.linalg.norm(v)
 
-    def along(self, probe):
+    def along(self, part, direction, t):
         """Return ``phi(t) = f(x + t d)``."""
-
-        def phi(t):
-            flat = self.x.copy()
-            flat[probe.part] += t * probe.direction
-            with np.errstate(all="ignore"):  # a long step may leave the domain of f
-                result = self.f(self.at(flat))
-            return float(result if self.grad else result[0])
-
-        return phi
+        flat = self.x.copy()
+        flat[part] += t * direction
+        with np.errstate(all="ignore"):  # a long step may leave the domain of f
+            result = self.f(self.at(flat))
+        return float(result if self.grad else result[0])
 
     def at(self, flat):
-        """Put a flat vector into the structure that f knows."""
-        for (_, leaf), (_, shape, part) in zip(_leaves(self.point), self.blocks, strict=True):
-            leaf[...] = flat[part].reshape(shape)
-        return self.point
+        """Return a flat vector in the structure that f knows; a new one, f cannot spoil it."""
+        point = _copy(self.template)
+        for name, leaf in _leaves(point):
+            leaf[...] = flat[self.blocks[name][1]].reshape(leaf.shape)
+        return point
 
     def value_and_gradient(self):
         """Evaluate at x twice: once to know, once to see whether f is a function."""
         once, again = self._evaluate(), self._evaluate()
         for what, a, b in zip(("values", "gradients"), once, again, strict=True):
             if np.max(np.abs(a - b)) > 1e-9 * np.max(np.abs(a)):  # threads may reorder a sum
-                why = "expected a deterministic f: pass its noise as an argument, held fixed"
+                why = "expected one: hold its noise fixed, as an argument of f"
                 raise ValueError(f"f gave two {what} at the same x, {why}")
         return once
 
@@ -321,16 +303,17 @@ class _Objective:
             expected = "the value, since grad is given" if self.grad else "(value, gradient)"
             raise ValueError(f"f(x) returned {type(result).__name__}, expected {expected}")
         value, gradient = (result, self.grad(point)) if self.grad else result
-        for (name, _, part), (_, leaf) in zip(self.blocks, _leaves(point), strict=True):
-            if not np.array_equal(np.ravel(leaf), self.x[part]):
+        after = dict(_leaves(point))
+        for name, (shape, part) in self.blocks.items():
+            if not np.array_equal(after.get(name), self.x[part].reshape(shape)):
                 raise ValueError(f"f changed {name} in place, expected x to stay as it was")
         _check_array("f(x)", value, ())
-        leaves, names = dict(_leaves(gradient)), [name for name, _, _ in self.blocks]
-        if set(leaves) != set(names):
-            raise ValueError(f"the gradient has parts {list(leaves)}, expected those of x: {names}")
-        for name, shape, _ in self.blocks:
+        leaves = dict(_leaves(gradient))
+        if leaves.keys() != self.blocks.keys():
+            raise ValueError(f"the gradient has parts {[*leaves]}, expected {[*self.blocks]}")
+        for name, (shape, _) in self.blocks.items():
             _check_array(f"the gradient of {name}", leaves[name], shape)
-        return float(value), np.concatenate([np.ravel(leaves[name]) for name in names])
+        return float(value), np.concatenate([np.ravel(leaves[name]) for name in self.blocks])
 
 
 def _leaves(x, name=""):
@@ -339,25 +322,26 @@ def _leaves(x, name=""):
         for i, item in enumerate(x):
             yield from _leaves(item, f"{name or 'x'}[{i}]")
     elif isinstance(x, dict) or hasattr(x, "names"):
-        for key in x if isinstance(x, dict) else x.names:
+        for key in getattr(x, "names", x):
             yield from _leaves(x[key], f"{name}.{key}" if name else str(key))
     else:
         yield name or "x", x
 
 
 def _copy(x):
-    if isinstance(x, dict):
-        return {key: _copy(item) for key, item in x.items()}
-    return tuple(map(_copy, x)) if isinstance(x, tuple) else x.copy()
+    if isinstance(x, tuple):
+        return tuple(map(_copy, x))
+    return {key: _copy(x[key]) for key in x} if isinstance(x, dict) else x.copy()
 
 
 def _check_array(name, array, shape=None):
-    array = np.asarray(array) if isinstance(array, np.floating | float) else array
+    if shape == () and isinstance(array, np.floating | float):  # NumPy's form of a 0-d result
+        array = np.asarray(array)
     if not isinstance(array, np.ndarray):
         kind = "scalar" if shape == () else "array"
         raise ValueError(f"{name} is of type {type(array).__name__}, expected a float64 {kind}")
     if array.dtype != np.float64:
-        why = "in anything shorter the differences drown in rounding"
+        why = "fewer digits would drown in the difference"
         raise ValueError(f"{name} has dtype {array.dtype}, expected float64: {why}")
     if shape not in (None, array.shape):
         raise ValueError(f"{name} has shape {array.shape}, expected {shape}")

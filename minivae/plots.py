@@ -19,7 +19,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 from scipy.special import ndtri
 
 from minivae.checkpoint import atomic_write
@@ -30,33 +30,21 @@ LOOK = {
     "font.size": 11,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.edgecolor": "0.3",
-    "axes.labelcolor": "0.1",
-    "xtick.color": "0.3",
-    "ytick.color": "0.3",
     "lines.linewidth": 1.8,
+    "lines.markersize": 5,
     "lines.solid_capstyle": "round",
+    "figure.constrained_layout.w_pad": 0.1,  # inches
+    "figure.constrained_layout.h_pad": 0.1,
 }
 
-# The eight of Okabe and Ito (2008), with brown and violet in addition, which simulated protan-,
-# deuter- and tritanopia keep as far from the others as these are from each other.
-PALETTE = (
-    "#0072B2",  # blue
-    "#D55E00",  # vermilion
-    "#009E73",  # green
-    "#E69F00",  # orange
-    "#CC79A7",  # pink
-    "#56B4E9",  # sky blue
-    "#000000",  # black
-    "#F0E442",  # yellow
-    "#7A4900",  # brown
-    "#3B1E8F",  # violet
-)
+# The eight colours of Okabe and Ito (2008), then brown and violet, which simulated protanopia,
+# deuteranopia and tritanopia keep as far from the eight as these are from each other.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7")
+PALETTE += ("#56B4E9", "#000000", "#F0E442", "#7A4900", "#3B1E8F")
 
 _SAVE_DPI = 200  # twice the screen's, so that pixels stay whole
-_PICTURE_SIZE = 600  # pixels on the screen that the longer side of a grid of images aims for
-_GAP = 2  # white pixels between the images of a grid
-_BAND = 10  # reconstructions side by side
+_PICTURE_SIZE = 640  # pixels on the screen that the longer side of a grid of images may take
+_LABEL_WIDTH = 135  # pixels on the screen for the names of a grid's rows
 
 
 @contextlib.contextmanager
@@ -110,9 +98,6 @@ def save(figure, path):
         file.write(png)
 
 
-# --- Training -------------------------------------------------------------------------------------
-
-
 def learning_curve(history):
     """Draw the bound against the training samples seen (figure 2).
 
@@ -133,17 +118,15 @@ def learning_curve(history):
         If there is no finite bound in `history`.
     """
     samples = np.asarray(history.samples, float)
-    curves = {
-        name: (samples[np.isfinite(bound)], bound[np.isfinite(bound)])
-        for name, bound in (
-            ("train", np.asarray(history.train_bound, float)),
-            ("test", np.asarray(history.test_bound, float)),
-        )
-        if np.isfinite(bound).any()
-    }
+    curves = {}
+    for name in ("train", "test"):
+        bound = np.asarray(getattr(history, f"{name}_bound"), float)
+        shown = np.isfinite(bound) & (samples > 0)  # a log axis has no zero
+        if shown.any():
+            curves[name] = samples[shown], bound[shown]
     if not curves:
         raise ValueError(
-            f"history has {len(samples)} evaluations and no finite bound, expected at least one"
+            f"history has {len(samples)} evaluations, expected at least one with a finite bound"
         )
     with _house_look():
         figure = _Figure(figsize=(6.4, 4), layout="constrained")
@@ -152,47 +135,47 @@ def learning_curve(history):
         )
         for (name, curve), color in zip(curves.items(), PALETTE, strict=False):
             axes.plot(*curve, color=color, label=name, marker="o", markevery=[-1], zorder=3)
-        _label_last_values(axes, curves)
-        axes.set_ylim(_readable_limits(*map(np.concatenate, zip(*curves.values(), strict=True))))
+        _label_last_values(axes)
+        all_samples, all_bounds = map(np.concatenate, zip(*curves.values(), strict=True))
+        axes.set_ylim(_readable_limits(np.log10(all_samples), all_bounds))
+        crowded = np.ptp(np.log10(all_samples)) >= 2
+        axes.xaxis.set_major_locator(LogLocator(subs=(1,) if crowded else (1, 2, 5)))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 10k, 100k, 1M
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_locator(MaxNLocator(8, steps=(1, 2, 5, 10), integer=True))
         axes.grid(axis="y", color="0.9")
     return figure
 
 
-def _label_last_values(axes, curves):
+def _label_last_values(axes):
     """Write each curve's name and last value beside its end, the higher one above the lower."""
-    ends = sorted(curves, key=lambda name: curves[name][1][-1], reverse=True)
-    alignments = ["bottom", "top"] if len(ends) == 2 else ["center"]
-    colors = {line.get_label(): line.get_color() for line in axes.lines}
-    for name, alignment in zip(ends, alignments, strict=True):
-        x, bound = curves[name]
+    lines = sorted(axes.lines, key=lambda line: line.get_ydata()[-1], reverse=True)
+    alignments = ("bottom", "top") if len(lines) == 2 else ("center",)
+    for line, alignment in zip(lines, alignments, strict=True):
+        end = line.get_xydata()[-1]
         axes.annotate(
-            f"{name} {bound[-1]:.1f}".replace("-", "\N{MINUS SIGN}"),
-            (x[-1], bound[-1]),
+            f"{line.get_label()} {end[1]:.1f}".replace("-", "\N{MINUS SIGN}"),
+            end,
             xytext=(8, 0),
             textcoords="offset points",
             va=alignment,
-            color=colors[name],
+            color=line.get_color(),
             annotation_clip=False,
         )
 
 
-def _readable_limits(samples, bounds):
-    """Return limits for the bound that show all of the last three quarters of the log axis.
+def _readable_limits(decades, bounds):
+    """Return limits for the bound, given the decimal logarithm of the samples seen.
 
-    The first quarter is shown as far as it goes down no further than the rest once more.
+    A curve over a decade or more is shown whole for the last three quarters of the log axis, and
+    before that as far as it stays within one and a half times that range.
     """
-    position = np.log(samples)
-    end = bounds[position >= position.min() + np.ptp(position) / 4]
-    if end.size == 0 or np.ptp(end) == 0:
-        end = bounds
-    highest = bounds.max()
-    span = highest - end.min()
-    lowest = max(bounds.min(), end.min() - span)
-    margin = 0.05 * (highest - lowest) or max(1, 0.05 * abs(highest))
+    end = bounds[decades >= decades.min() + np.ptp(decades) / 4]
+    lowest, highest = bounds.min(), bounds.max()
+    if np.ptp(decades) >= 1 and np.unique(decades).size > 3:
+        lowest = max(lowest, highest - 1.5 * (highest - end.min()))
+    margin = max(1, 0.05 * (highest - lowest))
     return lowest - margin, highest + margin
-
-
-# --- Images ---------------------------------------------------------------------------------------
 
 
 def samples(vae, params, image_shape, n=100, rng=None):
@@ -220,7 +203,7 @@ def samples(vae, params, image_shape, n=100, rng=None):
     """
     _check_image_shape(image_shape, vae.n_features)
     rng = np.random.default_rng(0) if rng is None else rng
-    return _show(image_grid(vae.sample(params, n, rng, mean=True), image_shape, gap=_GAP))
+    return _show(image_grid(vae.sample(params, n, rng, mean=True), image_shape, gap=1))
 
 
 def reconstructions(vae, params, x, image_shape):
@@ -244,17 +227,18 @@ def reconstructions(vae, params, x, image_shape):
     ValueError
         If an argument does not fit the model.
     """
-    _check_image_shape(image_shape, vae.n_features)
+    height, width = _check_image_shape(image_shape, vae.n_features)
     x = as_pixels(vae.check_data("x", x), params.dtype)
-    columns = min(len(x), _BAND)
-    blank = np.ones((-len(x) % columns, vae.n_features), x.dtype)
-    bands = [
-        np.concatenate([images, blank]).reshape(-1, columns, vae.n_features)
-        for images in (x, vae.reconstruct(params, x))
-    ]
-    rows = np.stack(bands, axis=1).reshape(-1, vae.n_features)
-    names = ["original", "reconstruction"] * len(bands[0])
-    return _show(image_grid(rows, image_shape, columns, gap=_GAP), row_names=names)
+    white_line = np.ones((len(x), width), x.dtype)
+    pairs = np.concatenate([x, white_line, vae.reconstruct(params, x)], axis=1)
+    grid = image_grid(pairs, (2 * height + 1, width), min(len(x), 10), gap=3)
+    figure = _show(grid, left=_LABEL_WIDTH)
+    middles = np.array([height - 1, 3 * height + 1]) / 2
+    tops = np.arange(0, len(grid), 2 * height + 4)[:, None]
+    names = ["original", "reconstruction"] * len(tops)
+    with _house_look():
+        figure.axes[0].set_yticks((tops + middles).ravel(), names)
+    return figure
 
 
 def manifold(vae, params, image_shape, n=20):
@@ -342,27 +326,20 @@ def _check_image_shape(image_shape, n_features):
     return sides
 
 
-def _show(grid, row_names=()):
-    """Return a figure of a grey image and nothing else, but for names left of its rows."""
+def _show(grid, left=0):
+    """Return a figure of a grey image, with a margin on the left of so many screen pixels."""
     scale = max(1, _PICTURE_SIZE // max(grid.shape))
     height, width = (scale * side for side in grid.shape)
-    left = 115 if row_names else 0
     with _house_look():
-        dpi = matplotlib.rcParams["figure.dpi"]
+        dpi = LOOK["figure.dpi"]
         # A canvas rounds its size down; a whole number must not fall to the one below.
         figure = _Figure(figsize=((left + width + 0.01) / dpi, (height + 0.01) / dpi))
         axes = figure.add_axes((left / (left + width), 0, width / (left + width), 1))
         axes.imshow(grid, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
         axes.spines[:].set_visible(False)
-        row_height = (len(grid) + _GAP) / max(1, len(row_names))
-        centres = np.arange(len(row_names)) * row_height + (row_height - _GAP - 1) / 2
-        axes.set_yticks(centres, row_names)
-        axes.set_xticks([])
+        axes.set(xticks=[], yticks=[])
         axes.tick_params(length=0, pad=8)
     return figure
-
-
-# --- The latent plane -----------------------------------------------------------------------------
 
 
 def latent_space(vae, params, x, labels=None):
@@ -394,13 +371,20 @@ def latent_space(vae, params, x, labels=None):
     order = np.random.default_rng(0).permutation(len(mu))  # so that no class covers the others
     with _house_look():
         figure = _Figure(figsize=(6.4, 5.6), layout="constrained")
-        axes = figure.add_subplot(aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
+        axes = figure.add_subplot(xlabel="$z_1$", ylabel="$z_2$")
+        axes.set_aspect("equal", adjustable="datalim")
         size = np.clip(20_000 / len(mu), 5, 40)  # in points squared
         axes.scatter(*mu[order].T, s=size, c=colors[order], alpha=0.7, linewidths=0)
-        reach = max(3, 1.05 * float(np.abs(mu).max()))  # most of the prior, and all datapoints
-        axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
-        if labels is not None:
-            _name_classes(axes, mu, labels, classes)
+        axes.update_datalim([(-2, -2), (2, 2)])  # 95 % of the prior, however small q's part of it
+        axes.autoscale_view()
+        handles = [
+            Line2D([], [], color=color, marker="o", ls="none", markersize=8, label=str(name))
+            for name, color in zip(classes, PALETTE, strict=False)
+        ]
+        if handles:
+            figure.legend(
+                handles=handles, loc="outside right center", frameon=False, handletextpad=0.2
+            )
     return figure
 
 
@@ -421,21 +405,3 @@ def _classes(labels, n):
             f"labels has {len(classes)} classes, expected at most {len(PALETTE)} to tell apart"
         )
     return classes, np.array(PALETTE)[index]
-
-
-def _name_classes(axes, mu, labels, classes):
-    """Add a legend, and each class's name at its median."""
-    handles = [
-        Line2D([], [], color=color, marker="o", linestyle="none", markersize=8, label=str(name))
-        for name, color in zip(classes, PALETTE, strict=False)
-    ]
-    axes.figure.legend(handles=handles, loc="outside right center", frameon=False)
-    for name in classes:
-        axes.annotate(
-            str(name),
-            np.median(mu[np.asarray(labels) == name], axis=0),
-            ha="center",
-            va="center",
-            weight="bold",
-            path_effects=[withStroke(linewidth=3, foreground="white")],
-        )

@@ -28,7 +28,8 @@ with threadpoolctl.threadpool_limits(1, user_api="blas"):
         np.matmul(x, W, out=out)
         times.append(time.perf_counter() - start)
 pools = [p for p in threadpoolctl.threadpool_info() if p["user_api"] == "blas"]
-print(json.dumps({"seconds": min(times), "kernels": pools[0].get("architecture") if pools else None}))
+kernels = pools[0].get("architecture") if pools else None
+print(json.dumps({"seconds": min(times), "kernels": kernels}))
 """
 
 

@@ -56,7 +56,7 @@ def test_parts_of_the_callers_own_are_refused_before_anything_is_written(tmp_pat
 
 
 def test_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no model file .*nothing.npz"):
+    with pytest.raises(FileNotFoundError, match=r"no model file .*nothing\.npz"):
         load_model(tmp_path / "nothing.npz")
 
 
@@ -77,7 +77,7 @@ def test_any_altered_byte_of_the_contents_is_noticed(saved):
         altered = bytearray(whole)
         altered[offset] ^= 1
         path.write_bytes(bytes(altered))
-        with pytest.raises(ValueError, match="not a readable|altered"):
+        with pytest.raises(ValueError, match=r"not a readable|altered"):
             load_model(path)
 
 

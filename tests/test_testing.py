@@ -18,7 +18,7 @@ from minivae.gradcheck import GradCheckError
 from minivae.layers import ACTIVATIONS, Activation, dense_forward
 from minivae.likelihoods import FixedGaussian
 from minivae.mlp import mlp_forward
-from minivae.testing import KINK_DISTANCE, arrays, batches, check_layer, layers, mlps, models
+from minivae.testing import arrays, batches, check_layer, layers, mlps, models
 from minivae.workspace import Workspace
 
 # --- The example in the docstring -----------------------------------------------------------------
@@ -77,10 +77,11 @@ def test_check_layer_names_the_input_whose_gradient_is_wrong():
 
     rng = np.random.default_rng(0)
     x, gamma, beta = rng.standard_normal((3, 4)), rng.standard_normal(4), rng.standard_normal(4)
-    with pytest.raises(GradCheckError) as caught:
-        check_layer((scale_and_shift, backward), x, gamma, beta)
-    assert {failure.name for failure in caught.value.report.failures} == {"gamma"}
-    assert "off by the constant factor 2" in str(caught.value)
+    layer = (scale_and_shift, backward)
+    report = check_layer(layer, x, gamma, beta, raise_exception=False)
+    assert {failure.name for failure in report.failures} == {"gamma"}
+    with pytest.raises(GradCheckError, match="gamma: off by the constant factor 2"):
+        check_layer(layer, x, gamma, beta)
 
 
 def test_check_layer_of_one_input_takes_a_bare_gradient():
@@ -90,12 +91,6 @@ def test_check_layer_of_one_input_takes_a_bare_gradient():
     x = np.random.default_rng(0).standard_normal((2, 3))
     report = check_layer((lambda x: (np.sin(x), x), backward), x)
     assert report.n_checked == 6
-
-
-def test_check_layer_passes_options_on():
-    wrong = Activation("wrong", ACTIVATIONS["tanh"].forward, ACTIVATIONS["sigmoid"].backward)
-    x, W, b = np.ones((1, 1)), np.ones((1, 1)), np.ones(1)
-    assert not check_layer(wrong, x, W, b, raise_exception=False).passed
 
 
 # --- What the strategies generate -----------------------------------------------------------------

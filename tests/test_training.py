@@ -101,8 +101,7 @@ def test_equals_algorithm_1_written_out(small, optimizer, weight_prior):
     assert len(result.history) == 0
 
 
-def test_every_datapoint_is_seen_once_per_epoch_and_split_among_threads(small):
-    vae, x = small
+def test_every_datapoint_is_seen_once_per_epoch_and_split_among_threads():
     seen = []
     identity = np.arange(300, dtype=np.float32)[:, None] * np.ones(12, np.float32) / 300
 

@@ -1,0 +1,484 @@
+"""The command line, end to end, in a temporary folder."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minivae import cli, load_model
+from minivae.history import History
+from minivae.runs import create_run, free_folder, open_run
+from minivae.system import PINS
+
+PICTURES = ("learning_curve.png", "samples.png", "reconstructions.png")
+TWO_LATENT_PICTURES = ("manifold.png", "latent_space.png")
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def write_dots(folder):
+    rng = np.random.default_rng(0)
+    x = (rng.random((500, 4, 4)) < rng.random((500, 1, 1))).astype(np.float32)
+    y = x[:400, 0, 0].astype(int)
+    np.savez(folder / "dots.npz", x_train=x[:400], x_test=x[400:], y_train=y)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A temporary working folder with a small data set in it."""
+    monkeypatch.chdir(tmp_path)
+    for pin in PINS:
+        monkeypatch.delenv(pin, raising=False)  # no probe: it would cost each test half a second
+    write_dots(tmp_path)
+    return tmp_path
+
+
+DOTS = ["--data", "dots.npz", "--hidden", "8", "--evaluate-every", "1000", "--batch-size", "20"]
+
+
+def minivae(*arguments):
+    """Run the command line in this process; return its exit code."""
+    try:
+        return cli.main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        return stop.code
+
+
+def one_line_error(capsys, *arguments):
+    """Run what must fail: exit code 2 and one line on stderr, which is returned."""
+    assert minivae(*arguments) == 2
+    error = capsys.readouterr().err
+    assert error.endswith("\n")
+    assert len(error.splitlines()) == 1
+    assert "error: " in error
+    assert "Traceback" not in error
+    return error
+
+
+def spawn(*arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "minivae.cli", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={name: value for name, value in os.environ.items() if name not in PINS},
+        **options,
+    )
+
+
+# --- The main job ---------------------------------------------------------------------------------
+
+
+def test_train_on_digits_leaves_a_complete_run_folder(here, capsys):
+    code = minivae("train", "--samples", "2e4", "--evaluate-every", "1e4", "--hidden", 50)
+    out = capsys.readouterr()
+    assert code == 0
+    run = here / "runs" / "mnist-20"
+    names = {file.name for file in run.iterdir()}
+    assert names == {"settings.json", "model.npz", "history.csv", *PICTURES}
+    for picture in PICTURES:
+        assert (run / picture).read_bytes().startswith(PNG_SIGNATURE)
+    vae, params = load_model(run / "model.npz")
+    assert vae.encoder.widths == (784, 50, 40)
+    assert params.dtype == np.float32
+    header, *rows = (run / "history.csv").read_text().splitlines()
+    assert header == "samples,train_bound,test_bound,seconds"
+    assert [row.split(",")[0] for row in rows] == ["10000", "20000"]
+    test_bound = float(rows[-1].split(",")[2])
+    assert -230 < test_bound < -180
+    # The step size is one of the paper's three, and the user is told the bound and what to do next.
+    assert json.loads((run / "settings.json").read_text())["step_size"] in (0.01, 0.02, 0.1)
+    assert "Step size 0." in out.out
+    assert f"{test_bound:.2f} nats per test datapoint" in out.out
+    assert "minivae sample runs/mnist-20" in out.out
+    assert "samples/s" in out.err
+    assert "test -" in out.err
+
+
+def test_two_latents_get_two_more_pictures(here):
+    assert minivae("train", *DOTS, "--latent", 2, "--samples", 400, "--quiet", "--out", "run") == 0
+    for picture in (*PICTURES, *TWO_LATENT_PICTURES):
+        assert (here / "run" / picture).read_bytes().startswith(PNG_SIGNATURE)
+
+
+def test_quiet_says_nothing(here, capsys):
+    assert minivae("train", *DOTS, "--samples", 400, "--quiet") == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_every_option_reaches_the_run(here):
+    options = {
+        "latent": 3, "activation": "relu", "likelihood": "gaussian-fixed", "sigma": 0.5,
+        "batch-size": 10, "noise-samples": 2, "optimizer": "adam", "step-size": 0.002, "seed": 7,
+        "threads": 2, "dtype": "float64", "evaluate-every": 100, "samples": 200,
+    }  # fmt: skip
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    words += ["--data", "dots.npz", "--hidden", "7,5", "--no-weight-prior", "--quiet"]
+    assert minivae("train", *words, "--out", "run") == 0
+    settings = open_run("run", []).settings
+    for name, value in options.items():
+        assert settings[name.replace("-", "_")] == value
+    vae, params = load_model("run/model.npz")
+    assert vae.encoder.widths == (16, 7, 5, 6)
+    assert vae.likelihood.sigma == 0.5
+    assert vae.activation.name == "relu"
+    assert params.dtype == np.float64
+    with np.load("run/model.npz") as file:
+        training = json.loads(file["meta"].tobytes())["training"]
+    assert training["settings"]["optimizer"]["name"] == "adam"
+    assert training["settings"]["optimizer"]["step_size"] == 0.002
+    assert training["settings"]["weight_prior"] is False
+    assert training["settings"]["noise_samples"] == 2
+    assert training["settings"]["threads"] == 2
+    assert training["step"] == 20
+
+
+def test_likelihood_follows_the_data(here):
+    np.save("real.npy", np.random.default_rng(0).normal(5, 2, (200, 6)).astype(np.float32))
+    common = ["--samples", 200, "--hidden", 4, "--latent", 1, "--quiet", "--step-size", 0.01]
+    assert minivae("train", "--data", "real.npy", *common, "--out", "real") == 0
+    assert minivae("train", "--data", "dots.npz", *common, "--out", "dots") == 0
+    assert open_run("real", []).settings["likelihood"] == "gaussian"
+    assert open_run("dots", []).settings["likelihood"] == "bernoulli"
+
+
+def test_new_runs_get_new_folders(here):
+    assert free_folder("x") == Path("runs/x")
+    Path("runs/x").mkdir(parents=True)
+    assert free_folder("x") == Path("runs/x-2")
+
+
+# --- Using a run ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(here):
+    assert minivae("train", *DOTS, "--latent", 2, "--samples", 2000, "--quiet", "--out", "run") == 0
+    return here / "run"
+
+
+def test_evaluate(run, capsys):
+    assert minivae("evaluate", "run") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["nats", "test", "train"]
+    _, bound, _, log_px, kl, n = lines[1].split()
+    assert float(bound) == pytest.approx(float(log_px) - float(kl), abs=0.011)
+    assert n == "100"
+    history = open_run("run", []).history()
+    assert float(bound) == pytest.approx(history.test_bound[-1], abs=0.006)
+
+
+def test_pictures_on_request(run, capsys):
+    for command in ("sample", "reconstruct", "manifold"):
+        assert minivae(command, "run", "--n", 5, "--out", f"{command}.png") == 0
+        assert capsys.readouterr().out == f"{command}.png\n"
+        assert Path(f"{command}.png").read_bytes().startswith(PNG_SIGNATURE)
+    before = (run / "samples.png").read_bytes()
+    assert minivae("sample", "run", "--seed", 8) == 0
+    assert (run / "samples.png").read_bytes() != before
+
+
+def test_run_works_from_another_folder(run, monkeypatch, tmp_path_factory):
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    assert minivae("evaluate", run) == 0
+
+
+def test_manifold_needs_two_latents(here, capsys):
+    minivae("train", *DOTS, "--latent", 3, "--samples", 200, "--quiet", "--out", "run")
+    assert "n_latent" in one_line_error(capsys, "manifold", "run")
+
+
+# --- Interruption and resuming --------------------------------------------------------------------
+
+
+def curve(run):
+    rows = (run / "history.csv").read_text().splitlines()
+    return [row.rsplit(",", 1)[0] for row in rows]  # without the seconds
+
+
+def test_more_samples_on_a_finished_run(here):
+    options = [*DOTS, "--step-size", 0.02, "--quiet"]
+    assert minivae("train", *options, "--samples", 3000, "--out", "whole") == 0
+    assert minivae("train", *options, "--samples", 1000, "--out", "part") == 0
+    assert minivae("train", "--resume", "part", "--samples", 3000, "--quiet") == 0
+    assert curve(here / "whole") == curve(here / "part")
+
+
+def wait_for(condition, process, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+LONG = [*DOTS, "--samples", 60_000, "--step-size", 0.02, "--seed", 3, "--threads", 2]
+
+
+def finish(*arguments, **options):
+    """Run to the end in a process like the interrupted one: same BLAS kernels, same bits."""
+    process = spawn(*arguments, **options)
+    assert process.communicate() == ("", "")
+    assert process.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """The outcome of the long run that the tests below interrupt."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    write_dots(folder)
+    finish("train", *LONG, "--quiet", "--out", "run", cwd=folder)
+    return folder / "run"
+
+
+def n_evaluations():
+    return len(curve(Path("run"))) if Path("run/history.csv").exists() else 0
+
+
+def test_killed_run_ends_like_an_uninterrupted_one(here, uninterrupted):
+    command = ["train", *LONG, "--quiet", "--out", "run"]
+    for moment in ("at once", "in training", "in training", "at once"):
+        process = spawn(*command)
+        if moment == "at once":
+            wait_for(Path("run/settings.json").exists, process)
+        else:
+            before = n_evaluations()
+            wait_for(lambda before=before: n_evaluations() > before + 3, process)
+        process.kill()
+        process.communicate()
+        command = ["train", "--resume", "run", "--quiet"]
+    assert 4 < n_evaluations() < 61
+    finish(*command)
+    assert curve(here / "run") == curve(uninterrupted)
+    ours, theirs = (load_model(run / "model.npz")[1] for run in (here / "run", uninterrupted))
+    assert np.array_equal(ours.vector, theirs.vector)
+
+
+def test_ctrl_c_saves_and_says_how_to_resume(here, uninterrupted):
+    process = spawn("train", *LONG, "--out", "run")
+    wait_for(lambda: Path("run/history.csv").exists(), process)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in error
+    assert "minivae train --resume run" in error.splitlines()[-1]
+    finish("train", "--resume", "run", "--quiet")
+    assert curve(here / "run") == curve(uninterrupted)
+
+
+# --- Nonsense -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["dance"], "dance"),
+        (["train", "--latent", "0"], "--latent: '0' is not a whole number of at least 1"),
+        (["train", "--latent", "-3"], "--latent"),
+        (["train", "--latent", "two"], "--latent: 'two'"),
+        (["train", "--hidden", "500,0"], "--hidden: '0'"),
+        (["train", "--hidden", ""], "--hidden"),
+        (["train", "--samples", "0"], "--samples"),
+        (["train", "--samples", "1e400"], "--samples"),
+        (["train", "--batch-size", "2.5"], "--batch-size"),
+        (["train", "--step-size", "nan"], "--step-size"),
+        (["train", "--step-size", "-1"], "--step-size"),
+        (["train", "--seed", "-1"], "--seed"),
+        (["train", "--optimizer", "newton"], "optimizer is 'newton', expected one of adagrad"),
+        (["train", "--activation", "cosine"], "activation is 'cosine', expected one of"),
+        (["train", "--likelihood", "cauchy"], "likelihood is 'cauchy', expected one of"),
+        (["train", "--dtype", "int8"], "dtype is 'int8'"),
+        (["train", "--sigma", "0.1"], "sigma is for gaussian-fixed"),
+        (["train", "--data", "minst"], "minst"),
+        (["train", "--data", "nowhere.npz"], "nowhere.npz"),
+        (["train", "--data", "dots.npz", "--batch-size", "401"], "batch_size is 401"),
+        (["train", "--data", "dots.npz", "--batch-size", "1e9"], "batch_size"),
+        (["train", "--data", "nan.npy"], "not finite"),
+        (["train", "--data", "big.npy", "--likelihood", "bernoulli"], "[0, 1]"),
+        (["train", "--data", "empty.npy"], "empty.npy"),
+        (["train", "--data", "text.npz"], "text.npz"),
+        (["train", "--resume", "nowhere"], "there is no folder nowhere"),
+        (["train", "--resume", "."], "not a run folder"),
+        (["train", "--resume", "run", "--latent", "3"], "--latent cannot be given with --resume"),
+        (["evaluate"], "RUN"),
+        (["evaluate", "nowhere"], "there is no folder nowhere"),
+        (["sample", "dots.npz"], "there is no folder dots.npz"),
+        (["sample", ".", "--n", "0"], "--n"),
+        (["gradcheck", "--cases", "0"], "--cases"),
+    ],
+)
+def test_nonsense_is_one_line_and_exit_code_2(here, capsys, words, expected):
+    np.save("nan.npy", np.full((20, 4), np.nan))
+    np.save("big.npy", np.full((200, 4), 3.0))
+    np.save("empty.npy", np.zeros((0, 4)))
+    Path("text.npz").write_text("not an archive")
+    assert expected in one_line_error(capsys, *words)
+    assert not Path("runs").exists()  # nothing half-made is left
+
+
+def test_existing_run_is_not_overwritten(run, capsys):
+    before = (run / "model.npz").read_bytes()
+    error = one_line_error(capsys, "train", *DOTS, "--samples", 100, "--out", "run")
+    assert "already holds a run" in error
+    assert (run / "model.npz").read_bytes() == before
+
+
+def test_damaged_run_folders(run, capsys):
+    whole = (run / "model.npz").read_bytes()
+    (run / "model.npz").write_bytes(whole[: len(whole) // 2])
+    assert "truncated" in one_line_error(capsys, "evaluate", "run")
+    altered = bytearray(whole)
+    altered[len(whole) // 2] ^= 1
+    (run / "model.npz").write_bytes(bytes(altered))
+    assert "model.npz" in one_line_error(capsys, "sample", "run")
+    (run / "model.npz").unlink()
+    assert "no model file" in one_line_error(capsys, "reconstruct", "run")
+    (run / "settings.json").write_text("{")
+    assert "damaged" in one_line_error(capsys, "evaluate", "run")
+    (run / "settings.json").write_text("{}")
+    assert "damaged" in one_line_error(capsys, "evaluate", "run")
+
+
+def test_run_whose_data_have_gone(run, capsys):
+    Path("dots.npz").unlink()
+    assert "dots.npz" in one_line_error(capsys, "evaluate", "run")
+
+
+def test_divergence_is_one_line_and_keeps_the_checkpoint(here, capsys):
+    error = one_line_error(
+        capsys, "train", *DOTS, "--optimizer", "sgd", "--step-size", "1e30", "--quiet",
+        "--samples", 4000, "--out", "run",
+    )  # fmt: skip
+    assert "last good checkpoint" in error
+    assert np.all(np.isfinite(load_model("run/model.npz")[1].vector))
+
+
+def test_full_disk_is_one_line(here, capsys, monkeypatch):
+    def no_space(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    error = one_line_error(capsys, "train", *DOTS, "--samples", 200, "--out", "run")
+    assert "No space left on device" in error
+    assert list((here / "run").iterdir()) == []
+
+
+def test_unwritable_place(here, capsys):
+    Path("file").write_text("")
+    assert "file" in one_line_error(capsys, "train", *DOTS, "--out", "file/run")
+
+
+def test_reader_that_leaves_early_is_no_error(here):
+    process = spawn("info")
+    process.stdout.close()
+    process.stdout = None
+    _, error = process.communicate(timeout=60)
+    assert "Traceback" not in error
+
+
+# --- The rest -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command", ["train", "evaluate", "sample", "reconstruct", "manifold", "gradcheck", "info"]
+)
+def test_help_has_an_example(capsys, command):
+    assert minivae(command, "--help") == 0
+    assert f"Example: minivae {command}" in capsys.readouterr().out
+
+
+def test_no_command_prints_help(capsys):
+    assert minivae() == 0
+    assert "minivae train" in capsys.readouterr().out
+
+
+def test_gradcheck_prints_a_table(capsys):
+    assert minivae("gradcheck", "--cases", 1) == 0
+    lines = capsys.readouterr().out.splitlines()
+    names = [line[:42].strip() for line in lines]
+    for name in ("dense layer, tanh", "reparameterisation and KL", "log p(x|z), gaussian-sigmoid"):
+        assert name in names
+    assert "all agree" in lines[-1]
+
+
+def test_gradcheck_fails_on_a_wrong_gradient(capsys, monkeypatch):
+    from minivae import kernels
+
+    right = kernels.sample_posterior_backward
+
+    def wrong(dz, stats, noise, scale, dstats):
+        right(dz, stats, noise, -scale, dstats)
+
+    monkeypatch.setattr(kernels, "sample_posterior_backward", wrong)
+    assert minivae("gradcheck", "--cases", 1) == 1
+    out = capsys.readouterr().out
+    assert "reparameterisation and KL" in out
+    assert "FAILED" in out.splitlines()[-1]
+
+
+def test_info_names_cpu_blas_and_numba(here, capsys):
+    assert minivae("info") == 0
+    out = capsys.readouterr().out
+    for word in ("CPU", "BLAS", "kernels for", "threads", "Numba", "numpy"):
+        assert word in out
+    assert "nothing to improve" in out
+
+
+def test_info_tells_what_a_pin_costs(here, capsys, monkeypatch):
+    """The advice comes from measuring; here the measurement is replaced by known outcomes."""
+    from minivae import system
+
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
+    outcomes = iter(
+        ['{"seconds": 3e-3, "kernels": "PRESCOTT"}', '{"seconds": 1e-3, "kernels": "Zen"}']
+    )
+
+    class Child:
+        def communicate(self, timeout):
+            return next(outcomes), None
+
+    monkeypatch.setattr(system.BlasProbe, "_start", staticmethod(lambda environment: Child()))
+    assert minivae("info") == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("OPENBLAS_CORETYPE=Prescott makes matrix products 3.0 times slower")
+    assert "env -u OPENBLAS_CORETYPE minivae" in last
+
+
+def test_probe_really_measures(monkeypatch):
+    from minivae import system
+
+    child = system.BlasProbe._start({**os.environ})
+    measured = json.loads(child.communicate(timeout=60)[0])
+    assert 1e-6 < measured["seconds"] < 1
+
+
+def test_import_is_lazy():
+    code = (
+        "import sys, minivae; print([m for m in ('numba', 'numpy', 'scipy') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_public_names_all_load():
+    import minivae as package
+
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+    assert set(package.__all__) <= set(dir(package))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = package.nothing
+
+
+def test_history_csv_round_trip(tmp_path):
+    history = History()
+    history.append(100, -5.0, -6.0, 0.5)
+    run = create_run(tmp_path / "run", {})
+    run.save_history(history)
+    text = (tmp_path / "run" / "history.csv").read_text()
+    assert text == "samples,train_bound,test_bound,seconds\n100,-5.0,-6.0,0.5\n"
