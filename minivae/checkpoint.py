@@ -25,7 +25,8 @@ FORMAT = "minivae 1"
 
 # What NumPy and zipfile raise for a file that is not an .npz, or is a broken one.
 _UNREADABLE = (
-    OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, NotImplementedError
+    OSError, ValueError, KeyError, EOFError, TypeError, AttributeError,
+    zipfile.BadZipFile, NotImplementedError,
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ import hashlib
 import math
 import os
 import struct
+import warnings
 import zlib
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -185,7 +186,10 @@ def _read_numpy(stream: BinaryIO) -> dict[str, np.ndarray]:
 def _read_mat(stream: BinaryIO) -> dict[str, np.ndarray]:
     from scipy.io import loadmat
 
-    arrays = {name: x for name, x in loadmat(stream).items() if not name.startswith("__")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about sparse matrices, which are refused further on
+        content = loadmat(stream)
+    arrays = {name: x for name, x in content.items() if not name.startswith("__")}
     n, height, width = _FREY_SHAPE
     if "ff" in arrays and arrays["ff"].shape == (height * width, n):
         return {"train": arrays["ff"].T.reshape(_FREY_SHAPE)}  # frey_rawface.mat: one face a column

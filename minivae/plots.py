@@ -31,9 +31,10 @@ LOOK = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "lines.linewidth": 1.8,
-    "lines.markersize": 5,
     "lines.solid_capstyle": "round",
-    "figure.constrained_layout.w_pad": 0.1,  # inches
+    "legend.frameon": False,
+    "legend.handletextpad": 0.2,
+    "figure.constrained_layout.w_pad": 0.1,
     "figure.constrained_layout.h_pad": 0.1,
 }
 
@@ -44,7 +45,6 @@ PALETTE += ("#56B4E9", "#000000", "#F0E442", "#7A4900", "#3B1E8F")
 
 _SAVE_DPI = 200  # twice the screen's, so that pixels stay whole
 _PICTURE_SIZE = 640  # pixels on the screen that the longer side of a grid of images may take
-_LABEL_WIDTH = 135  # pixels on the screen for the names of a grid's rows
 
 
 @contextlib.contextmanager
@@ -125,21 +125,21 @@ def learning_curve(history):
         if shown.any():
             curves[name] = samples[shown], bound[shown]
     if not curves:
-        raise ValueError(
-            f"history has {len(samples)} evaluations, expected at least one with a finite bound"
-        )
+        raise ValueError("history has no finite bound, expected at least one evaluation")
     with _house_look():
         figure = _Figure(figsize=(6.4, 4), layout="constrained")
         axes = figure.add_subplot(
             xscale="log", xlabel="training samples seen", ylabel="bound (nats per datapoint)"
         )
         for (name, curve), color in zip(curves.items(), PALETTE, strict=False):
-            axes.plot(*curve, color=color, label=name, marker="o", markevery=[-1], zorder=3)
+            axes.plot(*curve, color=color, label=name, zorder=3)
         _label_last_values(axes)
         all_samples, all_bounds = map(np.concatenate, zip(*curves.values(), strict=True))
-        axes.set_ylim(_readable_limits(np.log10(all_samples), all_bounds))
-        crowded = np.ptp(np.log10(all_samples)) >= 2
-        axes.xaxis.set_major_locator(LogLocator(subs=(1,) if crowded else (1, 2, 5)))
+        decades = np.log10(all_samples)
+        width = np.ptp(decades) or 1
+        axes.set_xlim(10 ** (decades.max() - 1.05 * width), all_samples.max())
+        axes.set_ylim(_readable_limits(decades, all_bounds))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if width < 2 else (1,)))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 10k, 100k, 1M
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_locator(MaxNLocator(8, steps=(1, 2, 5, 10), integer=True))
@@ -148,11 +148,12 @@ def learning_curve(history):
 
 
 def _label_last_values(axes):
-    """Write each curve's name and last value beside its end, the higher one above the lower."""
+    """Mark the curves' ends and write names and last values beside them, the higher one above."""
     lines = sorted(axes.lines, key=lambda line: line.get_ydata()[-1], reverse=True)
     alignments = ("bottom", "top") if len(lines) == 2 else ("center",)
     for line, alignment in zip(lines, alignments, strict=True):
         end = line.get_xydata()[-1]
+        axes.scatter(*end, s=25, color=line.get_color(), zorder=4, clip_on=False)
         axes.annotate(
             f"{line.get_label()} {end[1]:.1f}".replace("-", "\N{MINUS SIGN}"),
             end,
@@ -167,14 +168,14 @@ def _label_last_values(axes):
 def _readable_limits(decades, bounds):
     """Return limits for the bound, given the decimal logarithm of the samples seen.
 
-    A curve over a decade or more is shown whole for the last three quarters of the log axis, and
-    before that as far as it stays within one and a half times that range.
+    Of a curve over a decade or more, the last three quarters of the log axis are shown whole, and
+    the first as far as it stays within one and a half times their range.
     """
     end = bounds[decades >= decades.min() + np.ptp(decades) / 4]
     lowest, highest = bounds.min(), bounds.max()
     if np.ptp(decades) >= 1 and np.unique(decades).size > 3:
         lowest = max(lowest, highest - 1.5 * (highest - end.min()))
-    margin = max(1, 0.05 * (highest - lowest))
+    margin = max(1, 0.08 * (highest - lowest))  # room for the names of the curves
     return lowest - margin, highest + margin
 
 
@@ -185,8 +186,7 @@ def samples(vae, params, image_shape, n=100, rng=None):
     ----------
     vae : VAE
     params : Params
-    image_shape : (int, int)
-        Height and width.
+    image_shape : (height, width)
     n : int
         How many.
     rng : numpy.random.Generator, optional
@@ -215,8 +215,7 @@ def reconstructions(vae, params, x, image_shape):
     params : Params
     x : (M, n_features) array
         The datapoints, a column each; ten columns side by side, then a new pair of rows.
-    image_shape : (int, int)
-        Height and width.
+    image_shape : (height, width)
 
     Returns
     -------
@@ -232,12 +231,11 @@ def reconstructions(vae, params, x, image_shape):
     white_line = np.ones((len(x), width), x.dtype)
     pairs = np.concatenate([x, white_line, vae.reconstruct(params, x)], axis=1)
     grid = image_grid(pairs, (2 * height + 1, width), min(len(x), 10), gap=3)
-    figure = _show(grid, left=_LABEL_WIDTH)
-    middles = np.array([height - 1, 3 * height + 1]) / 2
-    tops = np.arange(0, len(grid), 2 * height + 4)[:, None]
-    names = ["original", "reconstruction"] * len(tops)
+    figure = _show(grid, left=135)  # room for the names of the rows
+    tops = np.arange(0, len(grid), 2 * height + 4)
+    middles = np.add.outer(tops, np.array([height - 1, 3 * height + 1]) / 2).ravel()
     with _house_look():
-        figure.axes[0].set_yticks((tops + middles).ravel(), names)
+        figure.axes[0].set_yticks(middles, ["original", "reconstruction"] * len(tops))
     return figure
 
 
@@ -252,8 +250,7 @@ def manifold(vae, params, image_shape, n=20):
     vae : VAE
         With two latent dimensions: z_1 grows to the right and z_2 upwards, as in `latent_space`.
     params : Params
-    image_shape : (int, int)
-        Height and width.
+    image_shape : (height, width)
     n : int
         Images on each side.
 
@@ -280,8 +277,7 @@ def image_grid(images, image_shape, columns=None, gap=0):
     ----------
     images : (n, features) array
         Floats, which are clipped to [0, 1], or uint8 pixels.
-    image_shape : (int, int)
-        Height and width, whose product is `features`.
+    image_shape : (height, width)
     columns : int, optional
         Images side by side. Default: about as many as there are rows.
     gap : int
@@ -316,9 +312,9 @@ def image_grid(images, image_shape, columns=None, gap=0):
 
 def _check_image_shape(image_shape, n_features):
     """Return `image_shape` as a pair of ints, or raise ValueError unless it holds n_features."""
-    sides = tuple(image_shape) if np.ndim(image_shape) == 1 else ()
-    whole = len(sides) == 2 and all(isinstance(s, numbers.Integral) and s > 0 for s in sides)
-    if not whole or sides[0] * sides[1] != n_features:
+    sides = tuple(image_shape) if np.shape(image_shape) == (2,) else (0, 0)
+    whole = all(isinstance(side, numbers.Integral) and side > 0 for side in sides)
+    if not whole or math.prod(sides) != n_features:
         raise ValueError(
             f"image_shape is {image_shape}, expected a height and a width whose product is "
             f"n_features = {n_features}"
@@ -331,12 +327,11 @@ def _show(grid, left=0):
     scale = max(1, _PICTURE_SIZE // max(grid.shape))
     height, width = (scale * side for side in grid.shape)
     with _house_look():
-        dpi = LOOK["figure.dpi"]
         # A canvas rounds its size down; a whole number must not fall to the one below.
-        figure = _Figure(figsize=((left + width + 0.01) / dpi, (height + 0.01) / dpi))
-        axes = figure.add_axes((left / (left + width), 0, width / (left + width), 1))
+        figure = _Figure(figsize=np.add([left + width, height], 0.01) / LOOK["figure.dpi"])
+        place = (left / (left + width), 0, width / (left + width), 1)
+        axes = figure.add_axes(place, frameon=False)
         axes.imshow(grid, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
-        axes.spines[:].set_visible(False)
         axes.set(xticks=[], yticks=[])
         axes.tick_params(length=0, pad=8)
     return figure
@@ -375,16 +370,14 @@ def latent_space(vae, params, x, labels=None):
         axes.set_aspect("equal", adjustable="datalim")
         size = np.clip(20_000 / len(mu), 5, 40)  # in points squared
         axes.scatter(*mu[order].T, s=size, c=colors[order], alpha=0.7, linewidths=0)
-        axes.update_datalim([(-2, -2), (2, 2)])  # 95 % of the prior, however small q's part of it
+        axes.update_datalim([(-2, -2), (2, 2)])  # the bulk of the prior is always in view
         axes.autoscale_view()
         handles = [
             Line2D([], [], color=color, marker="o", ls="none", markersize=8, label=str(name))
             for name, color in zip(classes, PALETTE, strict=False)
         ]
         if handles:
-            figure.legend(
-                handles=handles, loc="outside right center", frameon=False, handletextpad=0.2
-            )
+            figure.legend(handles=handles, loc="outside right center")
     return figure
 
 
@@ -401,7 +394,5 @@ def _classes(labels, n):
         raise ValueError(f"labels has shape {np.shape(labels)}, expected ({n},) as x has {n} rows")
     classes, index = np.unique(labels, return_inverse=True)
     if len(classes) > len(PALETTE):
-        raise ValueError(
-            f"labels has {len(classes)} classes, expected at most {len(PALETTE)} to tell apart"
-        )
+        raise ValueError(f"labels has {len(classes)} classes, expected at most {len(PALETTE)}")
     return classes, np.array(PALETTE)[index]

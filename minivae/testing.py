@@ -245,7 +245,7 @@ def models(
 
 
 @st.composite
-def batches(draw, model, max_size=4, max_samples=3):
+def batches(draw, model, max_size=4, samples=(1, 2, 3)):
     """Strategy: a `Batch` for that model.
 
     Bernoulli pixels are black, white or grey; those of other likelihoods are drawn from the model.
@@ -253,11 +253,13 @@ def batches(draw, model, max_size=4, max_samples=3):
     Parameters
     ----------
     model : Model
-    max_size, max_samples : int
-        Up to how many datapoints M, and samples L for each.
+    max_size : int
+        Up to how many datapoints, M.
+    samples : sequence of int
+        Numbers of noise samples per datapoint, L.
     """
     vae, params = model
-    M, L = draw(_sizes(max_size)), draw(_sizes(max_samples))
+    M, L = draw(_sizes(max_size)), draw(st.sampled_from(samples))
     rng = draw(_generators())
     if isinstance(vae.likelihood, Bernoulli):
         grey = rng.random((M, vae.n_features))
@@ -275,11 +277,14 @@ def batches(draw, model, max_size=4, max_samples=3):
 
 
 def _random_params(shapes, rng):
-    """Weights that keep the size of what passes through them, and biases of order one."""
+    """Draw parameters that neither blow up nor shrink what passes through the layers.
+
+    Uniform, not normal: log variances are exponentiated, and rare large ones would drown the rest.
+    """
     params = Params(shapes)
     for name, shape in shapes.items():
-        scale = shape[0] ** -0.5 if len(shape) == 2 else 0.5
-        params[name][...] = scale * rng.standard_normal(shape)
+        scale = shape[0] ** -0.5 if len(shape) == 2 else 1.0
+        params[name][...] = scale * rng.uniform(-1, 1, shape)
     return params
 
 

@@ -1,0 +1,141 @@
+"""What the benchmarks' command lines share."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import machine
+from rivals import CONTENDERS
+from settings import SETTINGS
+
+from minivae.team import available_cores
+
+_RESULTS = Path(__file__).with_name("results")
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line and exit status 2."""
+
+    def __init__(self, description, seconds):
+        super().__init__(description=description.splitlines()[0])
+        self.add_argument("--rounds", type=whole, default=9, help="turns of each (default 9)")
+        self.add_argument(
+            "--seconds",
+            type=positive,
+            default=seconds,
+            help=f"length of a turn (default {seconds})",
+        )
+        self.add_argument(
+            "--keep-env",
+            action="store_true",
+            help=f"leave {' and '.join(machine.PINS)} as they are in the environment",
+        )
+        self.add_argument(
+            "--out", type=Path, default=_RESULTS, help="folder for the JSON and PNG files"
+        )
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def whole(text):
+    """Return a positive whole number."""
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number of at least 1")
+    return number
+
+
+def positive(text):
+    """Return a positive number."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a positive number")
+    return number
+
+
+def one_of(known):
+    """Return a parser of one name, or "all"."""
+
+    def parse(text):
+        if text == "all":
+            return list(known)
+        return [check_name(text, known)]
+
+    return parse
+
+
+def names_of(known):
+    """Return a parser of names with commas between them."""
+
+    def parse(text):
+        return [check_name(name, known) for name in text.split(",")]
+
+    return parse
+
+
+def check_name(name, known):
+    if name not in known:
+        raise argparse.ArgumentTypeError(f"{name!r}, expected one of {', '.join(known)}")
+    return name
+
+
+def add_setting(parser):
+    """Add ``--setting``; the parsed value is a list of names."""
+    first = next(iter(SETTINGS))
+    parser.add_argument(
+        "--setting",
+        type=one_of(SETTINGS),
+        default=[first],
+        help=f"{', '.join(SETTINGS)}, or all (default {first})",
+    )
+
+
+def add_contenders(parser):
+    """Add ``--contenders`` and ``--threads``; the parsed values are lists."""
+    parser.add_argument(
+        "--contenders",
+        type=names_of(CONTENDERS),
+        default=list(CONTENDERS),
+        help=f"with commas between: {','.join(CONTENDERS)} (default all; minivae always runs)",
+    )
+    parser.add_argument(
+        "--threads",
+        type=counts,
+        default=powers_of_two(available_cores()),
+        help="numbers of threads to try with each contender, with commas between "
+        "(default: 1, 2, 4, ... and all cores)",
+    )
+
+
+def counts(text):
+    """Return whole numbers that have commas between them."""
+    return sorted({whole(part) for part in text.split(",")})
+
+
+def powers_of_two(limit):
+    """Return 1, 2, 4, ... up to `limit`, and `limit`."""
+    return sorted({2**k for k in range(limit.bit_length())} | {limit})
+
+
+def announce(result):
+    """Print what is measured where, and whether the machine is busy."""
+    description = result["machine"]
+    say(f"{description['cpu']}, {description['cores']} cores")
+    say(result["environment"])
+    warning = machine.busy_warning(description)
+    if warning:
+        complain(warning)
+
+
+def say(*words, sep=" "):
+    """Print at once, also into a pipe."""
+    print(*words, sep=sep, flush=True)
+
+
+def complain(*words):
+    """Print to stderr."""
+    print(*words, file=sys.stderr, flush=True)

@@ -1,0 +1,60 @@
+"""minivae, through the loop that `minivae.fit` runs."""
+
+from contextlib import ExitStack
+
+import numpy as np
+
+from minivae.history import History
+from minivae.minibatches import NOISE, MinibatchLoop, blas_single_threaded, stream
+from minivae.optimizers import Adagrad
+from minivae.params import Params
+from minivae.team import Team
+from minivae.training import TrainingState
+from rivals import Contender
+
+
+class Minivae(Contender):
+    """`MinibatchLoop` on a team of threads, as `fit` sets them up."""
+
+    def __init__(self, problem, threads, params):
+        self.vae = problem.setting.vae()
+        self._open = ExitStack()
+        self._open.enter_context(blas_single_threaded())
+        self.team = self._open.enter_context(Team(threads))
+        super().__init__(problem, threads, params)
+
+    def reset(self, params):
+        setting, seed = self.setting, self.problem.seed
+        optimizer = Adagrad(setting.step_size, setting.epsilon)
+        theta = Params(self.vae.param_shapes, dtype=np.float32)
+        for name in theta:
+            theta[name][:] = params[name]
+        noise = [stream(seed, NOISE, k) for k in range(self.threads)]
+        self.state = TrainingState(theta, optimizer.init(theta.vector), noise, History())
+        self.loop = MinibatchLoop(
+            self.vae,
+            self.problem.train,
+            optimizer,
+            self.state,
+            self.team,
+            batch_size=setting.batch_size,
+            noise_samples=1,
+            decay=setting.decay,
+            seed=seed,
+        )
+
+    def run(self, n_steps):
+        bounds = []
+        while len(bounds) < n_steps:  # `MinibatchLoop.run` stops at the end of an epoch
+            bounds += self.loop.run(n_steps - len(bounds))
+        return np.array(bounds)
+
+    def params(self):
+        return {name: self.state.params[name] for name in self.state.params}
+
+    def bound_and_gradient(self, x, noise):
+        bound, gradient = self.vae.elbo_and_grad(self.state.params, x, noise[None])
+        return bound, {name: gradient[name] for name in gradient}
+
+    def close(self):
+        self._open.close()

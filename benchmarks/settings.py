@@ -1,0 +1,159 @@
+"""What is trained: models, batch sizes, data and the order of the data, the same for every program."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from minivae import VAE, load
+from minivae.minibatches import INIT, ORDER, stream
+
+_RANDOM_SEED = 0
+_N_TEST = 2_000  # of the random data sets
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A model and how it is trained: Adagrad on the mean bound with the MAP weight prior, float32.
+
+    Attributes
+    ----------
+    name : str
+        As given on the command line.
+    n_features, n_hidden, n_latent : int
+        Pixels, hidden units of encoder and decoder (one layer each), dimensions of z.
+    batch_size : int
+        M.
+    likelihood : str
+        "bernoulli" or "gaussian-sigmoid".
+    data : str
+        "mnist" or "random" (see `random_pixels`).
+    n_train : int
+        N, the datapoints of an epoch.
+    """
+
+    name: str
+    n_features: int
+    n_hidden: int
+    n_latent: int
+    batch_size: int = 100
+    likelihood: str = "bernoulli"
+    data: str = "mnist"
+    n_train: int = 60_000
+
+    step_size = 0.02
+    epsilon = 1e-8
+
+    @property
+    def title(self):
+        """For tables and pictures."""
+        sizes = f"{self.n_features}-{self.n_hidden}-{self.n_latent}"
+        kind = "" if self.likelihood == "bernoulli" else " Gaussian"
+        return f"{sizes}{kind}, M = {self.batch_size}"
+
+    @property
+    def decay(self):
+        """Precision of the weight prior per datapoint, 1 / N."""
+        return 1 / self.n_train
+
+    @property
+    def steps_per_epoch(self):
+        """Whole minibatches in the training set."""
+        return self.n_train // self.batch_size
+
+    def vae(self):
+        """Return the model."""
+        return VAE(self.n_features, self.n_latent, (self.n_hidden,), self.likelihood)
+
+
+def _random(name, *sizes, **options):
+    return Setting(name, *sizes, data="random", n_train=20_000, **options)
+
+
+SETTINGS = {
+    setting.name: setting
+    for setting in (
+        Setting("784-500-20", 784, 500, 20),
+        Setting("784-500-20-m500", 784, 500, 20, batch_size=500),
+        Setting("784-500-2", 784, 500, 2),
+        Setting("784-500-200", 784, 500, 200),
+        _random("64-100-2", 64, 100, 2),
+        _random("560-200-10-gaussian", 560, 200, 10, likelihood="gaussian-sigmoid"),
+    )
+}
+
+
+def random_pixels(n, n_features, n_factors=5):
+    """Make data that a VAE can learn something about: sigmoid(2 z W) plus noise, as uint8.
+
+    Returns
+    -------
+    (n, n_features) uint8 array
+    """
+    rng = np.random.default_rng(_RANDOM_SEED)
+    z = rng.standard_normal((n, n_factors), np.float32)
+    W = rng.standard_normal((n_factors, n_features), np.float32)
+    pixels = 1 / (1 + np.exp(-2 * z @ W)) + 0.1 * rng.standard_normal((n, n_features), np.float32)
+    return np.round(255 * pixels.clip(0, 1)).astype(np.uint8)
+
+
+class Problem:
+    """A setting with its data, the order in which they are seen, and the initial parameters.
+
+    Parameters
+    ----------
+    setting : Setting
+    seed : int
+        For initial parameters, order and noise.
+    """
+
+    def __init__(self, setting, seed=0):
+        self.setting, self.seed = setting, seed
+        self._epoch = self._order = None
+
+    @cached_property
+    def _data(self):
+        setting = self.setting
+        if setting.data == "mnist":
+            data = load("mnist")
+            return data.train, data.test
+        pixels = random_pixels(setting.n_train + _N_TEST, setting.n_features)
+        return pixels[: setting.n_train], pixels[setting.n_train :]
+
+    @property
+    def train(self):
+        """(N, n_features) uint8 array."""
+        return self._data[0]
+
+    @property
+    def test(self):
+        """(N_test, n_features) uint8 array."""
+        return self._data[1]
+
+    def train_as_floats(self):
+        """Return the training set as float32 in [0, 1], for programs that keep it so."""
+        return np.divide(self.train, 255, dtype=np.float32)
+
+    def initial_params(self):
+        """Return the `Params` that every program starts from."""
+        return self.setting.vae().init_params(stream(self.seed, INIT), np.float32)
+
+    def minibatches(self, first, n_steps):
+        """Return the rows of the data in steps `first` to ``first + n_steps - 1``.
+
+        This is the order of `minivae.minibatches.MinibatchLoop`: a new permutation every epoch.
+
+        Returns
+        -------
+        (n_steps, M) array of int
+        """
+        setting = self.setting
+        rows = np.empty((n_steps, setting.batch_size), np.int64)
+        for i in range(n_steps):
+            epoch, step = divmod(first + i, setting.steps_per_epoch)
+            if epoch != self._epoch:
+                self._epoch = epoch
+                self._order = stream(self.seed, ORDER, epoch).permutation(setting.n_train)
+            start = step * setting.batch_size
+            rows[i] = self._order[start : start + setting.batch_size]
+        return rows

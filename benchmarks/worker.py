@@ -1,0 +1,87 @@
+"""The child process: one contender, told what to do by one JSON object per line on stdin.
+
+Between two lines it waits in a read, asleep. Started by `contenders.Child`, not by hand.
+"""
+
+import json
+import os
+import sys
+import time
+import traceback
+
+_STARTED = time.perf_counter()
+
+
+def main():
+    replies = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what libraries print must not get between the replies
+    contender = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        cpu_before = time.process_time()
+        try:
+            if request["do"] == "start":
+                contender = start(request)
+                reply = {"seconds": time.perf_counter() - _STARTED}
+            else:
+                reply = COMMANDS[request["do"]](contender, request)
+        except Exception as error:  # the parent decides what a failure means
+            traceback.print_exc()
+            reply = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
+        reply["cpu_before"], reply["cpu_after"] = cpu_before, time.process_time()
+        replies.write(json.dumps(reply) + "\n")
+    if contender is not None:
+        contender.close()
+
+
+def start(request):
+    """Import the program, set it up and take its first steps, which compiles what it compiles."""
+    from rivals import contender_class
+    from settings import SETTINGS, Problem
+
+    problem = Problem(SETTINGS[request["setting"]], request["seed"])
+    params = read_params(request["params"])
+    contender = contender_class(request["contender"])(problem, request["threads"], params)
+    contender.run(contender.granularity)
+    return contender
+
+
+def run(contender, request):
+    """Take steps and report how long they took and the mean bound of the last of them."""
+    steps = max(1, round(request["steps"] / contender.granularity)) * contender.granularity
+    started = time.perf_counter()
+    bounds = contender.run(steps)
+    seconds = time.perf_counter() - started
+    return {"steps": steps, "seconds": seconds, "bound": float(bounds[-100:].mean())}
+
+
+def reset(contender, request):
+    contender.reset(read_params(request["params"]))
+    return {}
+
+
+def save(contender, request):
+    import numpy as np
+
+    np.savez(request["to"], **contender.params())
+    return {}
+
+
+def describe(contender, request):
+    """Say which BLAS this process uses; the parent may have loaded it under other settings."""
+    import machine
+
+    return {"blas": machine.blas()}
+
+
+def read_params(path):
+    import numpy as np
+
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+COMMANDS = {"run": run, "reset": reset, "save": save, "describe": describe}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""q(z|x): the reparameterisation, the KL divergence, the log density."""
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minivae import check_grad
+from minivae.gaussian import (
+    log_density,
+    sample_posterior,
+    sample_posterior_backward,
+    split_stats,
+)
+from minivae.testing import arrays
+from minivae.workspace import Workspace
+
+
+@st.composite
+def latents(draw):
+    """Draw ``(stats, noise)``."""
+    M, J, L = (draw(st.integers(1, 4)) for _ in range(3))
+    return draw(arrays((M, 2 * J))), draw(arrays((L, M, J)))
+
+
+def kl_by_integration(mu, log_var):
+    """KL(N(mu, sigma^2) || N(0, 1)) from its definition, one dimension."""
+    sigma = np.exp(log_var / 2)
+    q, p = scipy.stats.norm(mu, sigma), scipy.stats.norm(0, 1)
+    value, _ = scipy.integrate.quad(
+        lambda z: q.pdf(z) * (q.logpdf(z) - p.logpdf(z)), mu - 12 * sigma, mu + 12 * sigma
+    )
+    return value
+
+
+@given(latents())
+def test_z_is_mu_plus_sigma_eps_sample_after_sample(problem):
+    stats, noise = problem
+    L, M, J = noise.shape
+    z, _ = sample_posterior(stats, noise, Workspace())
+    for sample, m, j in itertools.product(range(L), range(M), range(J)):
+        mu, log_var = stats[m, j], stats[m, J + j]
+        expected = mu + np.sqrt(np.exp(log_var)) * noise[sample, m, j]
+        assert z[sample * M + m, j] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("mu", "log_var"), [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (0.5, -2.0), (-2.0, 1.5)]
+)
+def test_kl_is_the_integral_that_defines_it(mu, log_var):
+    _, minus_kl = sample_posterior(np.array([[mu, log_var]]), np.zeros((1, 1, 1)), Workspace())
+    assert -minus_kl[0] == pytest.approx(kl_by_integration(mu, log_var), abs=1e-9)
+
+
+def test_kl_of_known_cases():
+    # 1/2 (sigma^2 + mu^2 - 1 - log sigma^2), worked out by hand.
+    stats = np.array([[0, 0, 0, 0], [1, 0, 0, 0], [0, 3, 0, 0], [1, 0, np.log(4), 0]], float)
+    _, minus_kl = sample_posterior(stats, np.zeros((1, 4, 2)), Workspace())
+    np.testing.assert_allclose(minus_kl, [0, -0.5, -4.5, -1.3068528194400546], atol=1e-15)
+
+
+@given(latents())
+def test_kl_adds_up_over_dimensions_and_is_never_negative(problem):
+    stats, noise = problem
+    mu, log_var = split_stats(stats)
+    _, minus_kl = sample_posterior(stats, noise, Workspace())
+    parts = np.zeros(len(stats))
+    for j in range(mu.shape[1]):
+        pair = np.stack([mu[:, j], log_var[:, j]], axis=1)
+        parts += sample_posterior(pair, np.zeros((1, len(stats), 1)), Workspace())[1]
+    np.testing.assert_allclose(minus_kl, parts, rtol=1e-12, atol=1e-14)
+    assert np.all(minus_kl <= 0)
+
+
+@given(latents(), st.floats(0.1, 2))
+def test_gradient_through_z_and_kl(problem, scale):
+    stats, noise = problem
+    weights = np.random.default_rng(0).standard_normal((noise[..., 0].size, noise.shape[2]))
+
+    def objective(stats):
+        z, minus_kl = sample_posterior(stats, noise, Workspace())
+        # Not linear in z, so that the gradient at z is needed and no other.
+        value = np.sum(weights * np.sin(z)) + scale * np.sum(minus_kl)
+        dz = weights * np.cos(z)
+        return float(value), sample_posterior_backward(dz, stats, noise, scale, Workspace())
+
+    check_grad(objective, stats)
+
+
+@given(latents())
+def test_gradient_of_kl_alone(problem):
+    stats, noise = problem
+
+    def minus_kl(stats):
+        value = np.sum(sample_posterior(stats, noise, Workspace())[1])
+        no_dz = np.zeros((noise[..., 0].size, noise.shape[2]))
+        return float(value), sample_posterior_backward(no_dz, stats, noise, 1.0, Workspace())
+
+    check_grad(minus_kl, stats)
+
+
+@given(arrays((3, 2)), arrays((3, 2)), arrays((2,)))
+def test_log_density_is_scipy_s(z, mu, log_var):
+    expected = scipy.stats.norm.logpdf(z, mu, np.exp(log_var / 2)).sum(axis=-1)
+    np.testing.assert_allclose(log_density(z, mu, log_var), expected, rtol=1e-12)
+    np.testing.assert_allclose(log_density(z), scipy.stats.norm.logpdf(z).sum(axis=-1), rtol=1e-12)
+
+
+def test_split_stats_gives_views():
+    stats = np.arange(12.0).reshape(2, 6)
+    mu, log_var = split_stats(stats)
+    np.testing.assert_array_equal(mu, [[0, 1, 2], [6, 7, 8]])
+    np.testing.assert_array_equal(log_var, [[3, 4, 5], [9, 10, 11]])
+    assert np.shares_memory(mu, stats) and np.shares_memory(log_var, stats)

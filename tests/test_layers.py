@@ -1,0 +1,88 @@
+"""A dense layer: what its activations compute, and their gradients."""
+
+import re
+
+import numpy as np
+import pytest
+import scipy.special
+from hypothesis import given
+
+from minivae.layers import ACTIVATIONS, Activation, dense_backward, dense_forward, get_activation
+from minivae.testing import check_layer, layers
+
+FUNCTIONS = {
+    "identity": lambda a: a,
+    "tanh": np.tanh,
+    "relu": lambda a: np.maximum(a, 0),
+    "softplus": lambda a: np.log1p(np.exp(a)),
+    "sigmoid": scipy.special.expit,
+}
+
+
+def test_every_activation_is_in_the_table():
+    assert set(FUNCTIONS) == set(ACTIVATIONS)
+    assert all(name == activation.name for name, activation in ACTIVATIONS.items())
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@given(layer=layers())
+def test_a_layer_computes_f_of_x_w_plus_b(name, layer):
+    _, x, W, b = layer
+    expected = np.array([[row @ column for column in W.T] for row in x]) + b
+    h = dense_forward(x, W, b, ACTIVATIONS[name])
+    np.testing.assert_allclose(h, FUNCTIONS[name](expected), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_gradients_of_a_layer(name):
+    @given(layers(name))
+    def check(layer):
+        check_layer(*layer)
+
+    check()
+
+
+@given(layers("tanh"))
+def test_buffers_are_filled_and_change_nothing(layer):
+    activation, x, W, b = layer
+    before = [a.copy() for a in (x, W, b)]
+    h = dense_forward(x, W, b, activation)
+    out = np.full_like(h, np.nan)
+    assert dense_forward(x, W, b, activation, out=out) is out
+    np.testing.assert_array_equal(out, h)
+
+    gradients = []
+    for dx in (np.full_like(x, np.nan), None):
+        dW, db = np.full_like(W, np.nan), np.full_like(b, np.nan)
+        dense_backward(np.ones_like(h), x, h, W, activation, dW, db, dx)
+        gradients.append((dW, db))
+    np.testing.assert_array_equal(gradients[0][0], gradients[1][0])
+    np.testing.assert_array_equal(gradients[0][1], gradients[1][1])
+    np.testing.assert_array_equal(h, out)
+    for array, copy in zip((x, W, b), before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+@given(layers())
+def test_float32_is_near_float64(layer):
+    activation, *arrays = layer
+    x, W, b = (a.astype(np.float32) for a in arrays)
+    h = dense_forward(x, W, b, activation)
+    assert h.dtype == np.float32
+    np.testing.assert_allclose(h, dense_forward(*arrays, activation), rtol=1e-5, atol=1e-5)
+
+
+def test_get_activation_takes_a_name_or_an_activation():
+    own = Activation("own", np.tanh, np.sinh)
+    assert get_activation("relu") is ACTIVATIONS["relu"]
+    assert get_activation(own) is own
+
+
+@pytest.mark.parametrize("wrong", ["tanhh", "", None, 3])
+def test_an_unknown_activation_is_refused(wrong):
+    message = (
+        f"activation is {wrong!r}, expected one of identity, tanh, relu, softplus, sigmoid "
+        "or an Activation"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        get_activation(wrong)

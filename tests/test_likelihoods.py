@@ -1,0 +1,191 @@
+"""log p(x|z) against scipy's densities: sign, scale, constants; and its gradients."""
+
+import re
+
+import numpy as np
+import pytest
+import scipy.special
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minivae import check_grad
+from minivae.likelihoods import LIKELIHOODS, Bernoulli, FixedGaussian, Gaussian, get_likelihood
+from minivae.testing import arrays
+
+
+def binary_log_pmf(out, x):
+    return scipy.stats.bernoulli.logpmf(x, scipy.special.expit(out))
+
+
+def gaussian_log_pdf(out, x):
+    mean, log_var = np.split(out, 2, axis=-1)
+    return scipy.stats.norm.logpdf(x, mean, np.exp(log_var / 2))
+
+
+def sigmoid_gaussian_log_pdf(out, x):
+    a, log_var = np.split(out, 2, axis=-1)
+    return scipy.stats.norm.logpdf(x, scipy.special.expit(a), np.exp(log_var / 2))
+
+
+# Each with scipy's word for the log density of single pixels.
+LOG_DENSITIES = {
+    Bernoulli(): binary_log_pmf,
+    Gaussian(): gaussian_log_pdf,
+    Gaussian(sigmoid_mean=True): sigmoid_gaussian_log_pdf,
+    FixedGaussian(): lambda out, x: scipy.stats.norm.logpdf(x, out, 1.0),
+    FixedGaussian(0.3): lambda out, x: scipy.stats.norm.logpdf(x, out, 0.3),
+}
+
+every_likelihood = pytest.mark.parametrize(
+    ("likelihood", "log_density"),
+    [pytest.param(*item, id=repr(item[0])) for item in LOG_DENSITIES.items()],
+)
+
+
+@st.composite
+def observations(draw, likelihood):
+    """Draw ``(out, x, L)``: decoder outputs, pixels, samples per datapoint."""
+    M, D, L = (draw(st.integers(1, 4)) for _ in range(3))
+    out = draw(arrays((L * M, D * likelihood.outputs_per_pixel)))
+    x = draw(arrays((M, D)))
+    if isinstance(likelihood, Bernoulli):
+        x = (x > 0).astype(float)
+    return out, x, L
+
+
+def log_prob_and_grad(likelihood, out, x, scale=1.0):
+    gradient, log_px = out.copy(), np.full(len(out), np.nan, out.dtype)
+    likelihood.log_prob_and_grad(gradient, x, scale, log_px)
+    return log_px, gradient
+
+
+def test_every_likelihood_is_in_the_table():
+    assert set(LIKELIHOODS.values()) <= set(LOG_DENSITIES)
+    assert all(name == likelihood.name for name, likelihood in LIKELIHOODS.items())
+
+
+@every_likelihood
+@given(data=st.data())
+def test_log_prob_is_scipy_s_summed_over_pixels(likelihood, log_density, data):
+    out, x, L = data.draw(observations(likelihood))
+    log_px, _ = log_prob_and_grad(likelihood, out, x)
+    expected = log_density(out, np.tile(x, (L, 1))).sum(axis=1)
+    np.testing.assert_allclose(log_px, expected, rtol=1e-10, atol=1e-12)
+
+
+@every_likelihood
+@given(data=st.data(), scale=st.floats(0.1, 2))
+def test_gradient_of_log_prob(likelihood, log_density, data, scale):
+    out, x, _ = data.draw(observations(likelihood))
+
+    def scaled_sum(out):
+        log_px, gradient = log_prob_and_grad(likelihood, out, x, scale)
+        return float(scale * log_px.sum()), gradient
+
+    check_grad(scaled_sum, out)
+
+
+@given(st.data())
+def test_a_grey_pixel_is_a_mixture_of_black_and_white(data):
+    # log p(x) is linear in x: that is what "grey pixels serve as Bernoulli means" says.
+    out, _, _ = data.draw(observations(Bernoulli()))
+    grey = np.random.default_rng(0).random(out.shape)
+    log_px, _ = log_prob_and_grad(Bernoulli(), out, grey)
+    expected = grey * binary_log_pmf(out, 1) + (1 - grey) * binary_log_pmf(out, 0)
+    np.testing.assert_allclose(log_px, expected.sum(axis=1), rtol=1e-10, atol=1e-12)
+
+
+@every_likelihood
+@given(data=st.data())
+def test_x_is_left_alone(likelihood, log_density, data):
+    out, x, _ = data.draw(observations(likelihood))
+    before, out_before = x.copy(), out.copy()
+    log_prob_and_grad(likelihood, out, x)
+    np.testing.assert_array_equal(x, before)
+    mean = likelihood.mean(out)
+    likelihood.sample(out, np.random.default_rng(0))
+    mean[:] = 77  # a caller may do as he likes with what he gets
+    np.testing.assert_array_equal(out, out_before)
+
+
+@every_likelihood
+@given(data=st.data())
+def test_float32_is_near_float64(likelihood, log_density, data):
+    out, x, _ = data.draw(observations(likelihood))
+    exact = log_prob_and_grad(likelihood, out, x)
+    short = log_prob_and_grad(likelihood, out.astype(np.float32), x.astype(np.float32))
+    for ours, expected in zip(short, exact, strict=True):
+        assert ours.dtype == np.float32
+        size = max(1.0, np.abs(expected).max())
+        np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-5 * size)
+
+
+@every_likelihood
+def test_mean_is_the_expectation_under_the_density(likelihood, log_density):
+    out = np.linspace(-1.5, 1.0, 2 * likelihood.outputs_per_pixel).reshape(1, -1)
+    x = np.array([0.0, 1.0]) if isinstance(likelihood, Bernoulli) else np.linspace(-20, 20, 40_001)
+    weight = 1.0 if isinstance(likelihood, Bernoulli) else x[1] - x[0]
+    for j in range(2):
+        density = weight * np.exp(log_density(out[:, j::2], x[:, None])).ravel()
+        assert density.sum() == pytest.approx(1, abs=1e-9)
+        assert likelihood.mean(out)[0, j] == pytest.approx(density @ x, abs=1e-9)
+
+
+@every_likelihood
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_mean_and_sample_keep_shape_and_dtype(likelihood, log_density, dtype):
+    out = np.zeros((5, 3 * likelihood.outputs_per_pixel), dtype)
+    for x in (likelihood.mean(out), likelihood.sample(out, np.random.default_rng(0))):
+        assert x.shape == (5, 3) and x.dtype == dtype
+
+
+@every_likelihood
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_pixels_that_are_not_finite_are_refused(likelihood, log_density, bad):
+    x = np.zeros((3, 4))
+    x[1, 2] = x[2, 0] = bad
+    message = (
+        "pixels has 2 values that are NaN or infinite (the first at index (1, 2)), "
+        "expected finite pixels"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        likelihood.check(x, "pixels")
+
+
+@pytest.mark.parametrize(
+    ("x", "came"), [([[0.5, 1.01]], "from 0.5 to 1.01"), ([[-0.25, 0]], "from -0.25 to 0")]
+)
+def test_bernoulli_pixels_out_of_range_are_refused(x, came):
+    message = f"x has pixels {came}, expected [0, 1] for a Bernoulli likelihood"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        Bernoulli().check(np.array(x))
+
+
+def test_good_pixels_pass():
+    Bernoulli().check(np.array([[0.0, 0.5, 1.0]]))
+    for likelihood in LOG_DENSITIES:
+        likelihood.check(np.zeros((0, 3)))
+        if not isinstance(likelihood, Bernoulli):
+            likelihood.check(np.array([[-1e6, 1e6]]))
+
+
+@pytest.mark.parametrize("sigma", [0, -1.0, np.nan, np.inf])
+def test_a_standard_deviation_must_be_positive(sigma):
+    with pytest.raises(ValueError, match=f"^sigma is {sigma!r}, expected a positive number$"):
+        FixedGaussian(sigma)
+
+
+def test_get_likelihood_takes_a_name_or_an_object():
+    own = FixedGaussian(0.2)
+    assert get_likelihood("gaussian-sigmoid") == Gaussian(sigmoid_mean=True)
+    assert get_likelihood(own) is own
+
+
+def test_an_unknown_likelihood_is_refused():
+    message = (
+        "likelihood is 'poisson', expected one of bernoulli, gaussian, gaussian-sigmoid, "
+        "gaussian-fixed or a likelihood object"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        get_likelihood("poisson")
