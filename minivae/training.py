@@ -3,20 +3,20 @@
 import math
 import time
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from minivae.checkpoint import read_archive, save_model, vae_settings
 from minivae.evaluation import bound_terms_with
 from minivae.history import History
 from minivae.interruption import InterruptionGuard
-from minivae.minibatches import INIT, NOISE, SUBSET, MinibatchLoop, blas_single_threaded, stream
+from minivae.minibatches import SUBSET, MinibatchLoop, blas_single_threaded, stream
 from minivae.optimizers import Adagrad
 from minivae.params import Params
+from minivae.state import begin, restore, save
 from minivae.team import Team, default_threads
 from minivae.validation import check_count
 
@@ -25,18 +25,6 @@ _CHUNK_SECONDS = 0.1  # of training between looks at the clock, the keyboard and
 
 class TrainingDiverged(ArithmeticError):
     """The bound is no longer a finite number; parameters and checkpoint are the last good ones."""
-
-
-@dataclass
-class TrainingState:
-    """All that changes during training, and so all that a checkpoint must hold."""
-
-    params: Params
-    optimizer_state: dict
-    rngs: list
-    history: History
-    step: int = 0
-    seconds: float = 0.0
 
 
 class FitResult(NamedTuple):
@@ -135,51 +123,37 @@ def fit(
         If the checkpoint cannot be written; an earlier one is untouched.
     """
     train, test = _training_and_test(vae, data)
-    samples = check_count("samples", samples)
-    batch_size = check_count("batch_size", batch_size)
-    noise_samples = check_count("noise_samples", noise_samples)
-    seed = check_count("seed", seed, minimum=0)
-    if batch_size > len(train):
-        raise ValueError(
-            f"batch_size is {batch_size}, expected at most the {len(train)} training datapoints"
-        )
-    if evaluate_every is not None:
-        evaluate_every = check_count("evaluate_every", evaluate_every)
-    if resume and checkpoint is None:
-        raise ValueError("resume is True, expected a checkpoint to resume from")
-    if threads is not None:
-        threads = min(check_count("threads", threads), batch_size)
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise ValueError(f"dtype is {np.dtype(dtype)}, expected float32 or float64")
     optimizer = Adagrad() if optimizer is None else optimizer
-    if not hasattr(optimizer, "update"):
-        raise ValueError(f"optimizer is {optimizer!r}, expected one such as Adagrad(0.02)")
-    settings = {
-        "batch_size": batch_size,
-        "noise_samples": noise_samples,
-        "optimizer": {"name": optimizer.name, **asdict(optimizer)},
-        "weight_prior": bool(weight_prior),
-        "seed": seed,
-        "evaluate_every": evaluate_every,
-        "dtype": np.dtype(dtype).name,
-        "data": zlib.crc32(np.ascontiguousarray(train)),
-    }
+    settings = _settings(
+        optimizer=optimizer,
+        batch_size=batch_size,
+        noise_samples=noise_samples,
+        weight_prior=weight_prior,
+        seed=seed,
+        evaluate_every=evaluate_every,
+        threads=threads,
+        dtype=dtype,
+        train=train,
+    )
+    samples = check_count("samples", samples)
     if resume:
-        state = _restore(checkpoint, vae, settings, threads)
+        if checkpoint is None:
+            raise ValueError("resume is True, expected a checkpoint to resume from")
+        state = restore(checkpoint, vae, settings)
     else:
-        settings["threads"] = threads or default_threads(vae, batch_size)
-        state = _begin(vae, optimizer, params, settings)
+        settings["threads"] = settings["threads"] or default_threads(vae, batch_size)
+        state = begin(vae, optimizer, params, settings)
     training = _Training(vae, train, test, optimizer, state, settings, checkpoint)
     with tqdm(
         total=samples,
-        initial=min(samples, state.step * batch_size),
+        initial=min(samples, state.step * settings["batch_size"]),
         unit=" samples",
         unit_scale=True,
         dynamic_ncols=True,
         smoothing=0.1,
         disable=None if progress is None else not progress,
     ) as bar:
-        training.run(math.ceil(samples / batch_size), checkpoint_every, bar, callback)
+        training.run(samples, checkpoint_every, bar, callback)
     return FitResult(state.params, state.history)
 
 
@@ -193,46 +167,43 @@ def _training_and_test(vae, data):
     return vae.check_data("data.train", data.train), test
 
 
-def _begin(vae, optimizer, params, settings):
-    """Return the state before the first step."""
-    dtype, seed = settings["dtype"], settings["seed"]
-    if params is None:
-        params = vae.init_params(stream(seed, INIT), dtype)
-    else:
-        vae.check_params(params)
-        params = params.astype(dtype)
-    rngs = [stream(seed, NOISE, k) for k in range(settings["threads"])]
-    return TrainingState(params, optimizer.init(params.vector), rngs, History())
-
-
-def _restore(path, vae, settings, threads):
-    """Return the state in a checkpoint; `settings` gets its number of threads.
-
-    Raises
-    ------
-    ValueError
-        If the checkpoint's model or settings are not those given.
-    """
-    meta, arrays = read_archive(path)
-    if "training" not in meta:
-        raise ValueError(f"checkpoint: {path} holds a model but no training to resume")
-    saved = meta["training"]
-    settings["threads"] = threads or saved["settings"]["threads"]
-    given = {**vae_settings(vae), **settings}
-    for name, before in {**meta["vae"], **saved["settings"]}.items():
-        if given.get(name) != before:
-            raise ValueError(f"{name} is {given.get(name)}, but {path} was trained with {before}")
-    rngs = [np.random.default_rng() for _ in saved["rngs"]]
-    for rng, rng_state in zip(rngs, saved["rngs"], strict=True):
-        rng.bit_generator.state = rng_state
-    return TrainingState(
-        params=Params(vae.param_shapes, arrays.pop("params")),
-        optimizer_state=arrays,
-        rngs=rngs,
-        history=History(**saved["history"]),
-        step=saved["step"],
-        seconds=saved["seconds"],
-    )
+def _settings(
+    *,
+    optimizer,
+    batch_size,
+    noise_samples,
+    weight_prior,
+    seed,
+    evaluate_every,
+    threads,
+    dtype,
+    train,
+):
+    """Return what decides the course of a run, checked, as a dict that JSON can hold."""
+    if not hasattr(optimizer, "update"):
+        raise ValueError(f"optimizer is {optimizer!r}, expected one such as Adagrad(0.02)")
+    batch_size = check_count("batch_size", batch_size)
+    if batch_size > len(train):
+        raise ValueError(
+            f"batch_size is {batch_size}, expected at most the {len(train)} training datapoints"
+        )
+    if evaluate_every is not None:
+        evaluate_every = check_count("evaluate_every", evaluate_every)
+    if threads is not None:
+        threads = min(check_count("threads", threads), batch_size)
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise ValueError(f"dtype is {np.dtype(dtype)}, expected float32 or float64")
+    return {
+        "batch_size": batch_size,
+        "noise_samples": check_count("noise_samples", noise_samples),
+        "optimizer": {"name": optimizer.name, **asdict(optimizer)},
+        "weight_prior": bool(weight_prior),
+        "seed": check_count("seed", seed, minimum=0),
+        "evaluate_every": evaluate_every,
+        "threads": threads,
+        "dtype": np.dtype(dtype).name,
+        "data": zlib.crc32(train),  # so that a run cannot be resumed on other data
+    }
 
 
 class _Training:
@@ -243,15 +214,17 @@ class _Training:
         self.optimizer, self.state, self.settings = optimizer, state, settings
         self.checkpoint = None if checkpoint is None else Path(checkpoint)
         self._saved_at = -math.inf
+        self._saved_step = None
         n_subset = min(len(train), len(test) if test is not None else 10_000)
         subset = stream(settings["seed"], SUBSET).permutation(len(train))[:n_subset]
         self._train_subset = train[np.sort(subset)]
 
-    def run(self, last_step, checkpoint_every, bar, callback):
-        """Train up to step number `last_step`."""
+    def run(self, samples, checkpoint_every, bar, callback):
+        """Train until that many samples have been seen."""
         state = self.state
+        last_step = math.ceil(samples / self.settings["batch_size"])
         if state.step == 0:
-            self.save()
+            self._save()
         with InterruptionGuard() as guard, blas_single_threaded(), self._team() as team:
             loop = self._loop(team)
             n_steps = 1
@@ -260,13 +233,15 @@ class _Training:
                 n_steps = self._advance(loop, min(n_steps, due - state.step), bar)
                 if state.step == due and self.settings["evaluate_every"] is not None:
                     self._evaluate(team, bar)
-                    self.save()
+                    self._save()
                     if callback is not None:
                         callback(state.params, state.history)
-                elif time.monotonic() - self._saved_at > checkpoint_every or guard.signum:
-                    self.save()
-                guard.check()
-            self.save()
+                elif time.monotonic() - self._saved_at > checkpoint_every:
+                    self._save()
+                if guard.signum:
+                    self._save()
+                    guard.check()
+            self._save()
 
     def _team(self):
         return Team(self.settings["threads"])
@@ -309,7 +284,7 @@ class _Training:
 
     def _postfix(self, bound):
         test = self.state.history.test_bound
-        return f"bound {bound:.1f}" + (f", test {test[-1]:.1f}" if test else "")
+        return f"train {bound:.1f}" + (f", test {test[-1]:.1f}" if test else "")
 
     def _evaluate(self, team, bar):
         state, settings = self.state, self.settings
@@ -332,24 +307,15 @@ class _Training:
         kept = "" if self.checkpoint is None else f"; {self.checkpoint} is the last good checkpoint"
         raise TrainingDiverged(f"the {what} after {seen:,} samples: {advice}{kept}")
 
-    def save(self):
+    def _save(self):
         """Write the checkpoint, if there is to be one, unless the parameters are no longer good."""
-        if self.checkpoint is None:
+        if self.checkpoint is None or self._saved_step == self.state.step:
             return
-        state = self.state
-        if not np.all(np.isfinite(state.params.vector)):
+        if not np.all(np.isfinite(self.state.params.vector)):
             self._diverged("parameters became NaN or infinite")
-        training = {
-            "settings": self.settings,
-            "step": state.step,
-            "seconds": state.seconds,
-            "history": asdict(state.history),
-            "rngs": [rng.bit_generator.state for rng in state.rngs],
-        }
-        save_model(
-            self.checkpoint, self.vae, state.params, {"training": training}, state.optimizer_state
-        )
+        save(self.checkpoint, self.vae, self.settings, self.state)
         self._saved_at = time.monotonic()
+        self._saved_step = self.state.step
 
 
 def choose_step_size(vae, data, candidates=(0.01, 0.02, 0.1), *, samples=20_000, **options):

@@ -1,5 +1,6 @@
 """minivae, through the loop that `minivae.fit` runs."""
 
+# ruff: noqa: D102  (`rivals.Contender` describes the methods)
 from contextlib import ExitStack
 
 import numpy as np
@@ -9,7 +10,7 @@ from minivae.minibatches import NOISE, MinibatchLoop, blas_single_threaded, stre
 from minivae.optimizers import Adagrad
 from minivae.params import Params
 from minivae.team import Team
-from minivae.training import TrainingState
+from minivae.state import TrainingState
 from rivals import Contender
 
 
