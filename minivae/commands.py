@@ -232,7 +232,9 @@ def _draw_pictures(run, vae, params, data, history):
         "reconstructions.png": plots.reconstructions(vae, params, data.test[:12], shape),
     }
     if vae.n_latent == 2:
-        labels = None if data.test_labels is None else data.test_labels[:5000]
+        labels = data.test_labels
+        if labels is not None:  # more classes than colours that can be told apart: no colours
+            labels = labels[:5000] if len(np.unique(labels)) <= len(plots.PALETTE) else None
         figures["manifold.png"] = plots.manifold(vae, params, shape)
         figures["latent_space.png"] = plots.latent_space(vae, params, data.test[:5000], labels)
     for name, figure in figures.items():

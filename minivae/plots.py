@@ -1,6 +1,6 @@
 """Pictures of a model and of its training: the paper's figures 2, 4 and 5, and two more.
 
-Every function returns a `matplotlib.figure.Figure` that no global state knows of: pyplot is never
+Every picture is a `matplotlib.figure.Figure` that no global state knows of: pyplot is never
 imported, a display is never needed, and nothing has to be closed. A notebook shows a figure that
 is the last value of a cell; `save` writes it to a file.
 
@@ -59,7 +59,7 @@ class _Figure(Figure):
     """A Figure that keeps its look when drawn later, and that notebooks can show without pyplot."""
 
     def draw(self, renderer):
-        with _house_look():  # ticks are made, and styled, only when the figure is drawn
+        with _house_look():  # some settings take effect only when the figure is drawn
             super().draw(renderer)
 
     def _repr_png_(self):
@@ -201,7 +201,6 @@ def samples(vae, params, image_shape, n=100, rng=None):
     ValueError
         If an argument does not fit the model.
     """
-    _check_image_shape(image_shape, vae.n_features)
     rng = np.random.default_rng(0) if rng is None else rng
     return _show(image_grid(vae.sample(params, n, rng, mean=True), image_shape, gap=1))
 
@@ -264,7 +263,6 @@ def manifold(vae, params, image_shape, n=20):
         If an argument does not fit the model, or the latent space is not a plane.
     """
     _check_plane(vae)
-    _check_image_shape(image_shape, vae.n_features)
     quantiles = ndtri((np.arange(check_count("n", n)) + 0.5) / n)
     z = np.stack(np.meshgrid(quantiles, quantiles[::-1]), axis=-1).reshape(-1, 2)
     return _show(image_grid(vae.decode(params, z), image_shape, n))
@@ -327,9 +325,10 @@ def _show(grid, left=0):
     scale = max(1, _PICTURE_SIZE // max(grid.shape))
     height, width = (scale * side for side in grid.shape)
     with _house_look():
-        # A canvas rounds its size down; a whole number must not fall to the one below.
-        figure = _Figure(figsize=np.add([left + width, height], 0.01) / LOOK["figure.dpi"])
-        place = (left / (left + width), 0, width / (left + width), 1)
+        # Canvases round down and images up: neither may miss a whole number by a hair.
+        canvas = np.add([left + width, height], 0.01)
+        figure = _Figure(figsize=canvas / LOOK["figure.dpi"])
+        place = np.array([left, 0, width - 0.01, height - 0.01]) / [*canvas, *canvas]
         axes = figure.add_axes(place, frameon=False)
         axes.imshow(grid, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
         axes.set(xticks=[], yticks=[])

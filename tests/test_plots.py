@@ -1,7 +1,6 @@
 """Pictures: the artists hold the right numbers in the right places, and files hold the picture."""
 
 import itertools
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.image import imread
@@ -133,7 +133,7 @@ def test_the_end_is_always_in_view(bounds):
     decades = np.arange(len(bounds)) / 2
     low, high = plots._readable_limits(decades, np.array(bounds))
     end = np.array(bounds)[decades >= decades[-1] / 4]
-    assert low < end.min() and end.max() <= max(bounds) < high and high - low >= 2
+    assert low < end.min() and end.max() <= max(bounds) < high and high - low > 1.99
 
 
 def test_one_evaluation_without_a_test_set():
@@ -144,7 +144,7 @@ def test_one_evaluation_without_a_test_set():
     assert mark.get_offsets().tolist() == [[100, -500]] and not mark.get_clip_on()
     assert [text.get_text() for text in figure.axes[0].texts] == ["train \N{MINUS SIGN}500.0"]
     left, right = figure.axes[0].get_xlim()
-    assert 0 < left < 100 <= right * (1 + 1e-9) and np.diff(figure.axes[0].get_ylim()) >= 2
+    assert 0 < left < 100 <= right * (1 + 1e-9) and np.diff(figure.axes[0].get_ylim()) > 1.99
 
 
 def test_what_a_log_axis_cannot_show_is_left_out():
@@ -248,6 +248,11 @@ def test_reconstructions_stand_below_their_originals():
         np.testing.assert_allclose(pair[:3], x[k].reshape(3, 2) / 255, rtol=1e-6)
         np.testing.assert_allclose(pair[4:], again[k].reshape(3, 2), rtol=1e-6)
         assert (pair[3] == 1).all()
+
+
+def test_a_few_reconstructions_leave_no_blank_columns():
+    vae, params = model(6)
+    assert shown(plots.reconstructions(vae, params, RNG.random((2, 6)), (3, 2))).shape == (7, 7)
 
 
 def test_rows_of_reconstructions_are_named_in_the_margin():
@@ -373,15 +378,18 @@ def figures():
     yield plots.latent_space(vae, params, x, np.arange(12) % 10)
 
 
-def test_a_saved_picture_has_the_models_pixels(tmp_path):
-    vae, params = model(57 * 31)
-    figure = plots.samples(vae, params, (57, 31), n=1)
+@pytest.mark.parametrize(("shape", "n"), [((57, 31), 1), ((28, 28), 100), ((28, 20), 3)])
+def test_a_saved_picture_has_the_models_pixels(tmp_path, shape, n):
+    vae, params = model(shape[0] * shape[1])
+    figure = plots.samples(vae, params, shape, n)
     plots.save(figure, tmp_path / "x.png")
-    pixels = imread(tmp_path / "x.png")
-    assert pixels.shape[:2] == (57 * 22, 31 * 22)  # 640 // 57 = 11, at twice the resolution
-    grid = np.kron(shown(figure), np.ones((22, 22)))
-    for channel in range(3):
-        np.testing.assert_allclose(pixels[..., channel], grid, atol=1.6 / 255)  # of 256 greys
+    pixels, grid = imread(tmp_path / "x.png"), shown(figure)
+    scale = 2 * (640 // max(grid.shape))
+    assert pixels.shape[:2] == (scale * grid.shape[0], scale * grid.shape[1])
+    for channel in range(3):  # of 256 greys
+        np.testing.assert_allclose(
+            pixels[..., channel], np.kron(grid, np.ones((scale, scale))), atol=2 / 255
+        )
 
 
 def test_the_same_figure_gives_the_same_bytes_whatever_the_users_settings(tmp_path):
@@ -405,7 +413,17 @@ def test_the_same_figure_gives_the_same_bytes_whatever_the_users_settings(tmp_pa
                 plots.save(figure, path)
                 assert path.read_bytes() == first
                 assert matplotlib.rcParams["font.size"] == 30
-    assert os.listdir(tmp_path) == ["x.png"]  # noqa: PTH208
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_figure_keeps_its_look_when_someone_else_draws_it():
+    pictures = []
+    for theirs in ({}, {"axes.unicode_minus": False, "xtick.labelsize": 40}):
+        canvas = FigureCanvasAgg(plots.learning_curve(CURVE))
+        with matplotlib.rc_context(theirs):
+            canvas.draw()
+        pictures.append(np.array(canvas.buffer_rgba()))
+    np.testing.assert_array_equal(*pictures)
 
 
 def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
