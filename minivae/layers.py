@@ -113,4 +113,4 @@ def dense_backward(dh, x, h, W, activation, dW, db, dx=None):
     activation.backward(dh, h, db)  # dh <- dh * f'(a); db <- column sums
     np.matmul(x.T, dh, out=dW)
     if dx is not None:
-        np.matmul(dh, W.T, out=dx)
+        dx[:] = np.matmul(W, dh.T).T  # dx = dh W^T, by the product that BLAS does faster

@@ -96,11 +96,11 @@ def mlp_backward(mlp, params, cache, dout, grad, workspace, input_gradient=True)
     dx : (n, mlp.widths[0]) array or None
     """
     dh = dout
-    for (W, b, activation), x, h in reversed(
-        list(zip(mlp.layers, cache[:-1], cache[1:], strict=True))
-    ):
-        wanted = input_gradient or x is not cache[0]
-        dx = workspace.empty(f"d{W}", x.shape, x.dtype) if wanted else None
+    for k in reversed(range(len(mlp.layers))):
+        W, b, activation = mlp.layers[k]
+        x, h = cache[k], cache[k + 1]
+        wanted = input_gradient or k > 0
+        dx = workspace.empty(("dx", W), x.shape, x.dtype) if wanted else None
         dense_backward(dh, x, h, params[W], activation, grad[W], grad[b], dx)
         dh = dx
     return dh
