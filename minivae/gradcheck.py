@@ -203,10 +203,7 @@ def _rounding_noise(objective, value, gradient, step, rng):
 
 
 def _probes(objective, step, max_full, n_directions, rng):
-    """Yield what to compare: (name, index, part of the flat x that moves, direction, first step).
-
-    That is every coordinate if there are few, else some of them and directions for every block.
-    """
+    """Yield what to compare: (name, index, part of the flat x that moves, direction, step)."""
     for name, (shape, part) in objective.blocks.items():
         size = part.stop - part.start
         few = objective.x.size <= max_full or size <= n_directions

@@ -139,12 +139,13 @@ def bias_relu_numpy(h, b):
 def relu_backward(dh, h, db):
     """In place: dh <- dh where h > 0, else 0; db <- column sums."""
     zero = h.dtype.type(0)
+    one = h.dtype.type(1)
     db[:] = 0
     for i in range(h.shape[0]):
         row = dh[i]
         output = h[i]
         for j in range(db.size):
-            row[j] = row[j] if output[j] > zero else zero
+            row[j] *= one if output[j] > zero else zero
             db[j] += row[j]
 
 

@@ -81,8 +81,7 @@ class SGD:
 
     def update(self, theta, grad, state, t, decay):
         """Take one step in place; see the module docstring."""
-        theta *= theta.dtype.type(1 - self.step_size * decay)
-        theta += theta.dtype.type(self.step_size) * grad
+        theta += self.step_size * (grad - decay * theta)
 
 
 @dataclass(frozen=True)

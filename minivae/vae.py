@@ -250,7 +250,8 @@ class VAE:
     def check_params(self, params):
         """Raise ValueError unless `params` is laid out for this model."""
         if not isinstance(params, Params) or params.shapes != self.param_shapes:
-            raise ValueError(f"params is {params!r}, expected {Params(self.param_shapes)!r}")
+            came = repr(params) if isinstance(params, Params) else type(params).__name__
+            raise ValueError(f"params is {came}, expected {Params(self.param_shapes)!r}")
 
     def check_data(self, name, x):
         """Return a data set as this model takes it, or say under `name` what is wrong with it.

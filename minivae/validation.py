@@ -44,7 +44,7 @@ def as_pixels(x, dtype, name="x"):
     if x.dtype.kind not in "fiub":
         raise ValueError(f"{name} has dtype {x.dtype}, expected real numbers")
     if x.dtype == np.uint8:
-        return np.divide(x, 255, dtype=dtype)
+        return np.divide(x, 255, dtype=dtype, order="C")
     return np.ascontiguousarray(x, dtype)
 
 

@@ -43,14 +43,13 @@ def test_the_docstring_example_is_a_passing_test():
     example["test_gradient_of_a_model_with_elu"]()
 
 
-@pytest.mark.parametrize("test", ["test_gradient_of_elu", "test_gradient_of_a_model_with_elu"])
-def test_the_docstring_example_fails_when_the_derivative_is_wrong(test):
+def test_the_docstring_example_fails_when_the_derivative_is_wrong():
     def edit(source):
         assert "np.where(h > 0, 1, h + 1)" in source
         return source.replace("np.where(h > 0, 1, h + 1)", "np.where(h > 0, 1, h)")
 
-    with pytest.raises(GradCheckError, match=r"W|encoder"):
-        run_docstring_example(edit)[test]()
+    with pytest.raises(GradCheckError, match="W"):
+        run_docstring_example(edit)["test_gradient_of_elu"]()
 
 
 # --- check_layer ----------------------------------------------------------------------------------

@@ -1,0 +1,361 @@
+"""Mistakes that are easily made in a code such as this one."""
+
+import checks
+import numpy as np
+from bugs import bug, halves, in_activation, in_latent_block, in_likelihoods
+from checks import gradient
+from scipy.special import expit
+
+from minivae import kernels, mlp, vae
+from minivae.likelihoods import Bernoulli, Gaussian
+from minivae.params import Params
+from minivae.workspace import Workspace
+
+# --- The latent block -----------------------------------------------------------------------------
+
+
+@bug(caught_by=[gradient()], missed_by=[checks.evidence, checks.kl_by_hand])
+def sign_of_the_kl_gradient_flipped(patch):
+    def backward(original, dz, stats, noise, scale, dstats):
+        original(dz, stats, noise, -scale, dstats)
+
+    in_latent_block(patch, backward=backward)
+
+
+@bug(
+    caught_by=[checks.kl_by_hand, checks.kl_of_samples, checks.evidence, checks.gap],
+    missed_by=[gradient(), checks.latents_twice, checks.posterior_samples],
+)
+def kl_without_its_one_half(patch):
+    def forward(original, stats, noise, z, minus_kl):
+        original(stats, noise, z, minus_kl)
+        minus_kl *= 2
+
+    def backward(original, dz, stats, noise, scale, dstats):
+        original(dz, stats, noise, 2 * scale, dstats)
+
+    in_latent_block(patch, forward, backward)
+
+
+@bug(
+    caught_by=[checks.posterior_samples, checks.encoder_samples, checks.evidence],
+    missed_by=[gradient(), checks.latents_twice],
+)
+def log_var_read_as_log_sigma_everywhere(patch):
+    def doubled(stats):
+        mu, log_sigma = halves(stats)
+        return np.hstack([mu, 2 * log_sigma])
+
+    def forward(original, stats, *rest):
+        original(doubled(stats), *rest)
+
+    def backward(original, dz, stats, noise, scale, dstats):
+        original(dz, doubled(stats), noise, scale, dstats)
+        halves(dstats)[1][:] *= 2
+
+    in_latent_block(patch, forward, backward)
+
+
+@bug(caught_by=[gradient(L=2), checks.samples_averaged], missed_by=[gradient(L=1)])
+def backward_takes_the_mean_over_samples_where_the_sum_belongs(patch):
+    def backward(original, dz, stats, noise, scale, dstats):
+        original(dz / (len(noise) // len(stats)), stats, noise, scale, dstats)
+
+    in_latent_block(patch, backward=backward)
+
+
+@bug(caught_by=[checks.two_parts, checks.own_noise], missed_by=[gradient(), checks.noise_twice])
+def all_datapoints_share_the_noise_of_the_first(patch):
+    def shared(stats, noise):
+        return np.repeat(noise[:: len(stats)], len(stats), axis=0)
+
+    def forward(original, stats, noise, z, minus_kl):
+        original(stats, shared(stats, noise), z, minus_kl)
+
+    def backward(original, dz, stats, noise, scale, dstats):
+        original(dz, stats, shared(stats, noise), scale, dstats)
+
+    in_latent_block(patch, forward, backward)
+
+
+@bug(
+    caught_by=[checks.datapoints_twice, checks.two_parts, checks.evidence],
+    missed_by=[gradient(), checks.latents_twice],
+)
+def kl_summed_over_the_batch(patch):
+    def forward(original, stats, noise, z, minus_kl):
+        original(stats, noise, z, minus_kl)
+        minus_kl *= len(stats)
+
+    def backward(original, dz, stats, noise, scale, dstats):
+        original(dz, stats, noise, scale * len(stats), dstats)
+
+    in_latent_block(patch, forward, backward)
+
+
+# --- Likelihoods ----------------------------------------------------------------------------------
+
+
+@bug(
+    caught_by=[checks.noise_twice, checks.samples_averaged, checks.evidence],
+    missed_by=[gradient(), checks.datapoints_twice],
+)
+def samples_summed_where_their_mean_belongs(patch):
+    def log_prob(original, likelihood, out, x, scale, log_px):
+        L = len(out) // len(x)
+        original(likelihood, out, x, scale * L, log_px)
+        log_px *= L
+
+    in_likelihoods(patch, log_prob)
+
+
+@bug(caught_by=[checks.samples_averaged, checks.evidence], missed_by=[gradient(L=2)])
+def samples_matched_with_the_wrong_datapoints(patch):
+    def log_prob(original, likelihood, out, x, scale, log_px):
+        L = len(out) // len(x)  # row m L + l instead of l M + m
+        original(likelihood, out, np.repeat(x, L, axis=0), scale, log_px)
+
+    in_likelihoods(patch, log_prob)
+
+
+@bug(
+    caught_by=[checks.evidence, checks.entropy, checks.zero_parameters],
+    missed_by=[gradient("gaussian"), gradient("gaussian-fixed"), checks.pixels_twice],
+)
+def log_two_pi_forgotten(patch):
+    def log_prob(original, likelihood, out, x, scale, log_px):
+        original(likelihood, out, x, scale, log_px)
+        if likelihood.name != "bernoulli":
+            log_px += x.shape[1] * kernels.LOG_2PI / 2
+
+    in_likelihoods(patch, log_prob)
+
+
+@bug(caught_by=[checks.entropy], missed_by=[gradient("gaussian"), checks.zero_parameters])
+def decoder_s_log_var_read_as_log_sigma_by_the_density(patch):
+    original = kernels.gaussian
+
+    def wrong(out, x, sigmoid_mean, scale, log_px):
+        halves(out)[1][:] *= 2
+        original(out, x, sigmoid_mean, scale, log_px)
+        halves(out)[1][:] *= 2
+
+    patch.setattr(kernels, "gaussian", wrong)
+
+
+@bug(
+    caught_by=[checks.pixel_samples, checks.entropy],
+    missed_by=[gradient("gaussian"), checks.zero_parameters],
+)
+def pixels_sampled_with_the_variance_as_standard_deviation(patch):
+    def wrong(self, out, rng):
+        variance = np.exp(halves(out)[1])
+        return self.mean(out) + variance * rng.standard_normal(variance.shape)
+
+    patch.setattr(Gaussian, "sample", wrong)
+
+
+@bug(
+    caught_by=[checks.bernoulli_mean, checks.encode_decode],
+    missed_by=[gradient(), checks.zero_parameters],
+)
+def sigmoid_applied_twice_on_the_way_out(patch):
+    patch.setattr(Bernoulli, "mean", lambda self, out: expit(expit(out)))
+
+
+@bug(caught_by=[checks.zero_parameters], missed_by=[gradient(), checks.pixels_twice])
+def sigmoid_applied_once_more_before_the_loss(patch):
+    original = kernels.bernoulli
+
+    def wrong(logits, x, scale, log_px):
+        y = expit(logits)
+        logits[:] = y
+        original(logits, x, scale, log_px)
+        logits *= y * (1 - y)
+
+    patch.setattr(kernels, "bernoulli", wrong)
+
+
+# --- Layers ---------------------------------------------------------------------------------------
+
+
+@bug(caught_by=[gradient()], missed_by=[checks.evidence])
+def transpose_missing_in_a_square_layer(patch):
+    original = mlp.dense_backward
+
+    def wrong(dh, x, h, W, activation, dW, db, dx=None):
+        original(dh, x, h, W, activation, dW, db, dx)
+        if dx is not None and W.shape[0] == W.shape[1]:
+            np.matmul(dh, W, out=dx)
+
+    patch.setattr(mlp, "dense_backward", wrong)
+
+
+@bug(caught_by=[gradient(activation="tanh")], missed_by=[checks.evidence])
+def gradient_of_the_biases_dropped(patch):
+    def wrong(dh, h, db):
+        kernels.tanh_backward(dh, h, db)
+        db[:] = 0
+
+    in_activation(patch, "tanh", wrong)
+
+
+@bug(caught_by=[gradient(activation="tanh")], missed_by=[gradient(activation="softplus")])
+def derivative_of_tanh_without_its_square(patch):
+    def wrong(dh, h, db):
+        dh *= 1 - h
+        np.sum(dh, axis=0, out=db)
+
+    in_activation(patch, "tanh", wrong)
+
+
+@bug(caught_by=[gradient(activation="relu")], missed_by=[gradient(activation="tanh")])
+def relu_switches_on_the_sign_of_the_gradient(patch):
+    def wrong(dh, h, db):
+        dh *= dh > 0
+        np.sum(dh, axis=0, out=db)
+
+    in_activation(patch, "relu", wrong)
+
+
+@bug(caught_by=[gradient(activation="softplus")], missed_by=[gradient(activation="tanh")])
+def derivative_of_softplus_taken_at_its_output(patch):
+    def wrong(dh, h, db):
+        dh *= expit(h)
+        np.sum(dh, axis=0, out=db)
+
+    in_activation(patch, "softplus", wrong)
+
+
+@bug(caught_by=[checks.softplus_far_out], missed_by=[gradient(activation="softplus")])
+def softplus_overflows(patch):
+    def wrong(h, b):
+        with np.errstate(over="ignore"):
+            np.log1p(np.exp(h + b), out=h)
+
+    patch.setattr(kernels, "bias_softplus", wrong)
+
+
+# --- Memory ---------------------------------------------------------------------------------------
+
+
+@bug(caught_by=[gradient()], missed_by=[checks.zero_parameters])
+def layers_of_equal_shape_share_a_cache(patch):
+    original = Workspace.empty
+    patch.setattr(
+        Workspace,
+        "empty",
+        lambda self, key, shape, dtype: original(self, (key[:7], shape), shape, dtype),
+    )
+
+
+@bug(caught_by=[checks.workspace], missed_by=[gradient()])
+def gradient_accumulated_over_calls(patch):
+    gradient_of, backward = Workspace.gradient, mlp.dense_backward
+
+    def zero_at_first(self, params):
+        grad = gradient_of(self, params)
+        if not getattr(self, "used", False):
+            grad.vector[:] = 0
+            self.used = True
+        return grad
+
+    def accumulate(dh, x, h, W, activation, dW, db, dx=None):
+        before = dW.copy(), db.copy()
+        backward(dh, x, h, W, activation, dW, db, dx)
+        dW += before[0]
+        db += before[1]
+
+    patch.setattr(Workspace, "gradient", zero_at_first)
+    patch.setattr(mlp, "dense_backward", accumulate)
+
+
+@bug(caught_by=[checks.arguments_unchanged])
+def data_scaled_in_place(patch):
+    original = vae.as_pixels
+
+    def wrong(x, dtype, name="x"):
+        x = original(x, dtype, name)
+        x *= 0.99
+        return x
+
+    patch.setattr(vae, "as_pixels", wrong)
+
+
+@bug(caught_by=[checks.copies_are_independent], missed_by=[gradient()])
+def a_copy_of_the_parameters_that_is_none(patch):
+    patch.setattr(Params, "copy", lambda self: self.like(self.vector))
+
+
+@bug(caught_by=[checks.uint8_pixels], missed_by=[gradient(), checks.two_parts])
+def pixels_divided_by_256(patch):
+    original = vae.as_pixels
+
+    def wrong(x, dtype, name="x"):
+        pixels = original(x, dtype, name)
+        return pixels * 255 / 256 if np.asarray(x).dtype == np.uint8 else pixels
+
+    patch.setattr(vae, "as_pixels", wrong)
+
+
+@bug(caught_by=[checks.gather_twin, checks.algorithm_1_with_sgd], missed_by=[checks.uint8_pixels])
+def pixels_divided_by_256_in_training_only(patch):
+    def wrong(data, rows, out):
+        np.divide(data[rows], 256, out=out)
+
+    patch.setattr(kernels, "gather_pixels", wrong)
+
+
+# --- Optimizers and training ----------------------------------------------------------------------
+
+
+@bug(caught_by=[checks.adagrad_accumulates], missed_by=[checks.first_steps, checks.two_slices])
+def adagrad_forgets(patch):
+    original = kernels.adagrad
+
+    def wrong(theta, grad, sum_of_squares, *scalars):
+        sum_of_squares[:] = 0
+        original(theta, grad, sum_of_squares, *scalars)
+
+    patch.setattr(kernels, "adagrad", wrong)
+
+
+@bug(caught_by=[checks.adagrad_epsilon], missed_by=[checks.first_steps])
+def epsilon_of_adagrad_under_the_root(patch):
+    def wrong(theta, grad, sum_of_squares, step_size, decay, epsilon):
+        g = grad - decay * theta
+        sum_of_squares += g**2
+        theta += step_size * g / np.sqrt(sum_of_squares + epsilon)
+
+    patch.setattr(kernels, "adagrad", wrong)
+
+
+@bug(caught_by=[checks.decay_pulls], missed_by=[checks.first_steps, checks.adagrad_accumulates])
+def weight_prior_pushes_away_from_zero(patch):
+    original = kernels.adagrad
+
+    def wrong(theta, grad, sum_of_squares, step_size, decay, epsilon):
+        original(theta, grad, sum_of_squares, step_size, -decay, epsilon)
+
+    patch.setattr(kernels, "adagrad", wrong)
+
+
+@bug(caught_by=[checks.adam_constant_gradient], missed_by=[checks.two_slices])
+def adam_without_bias_correction(patch):
+    original = kernels.adam
+
+    def wrong(theta, grad, m, v, step_size, decay, beta1, beta2, epsilon):
+        original(theta, grad, m, v, type(step_size)(0.1), decay, beta1, beta2, epsilon)
+
+    patch.setattr(kernels, "adam", wrong)
+
+
+@bug(caught_by=[checks.threads_average], missed_by=[gradient(), checks.algorithm_1_with_sgd])
+def parts_of_a_minibatch_averaged_without_their_sizes(patch):
+    original = kernels.mix
+
+    def wrong(a, weight_a, b, weight_b):
+        third = np.float64(1 / 3)
+        original(a, third if weight_a != 1 else weight_a, b, third)
+
+    patch.setattr(kernels, "mix", wrong)

@@ -1,0 +1,212 @@
+"""What does not fit is refused, in one line: the argument, what was expected, what came."""
+
+import re
+
+import numpy as np
+import pytest
+
+from minivae import SGD, VAE, Adagrad, Adam, Params
+from minivae.validation import (
+    as_pixels,
+    check_count,
+    check_fraction,
+    check_positive,
+    check_rng,
+)
+
+RNG = np.random.default_rng(0)
+MODEL = VAE(4, 2, (3,))
+PARAMS = MODEL.init_params(RNG)
+X = RNG.random((5, 4))
+NOISE = RNG.standard_normal((2, 5, 2))
+FOREIGN = VAE(4, 1, (3,)).init_params(RNG)
+
+
+def refused(call, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$") as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+# --- Building a model -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.5, "4", None, True, np.nan])
+@pytest.mark.parametrize("name", ["n_features", "n_latent"])
+def test_sizes_of_a_model(name, value):
+    sizes = {"n_features": 4, "n_latent": 2, name: value}
+    refused(lambda: VAE(**sizes), f"{name} is {value!r}, expected a whole number of at least 1")
+
+
+@pytest.mark.parametrize(
+    ("hidden", "came"), [((3, 0), "np.int64(0)"), ((2.5,), "np.float64(2.5)"), (-1, "np.int64(-1)")]
+)
+def test_hidden_layers(hidden, came):
+    refused(lambda: VAE(4, 2, hidden), f"hidden is {came}, expected a whole number of at least 1")
+
+
+def test_names():
+    refused(
+        lambda: VAE(4, 2, likelihood="Bernoulli"),
+        "likelihood is 'Bernoulli', expected one of bernoulli, gaussian, gaussian-sigmoid, "
+        "gaussian-fixed or a likelihood object",
+    )
+    refused(
+        lambda: VAE(4, 2, activation="selu"),
+        "activation is 'selu', expected one of identity, tanh, relu, softplus, sigmoid "
+        "or an Activation",
+    )
+
+
+# --- x --------------------------------------------------------------------------------------------
+
+BAD_X = {
+    "3 features": (np.zeros((5, 3)), "x has 3 features, the model expects 4"),
+    "a vector": (np.zeros(4), "x has shape (4,), expected (n, 4)"),
+    "images": (np.zeros((5, 2, 2)), "x has shape (5, 2, 2), expected (n, 4)"),
+    "empty": (np.zeros((0, 4)), "x has no datapoints, expected at least one"),
+    "empty bytes": (np.zeros((0, 4), np.uint8), "x has no datapoints, expected at least one"),
+    "3 features in bytes": (np.zeros((5, 3), np.uint8), "x has 3 features, the model expects 4"),
+    "complex": (np.zeros((5, 4), complex), "x has dtype complex128, expected real numbers"),
+    "text": (np.full((5, 4), "a"), "x has dtype <U1, expected real numbers"),
+    "objects": (np.full((5, 4), None), "x has dtype object, expected real numbers"),
+    "bytes as int": (
+        np.full((5, 4), 255),
+        "x has pixels from 255 to 255, expected [0, 1] for a Bernoulli likelihood",
+    ),
+    "NaN": (
+        np.where(np.eye(5, 4, k=1), np.nan, 0),
+        "x has 3 values that are NaN or infinite (the first at index (0, 1)), "
+        "expected finite pixels",
+    ),
+}
+
+TAKES_X = {
+    "elbo": lambda x: MODEL.elbo(PARAMS, x, NOISE),
+    "elbo_terms": lambda x: MODEL.elbo_terms(PARAMS, x, NOISE),
+    "elbo_and_grad": lambda x: MODEL.elbo_and_grad(PARAMS, x, NOISE),
+    "encode": lambda x: MODEL.encode(PARAMS, x),
+    "reconstruct": lambda x: MODEL.reconstruct(PARAMS, x),
+    "check_data": lambda x: MODEL.check_data("x", x),
+}
+
+
+@pytest.mark.parametrize("method", TAKES_X)
+@pytest.mark.parametrize("case", BAD_X)
+def test_x(method, case):
+    x, message = BAD_X[case]
+    refused(lambda: TAKES_X[method](x), message)
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "gaussian-sigmoid", "gaussian-fixed"])
+def test_x_of_a_gaussian_must_be_finite(likelihood):
+    vae = VAE(4, 2, (3,), likelihood)
+    refused(
+        lambda: vae.elbo(vae.init_params(RNG), np.full((5, 4), np.inf), NOISE),
+        "x has 20 values that are NaN or infinite (the first at index (0, 0)), "
+        "expected finite pixels",
+    )
+
+
+def test_check_data_names_the_data_and_gives_it_back():
+    refused(
+        lambda: MODEL.check_data("data.test", np.zeros((5, 3))),
+        "data.test has 3 features, the model expects 4",
+    )
+    refused(
+        lambda: MODEL.check_data("data.test", X + 1),
+        f"data.test has pixels from {X.min() + 1:.6g} to {X.max() + 1:.6g}, "
+        "expected [0, 1] for a Bernoulli likelihood",
+    )
+    pixels = np.asfortranarray(RNG.integers(0, 256, (5, 4), dtype=np.uint8))
+    checked = MODEL.check_data("x", pixels)
+    assert checked.dtype == np.uint8 and checked.flags.c_contiguous
+    np.testing.assert_array_equal(checked, pixels)
+    assert MODEL.check_data("x", X) is X
+    for given, dtype in (
+        (X.astype(np.float16), np.float32),
+        (X.astype(np.float32), np.float32),
+        (X > 0.5, np.float32),
+        (X.tolist(), np.float64),
+    ):
+        checked = MODEL.check_data("x", given)
+        assert checked.dtype == dtype and checked.flags.c_contiguous
+        np.testing.assert_array_equal(checked, np.asarray(given, dtype))
+
+
+# --- The other arguments --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(5, 2), (2, 4, 2), (2, 5, 3), (0, 5, 2), (2, 5, 2, 1)], ids=str)
+def test_noise(shape):
+    message = f"noise has shape {shape}, expected (L, M, J) = (L, 5, 2) with L >= 1"
+    for method in (MODEL.elbo, MODEL.elbo_terms, MODEL.elbo_and_grad):
+        refused(lambda method=method: method(PARAMS, X, np.zeros(shape)), message)
+
+
+@pytest.mark.parametrize(
+    ("params", "came"),
+    [(FOREIGN, repr(FOREIGN)), (PARAMS.vector, "ndarray"), (None, "NoneType")],
+    ids=["of another model", "a vector", "None"],
+)
+def test_params(params, came):
+    message = f"params is {came}, expected {Params(MODEL.param_shapes)!r}"
+    for call in (
+        lambda: MODEL.check_params(params),
+        lambda: MODEL.elbo(params, X, NOISE),
+        lambda: MODEL.elbo_terms(params, X, NOISE),
+        lambda: MODEL.elbo_and_grad(params, X, NOISE),
+        lambda: MODEL.encode(params, X),
+        lambda: MODEL.decode(params, NOISE[0]),
+        lambda: MODEL.reconstruct(params, X),
+        lambda: MODEL.sample(params, 3, RNG),
+    ):
+        refused(call, message)
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (2,), (2, 5, 2)], ids=str)
+def test_z(shape):
+    message = f"z has shape {shape}, expected (n, 2)"
+    refused(lambda: MODEL.decode(PARAMS, np.zeros(shape)), message)
+
+
+def test_sample():
+    refused(lambda: MODEL.sample(PARAMS, 0, RNG), "n is 0, expected a whole number of at least 1")
+    came = "expected a numpy.random.Generator such as numpy.random.default_rng(0)"
+    refused(lambda: MODEL.sample(PARAMS, 3, 0), f"rng is int, {came}")
+    refused(lambda: MODEL.init_params(None), f"rng is NoneType, {came}")
+
+
+@pytest.mark.parametrize("optimizer", [Adagrad, SGD, Adam])
+@pytest.mark.parametrize("value", [0, -0.1, np.nan, np.inf, "0.1", None])
+def test_step_size_and_epsilon(optimizer, value):
+    for name in {"step_size", "epsilon"} & set(optimizer.__dataclass_fields__):
+        message = f"{name} is {value!r}, expected a positive number"
+        refused(lambda name=name: optimizer(**{name: value}), message)
+
+
+@pytest.mark.parametrize("name", ["beta1", "beta2"])
+@pytest.mark.parametrize("value", [1, 1.5, -0.1, np.nan, "0.9"])
+def test_betas_of_adam(name, value):
+    refused(lambda: Adam(**{name: value}), f"{name} is {value!r}, expected a number in [0, 1)")
+
+
+# --- The checks themselves ------------------------------------------------------------------------
+
+
+def test_good_values_come_back_as_python_numbers():
+    assert check_count("n", np.int64(3)) == 3 and type(check_count("n", np.int64(3))) is int
+    assert check_count("n", 0, minimum=0) == 0
+    assert check_positive("p", 2) == 2.0 and type(check_positive("p", 2)) is float
+    assert type(check_positive("p", np.float32(0.5))) is float
+    assert check_fraction("f", 0) == 0.0 and type(check_fraction("f", 0)) is float
+    assert check_rng(RNG) is None
+
+
+def test_as_pixels_copies_only_what_it_must():
+    assert as_pixels(X, np.float64) is X
+    assert as_pixels(X, np.float32).dtype == np.float32
+    refused(
+        lambda: as_pixels(np.zeros(3, "U1"), np.float32, "face"),
+        "face has dtype <U1, expected real numbers",
+    )

@@ -1,0 +1,185 @@
+"""What is sampled has the distribution that the model says.
+
+A gradient check cannot see this: a sampler and its backward pass that agree on the wrong
+distribution pass it. Seeds are fixed, and tolerances are about five standard errors of what is
+measured: loose enough for an honest sampler, while the mistakes that are made in practice (a
+variance for a standard deviation, say) are off by hundreds.
+"""
+
+import numpy as np
+import pytest
+import scipy.stats
+from scipy.special import expit
+
+from minivae import VAE, Params
+from minivae.gaussian import log_density, sample_posterior, split_stats
+from minivae.likelihoods import Bernoulli, FixedGaussian, Gaussian
+from minivae.workspace import Workspace
+
+N = 40_000
+
+
+def assert_normal(samples, mean, sd):
+    """Samples (n, ...) come from N(mean, sd^2), entry by entry: moments and the whole curve."""
+    n = len(samples)
+    mean, sd = np.broadcast_to(mean, samples.shape[1:]), np.broadcast_to(sd, samples.shape[1:])
+    np.testing.assert_array_less(np.abs(samples.mean(axis=0) - mean), 5 * sd / np.sqrt(n))
+    ratio = samples.var(axis=0) / sd**2
+    np.testing.assert_array_less(np.abs(ratio - 1), 5 * np.sqrt(2 / n))
+    standardised = (samples - mean) / sd
+    for column in standardised.reshape(n, -1).T:
+        assert scipy.stats.kstest(column, "norm").pvalue > 1e-4
+
+
+# --- q(z|x) ---------------------------------------------------------------------------------------
+
+MU = np.array([[0.0, 1.0], [-2.0, 0.3], [5.0, 0.0]])
+LOG_VAR = np.array([[0.0, -2.0], [1.5, 0.7], [-4.0, 2.0]])
+STATS = np.hstack([MU, LOG_VAR])
+
+
+def posterior_samples(n=N, seed=0):
+    noise = np.random.default_rng(seed).standard_normal((n, *MU.shape))
+    z, minus_kl = sample_posterior(STATS, noise, Workspace())
+    return z.reshape(noise.shape), minus_kl
+
+
+def test_z_has_mean_mu_and_standard_deviation_exp_of_half_log_var():
+    z, _ = posterior_samples()
+    assert_normal(z, MU, np.exp(LOG_VAR / 2))
+
+
+def test_the_dimensions_of_z_are_independent():
+    z, _ = posterior_samples()
+    correlations = np.corrcoef(z.reshape(N, -1).T) - np.eye(MU.size)
+    assert np.abs(correlations).max() < 5 / np.sqrt(N)
+
+
+def test_every_datapoint_gets_its_own_noise():
+    noise = np.random.default_rng(0).standard_normal((3, 4, 2))
+    z, _ = sample_posterior(np.zeros((4, 4)), noise, Workspace())
+    np.testing.assert_array_equal(z, noise.reshape(12, 2))
+
+
+def test_the_kl_term_is_what_the_samples_say():
+    # KL = E_q[log q(z) - log p(z)]: the same q for the samples, the density and the closed form.
+    z, minus_kl = posterior_samples()
+    terms = log_density(z, *split_stats(STATS)) - log_density(z)
+    error = terms.mean(axis=0) - (-minus_kl)
+    np.testing.assert_array_less(np.abs(error), 5 * terms.std(axis=0) / np.sqrt(N))
+
+
+def test_a_model_samples_what_its_encoder_says():
+    # Through public methods only: a decoder that hands z on shows the z that the bound has used.
+    vae = VAE(2, 2, hidden=(), likelihood=FixedGaussian(1.0))
+    params = Params(vae.param_shapes)
+    params["encoder.W1"][:] = [[1.0, 0.2, 0.5, -0.3], [0.1, -0.7, 0.4, 0.9]]
+    params["encoder.b1"][:] = [0.3, -0.2, -1.0, 0.8]
+    params["decoder.W1"][:] = np.eye(2)
+    x = np.array([[0.7, -1.1]])
+    mu, log_var = vae.encode(params, x)
+    # d/db of log N(x; z + b, I) is x - z, averaged over samples: with one sample, z itself.
+    noise = np.random.default_rng(0).standard_normal((4000, 1, 1, 2))
+    z = np.array([x[0] - vae.elbo_and_grad(params, x, eps)[1]["decoder.b1"] for eps in noise])
+    assert_normal(z, mu[0], np.exp(log_var[0] / 2))
+
+
+# --- p(x|z) ---------------------------------------------------------------------------------------
+
+A = np.array([-2.0, 0.0, 0.4, 3.0])
+LOG_VARS = np.array([0.0, -3.0, 1.2, 2.0])
+
+
+def draw(likelihood, out, dtype=np.float64):
+    return likelihood.sample(np.tile(out.astype(dtype), (N, 1)), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_bernoulli_pixels(dtype):
+    x, p = draw(Bernoulli(), A, dtype), expit(A)
+    assert set(np.unique(x)) == {0, 1}
+    np.testing.assert_array_less(np.abs(x.mean(axis=0) - p), 5 * np.sqrt(p * (1 - p) / N))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gaussian_pixels(dtype):
+    sd = np.exp(LOG_VARS / 2)
+    out = np.hstack([A, LOG_VARS])
+    assert_normal(draw(Gaussian(), out, dtype), A, sd)
+    assert_normal(draw(Gaussian(sigmoid_mean=True), out, dtype), expit(A), sd)
+    for sigma in (1.0, 0.3, 2.5):
+        assert_normal(draw(FixedGaussian(sigma), A, dtype), A, sigma)
+
+
+@pytest.mark.parametrize(
+    "likelihood", [Gaussian(), Gaussian(sigmoid_mean=True), FixedGaussian(0.3)], ids=repr
+)
+def test_log_prob_of_samples_is_minus_the_entropy(likelihood):
+    # The sampler and the density are of the same distribution: E[-log p(x)] is its entropy.
+    out = np.tile(np.hstack([A, LOG_VARS])[: 4 * likelihood.outputs_per_pixel], (N, 1))
+    x, log_px = likelihood.sample(out, np.random.default_rng(0)), np.empty(N)
+    likelihood.log_prob_and_grad(out, x, 1.0, log_px)
+    sd = np.exp(LOG_VARS / 2) if likelihood.outputs_per_pixel == 2 else np.full(4, 0.3)
+    entropy = scipy.stats.norm.entropy(A, sd).sum()
+    assert abs(-log_px.mean() - entropy) < 5 * log_px.std() / np.sqrt(N)
+
+
+# --- p(x): samples from the model -----------------------------------------------------------------
+
+
+def linear_model(likelihood, W, b):
+    vae = VAE(W.shape[1], W.shape[0], (), likelihood)
+    params = Params(vae.param_shapes)
+    outputs = vae.likelihood.outputs_per_pixel
+    params["decoder.W1"][:, : W.shape[1]] = W
+    params["decoder.b1"][:] = np.hstack([b, LOG_VARS])[: outputs * len(b)]
+    return vae, params
+
+
+W = np.array([[1.0, -0.5, 2.0, 0.0], [0.3, 0.8, 0.0, -1.0]])
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "variances"),
+    [(FixedGaussian(0.6), np.full(4, 0.36)), (Gaussian(), np.exp(LOG_VARS))],
+    ids=repr,
+)
+def test_samples_of_a_linear_model_have_its_covariance(likelihood, variances):
+    vae, params = linear_model(likelihood, W, A)
+    x = vae.sample(params, N, np.random.default_rng(0))
+    covariance = W.T @ W + np.diag(variances)
+    assert_normal(x, A, np.sqrt(np.diag(covariance)))
+    # All at once: whitened, the squared length is chi-squared with one degree for each pixel.
+    length = np.einsum("ni,ij,nj->n", x - A, np.linalg.inv(covariance), x - A)
+    assert scipy.stats.kstest(length, scipy.stats.chi2(4).cdf).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("likelihood", [FixedGaussian(0.6), Gaussian()], ids=repr)
+def test_the_mean_of_samples_leaves_the_pixel_noise_out(likelihood):
+    vae, params = linear_model(likelihood, W, A)
+    x = vae.sample(params, N, np.random.default_rng(0), mean=True)
+    assert_normal(x, A, np.sqrt(np.diag(W.T @ W)))
+
+
+def test_samples_of_a_bernoulli_model_have_the_marginal_frequencies():
+    vae, params = linear_model("bernoulli", W, A)
+    x = vae.sample(params, N, np.random.default_rng(0))
+    mean = vae.sample(params, N, np.random.default_rng(0), mean=True)
+    # z W + b is normal, and E[sigmoid] of a normal number is a one-dimensional integral.
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    logits = A + np.sqrt(np.diag(W.T @ W)) * nodes[:, None]
+    p = weights @ expit(logits) / weights.sum()
+    np.testing.assert_array_less(np.abs(x.mean(axis=0) - p), 5 * np.sqrt(p * (1 - p) / N))
+    np.testing.assert_array_less(np.abs(mean.mean(axis=0) - p), 5 * mean.std(axis=0) / np.sqrt(N))
+    assert set(np.unique(x)) == {0, 1} and 0 < mean.min() < mean.max() < 1
+
+
+def test_samples_of_a_sigmoid_gaussian_model_have_its_moments():
+    vae, params = linear_model("gaussian-sigmoid", W, A)
+    x = vae.sample(params, N, np.random.default_rng(0))
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    means = expit(A + np.sqrt(np.diag(W.T @ W)) * nodes[:, None])
+    mean = weights @ means / weights.sum()
+    variance = weights @ means**2 / weights.sum() - mean**2 + np.exp(LOG_VARS)
+    np.testing.assert_array_less(np.abs(x.mean(axis=0) - mean), 5 * np.sqrt(variance / N))
+    np.testing.assert_array_less(np.abs(x.var(axis=0) / variance - 1), 5 * np.sqrt(2 / N))
