@@ -5,6 +5,7 @@ vector, and draws its rows' noise from a generator of its own. So the same seed 
 of threads give the same bits. Within a thread BLAS runs single-threaded.
 """
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -108,25 +109,29 @@ class MinibatchLoop:
     def _work(self, k, first, bounds):
         with np.errstate(all="ignore"):  # a diverging bound is reported once, by the caller
             for i in range(len(bounds)):
-                bounds[i, k] = self._gradient(k, first + i)
-                self.team.barrier(k)
-                if not np.isfinite(bounds[i].sum()):
+                self._fetch(k, first + i)
+                self.team.barrier(k)  # every thread has updated its slice of the parameters
+                bounds[i, k] = self._gradient(k)
+                self.team.barrier(k)  # every thread has its part of the gradient
+                if not math.isfinite(bounds[i].sum()):
                     return
                 self._update(k, self.state.step + i + 1)
-                self.team.barrier(k)
 
-    def _gradient(self, k, batch):
-        """Bound and gradient of thread k's rows; its share of the minibatch's mean bound."""
+    def _fetch(self, k, batch):
+        """Thread k's rows of a minibatch, and noise for them."""
         part = self._rows[k]
         start = batch * self.batch_size
-        rows = self._order[start + part.start : start + part.stop]
-        x, noise = self._x[k], self._noise[k]
-        gather(self.train, rows, x)
+        gather(self.train, self._order[start + part.start : start + part.stop], self._x[k])
+        noise = self._noise[k]
         self.state.rngs[k].standard_normal(out=noise, dtype=noise.dtype)
+
+    def _gradient(self, k):
+        """Gradient of thread k's rows, and their share of the minibatch's mean bound."""
+        x = self._x[k]
         elbo, self._grads[k] = self.vae.elbo_and_grad(
-            self.state.params, x, noise, self._workspaces[k]
+            self.state.params, x, self._noise[k], self._workspaces[k]
         )
-        return elbo * len(rows) / self.batch_size
+        return elbo * len(x) / self.batch_size
 
     def _update(self, k, t):
         """Thread k's slice: the mean gradient over all parts, and one step of the optimizer."""

@@ -3,7 +3,7 @@
 NumPy's matrix products and the kernels release the GIL, so that threads really run side by side;
 what is left to Python between them is little, and so must be the price of meeting. A step is about
 a millisecond long and the parts meet twice in it, hence a barrier that watches for the others for
-a while before it goes to sleep.
+a while, without the GIL, before it goes to sleep.
 """
 
 import os
@@ -11,6 +11,59 @@ import threading
 import time
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from minivae.kernels import kernel
+
+_APART = 16  # counters two cache lines apart, so that one thread's writing disturbs no other
+_SPINS = 20_000  # some tens of microseconds of watching: equal parts differ by less
+
+
+def _element(context, builder, signature, arguments):
+    """Return a pointer to array[i], the first two arguments."""
+    array_type = signature.args[0]
+    array = context.make_array(array_type)(context, builder, arguments[0])
+    return cgutils.get_item_pointer(context, builder, array_type, array, [arguments[1]])
+
+
+@intrinsic
+def _load(typing_context, array, i):
+    """array[i] as it is now: the compiler may not keep an older value."""
+
+    def generate(context, builder, signature, arguments):
+        pointer = _element(context, builder, signature, arguments)
+        return builder.load_atomic(pointer, "acquire", 8)
+
+    return types.int64(array, types.intp), generate
+
+
+@intrinsic
+def _store(typing_context, array, i, value):
+    """array[i] = value, after everything that this thread has written before."""
+
+    def generate(context, builder, signature, arguments):
+        pointer = _element(context, builder, signature, arguments)
+        builder.store_atomic(arguments[2], pointer, "release", 8)
+        return ir.Constant(ir.IntType(64), 0)
+
+    return types.int64(array, types.intp, types.int64), generate
+
+
+@kernel
+def _arrive(arrivals, k, spins):
+    """Count thread k's arrival, then watch for the others; False if they do not come soon."""
+    mine = _load(arrivals, k * _APART) + 1
+    _store(arrivals, k * _APART, mine)
+    for _ in range(spins):
+        missing = 0
+        for i in range(0, arrivals.size, _APART):
+            missing += _load(arrivals, i) < mine
+        if missing == 0:
+            return True
+    return False
 
 
 class TeamBroken(RuntimeError):
@@ -23,11 +76,11 @@ class Team:
     Use it as a context manager; the threads end with it.
     """
 
-    _SPINS = 2000  # about a millisecond of watching, longer than parts of equal size differ
-
     def __init__(self, size):
         self.size = size
-        self._arrivals = [0] * size
+        self._arrivals = np.zeros(size * _APART, np.int64)
+        # With fewer cores than threads, watching keeps the others from coming.
+        self._spins = _SPINS if size <= available_cores() else 1
         self._error = None
         self._task = None
         self._start = [threading.Semaphore(0) for _ in range(size)]
@@ -64,19 +117,20 @@ class Team:
             raise self._error
 
     def barrier(self, k):
-        """Thread k waits here until all the others have come as often as it has."""
-        arrivals = self._arrivals
-        arrivals[k] += 1
-        target = arrivals[k]
-        spins = 0
-        while min(arrivals) < target:
+        """Thread k waits here until all the others have come as often as it has.
+
+        Raises
+        ------
+        TeamBroken
+            If one of them never will.
+        """
+        if self.size == 1 or _arrive(self._arrivals, k, self._spins):
+            return
+        arrivals = self._arrivals[::_APART]
+        while arrivals.min() < arrivals[k]:
             if self._error is not None:
                 raise TeamBroken
-            spins += 1
-            if spins < self._SPINS:
-                time.sleep(0)  # lets go of the GIL
-            else:
-                time.sleep(1e-4)
+            time.sleep(5e-5)
 
     def _serve(self, k):
         while True:

@@ -31,7 +31,8 @@ def problems(draw, likelihoods=LIKELIHOODS, depths=(0, 1, 2), **options):
 @pytest.mark.parametrize("depth", [0, 1, 2, 3])
 @pytest.mark.parametrize("L", [1, 3])
 def test_gradient_of_the_whole_model(likelihood, depth, L):
-    @settings(max_examples=8)
+    # Forty combinations: a fifth of the usual number of examples for each.
+    @settings(max_examples=settings.default.max_examples // 5)
     @given(problems([likelihood], [depth], samples=[L]))
     def check(problem):
         vae, params, x, noise = problem
