@@ -63,7 +63,7 @@ def get_activation(activation):
     """
     if isinstance(activation, Activation):
         return activation
-    if activation not in ACTIVATIONS:
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise ValueError(
             f"activation is {activation!r}, expected one of {', '.join(ACTIVATIONS)} "
             "or an Activation"

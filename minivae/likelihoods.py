@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import expit
 
 from minivae import kernels
+from minivae.validation import check_positive
 
 
 def _require_finite(x, name):
@@ -126,8 +127,7 @@ class FixedGaussian:
     name = "gaussian-fixed"
 
     def __post_init__(self):
-        if not (np.isfinite(self.sigma) and self.sigma > 0):
-            raise ValueError(f"sigma is {self.sigma!r}, expected a positive number")
+        check_positive("sigma", self.sigma)
 
     def log_prob_and_grad(self, out, x, scale, log_px):
         """Compute log p(x|z) and turn `out`, the mean, into the gradient; see `Bernoulli`.
@@ -168,11 +168,11 @@ def get_likelihood(likelihood):
     Raises
     ------
     ValueError
-        If there is no likelihood of that name.
+        If it is neither.
     """
-    if not isinstance(likelihood, str):
+    if hasattr(likelihood, "log_prob_and_grad") and not isinstance(likelihood, type):
         return likelihood
-    if likelihood not in LIKELIHOODS:
+    if not isinstance(likelihood, str) or likelihood not in LIKELIHOODS:
         raise ValueError(
             f"likelihood is {likelihood!r}, expected one of {', '.join(LIKELIHOODS)} "
             "or a likelihood object"

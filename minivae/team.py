@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 from minivae.kernels import kernel
 
 _APART = 16  # counters two cache lines apart, so that one thread's writing disturbs no other
-_SPINS = 20_000  # some tens of microseconds of watching: equal parts differ by less
+_SPINS = 2_000_000  # some tens of microseconds of watching: equal parts differ by less
 
 
 def _element(context, builder, signature, arguments):

@@ -4,8 +4,10 @@ A new activation takes two functions (`minivae.layers`), and a test of its gradi
 
     import numpy as np
     from hypothesis import given
+    from hypothesis import strategies as st
+    from minivae import check_grad
     from minivae.layers import Activation
-    from minivae.testing import check_layer, layers
+    from minivae.testing import batches, check_layer, layers, models
 
     def bias_elu(h, b):
         h += b

@@ -18,7 +18,7 @@ from minivae.optimizers import Adagrad
 from minivae.params import Params
 from minivae.state import begin, restore, save
 from minivae.team import Team, default_threads
-from minivae.validation import check_count
+from minivae.validation import check_count, check_dtype
 
 _CHUNK_SECONDS = 0.1  # of training between looks at the clock, the keyboard and the bound
 
@@ -191,8 +191,6 @@ def _settings(
         evaluate_every = check_count("evaluate_every", evaluate_every)
     if threads is not None:
         threads = min(check_count("threads", threads), batch_size)
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise ValueError(f"dtype is {np.dtype(dtype)}, expected float32 or float64")
     return {
         "batch_size": batch_size,
         "noise_samples": check_count("noise_samples", noise_samples),
@@ -201,7 +199,7 @@ def _settings(
         "seed": check_count("seed", seed, minimum=0),
         "evaluate_every": evaluate_every,
         "threads": threads,
-        "dtype": np.dtype(dtype).name,
+        "dtype": check_dtype(dtype).name,
         "data": zlib.crc32(train),  # so that a run cannot be resumed on other data
     }
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from minivae.gaussian import sample_posterior, sample_posterior_backward, split_stats
 from minivae.layers import get_activation
-from minivae.likelihoods import get_likelihood
+from minivae.likelihoods import LIKELIHOODS, get_likelihood
 from minivae.mlp import MLP, mlp_backward, mlp_forward
 from minivae.params import Params
-from minivae.validation import as_pixels, check_count, check_rng
+from minivae.validation import as_pixels, check_count, check_dtype, check_rng
 from minivae.workspace import Workspace
 
 
@@ -75,11 +75,14 @@ class VAE:
             "decoder", (self.n_latent, *reversed(self.hidden), n_outputs), self.activation
         )
         self.param_shapes = {**self.encoder.shapes(), **self.decoder.shapes()}
+        self._names = list(self.param_shapes)
 
     def __repr__(self):
+        name = self.likelihood.name
+        likelihood = name if LIKELIHOODS.get(name) == self.likelihood else self.likelihood
         return (
             f"VAE(n_features={self.n_features}, n_latent={self.n_latent}, hidden={self.hidden}, "
-            f"likelihood={self.likelihood.name!r}, activation={self.activation.name!r})"
+            f"likelihood={likelihood!r}, activation={self.activation.name!r})"
         )
 
     def init_params(self, rng, dtype=np.float64, std=0.01):
@@ -99,7 +102,9 @@ class VAE:
             With arrays "encoder.W1", "encoder.b1", ..., "decoder.W1", ...
         """
         check_rng(rng)
-        params = Params(self.param_shapes, dtype=dtype)
+        if not 0 <= std < np.inf:
+            raise ValueError(f"std is {std!r}, expected a number of at least 0")
+        params = Params(self.param_shapes, dtype=check_dtype(dtype))
         for name in params.names:
             if params[name].ndim == 2:
                 params[name][:] = std * rng.standard_normal(params[name].shape)
@@ -170,7 +175,7 @@ class VAE:
         workspace = workspace or Workspace()
         log_px, minus_kl, tape = self._forward(params, x, noise, workspace)
         grad = self._backward(params, tape, workspace)
-        return float(log_px.mean() + minus_kl.mean()), grad
+        return float(log_px.sum() / log_px.size + minus_kl.sum() / minus_kl.size), grad
 
     def _forward(self, params, x, noise, workspace):
         L, M, _ = noise.shape
@@ -249,7 +254,8 @@ class VAE:
 
     def check_params(self, params):
         """Raise ValueError unless `params` is laid out for this model."""
-        if not isinstance(params, Params) or params.shapes != self.param_shapes:
+        fits = isinstance(params, Params) and params.shapes == self.param_shapes
+        if not fits or params.names != self._names:
             came = repr(params) if isinstance(params, Params) else type(params).__name__
             raise ValueError(f"params is {came}, expected {Params(self.param_shapes)!r}")
 

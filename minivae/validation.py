@@ -5,22 +5,34 @@ import numbers
 import numpy as np
 
 
+def _is_finite_number(value):
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return number and bool(np.isfinite(value))
+
+
 def check_count(name, value, minimum=1):
     """Return `value` as an int, or raise ValueError unless it is whole and at least `minimum`.
 
     Whole floats count too, so that 1e6 can be written for a million.
     """
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not number or value % 1 != 0 or value < minimum:
+    if not _is_finite_number(value) or value % 1 != 0 or value < minimum:
         raise ValueError(f"{name} is {value!r}, expected a whole number of at least {minimum}")
     return int(value)
 
 
 def check_positive(name, value):
     """Return `value` as a float, or raise ValueError unless it is a finite number above zero."""
-    if not isinstance(value, numbers.Real) or not np.isfinite(value) or value <= 0:
+    if not _is_finite_number(value) or value <= 0:
         raise ValueError(f"{name} is {value!r}, expected a positive number")
     return float(value)
+
+
+def check_dtype(dtype):
+    """Return `dtype` as a NumPy dtype, or raise ValueError unless it is float32 or float64."""
+    dtype = np.dtype(dtype)
+    if dtype not in (np.float32, np.float64):
+        raise ValueError(f"dtype is {dtype}, expected float32 or float64")
+    return dtype
 
 
 def check_rng(rng):
@@ -50,6 +62,6 @@ def as_pixels(x, dtype, name="x"):
 
 def check_fraction(name, value):
     """Return `value` as a float, or raise ValueError unless 0 <= value < 1."""
-    if not isinstance(value, numbers.Real) or not 0 <= value < 1:
+    if not _is_finite_number(value) or not 0 <= value < 1:
         raise ValueError(f"{name} is {value!r}, expected a number in [0, 1)")
     return float(value)

@@ -3,7 +3,9 @@
 A call to the C library's ``exp`` stops a loop from being vectorised. The functions here are plain
 arithmetic: an argument reduction and a power series with its textbook coefficients, cut where the
 next term is below the dtype's rounding error. They give what the C library gives to about two
-units in the last place, and NaN for NaN.
+units in the last place, and NaN for NaN. At the ends of the range, where the result would be within
+a factor of two of overflow or no longer a normal number, exp gives infinity and the smallest normal
+number.
 
 exp    x = n ln 2 + r with n whole and |r| <= ln(2) / 2, so exp(x) = 2^n sum_k r^k / k!.
        2^n is made by writing n into the exponent bits of a float.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minivae import SGD, VAE, Adagrad, Adam, Params
+from minivae.likelihoods import FixedGaussian
 from minivae.validation import (
     as_pixels,
     check_count,
@@ -210,3 +211,40 @@ def test_as_pixels_copies_only_what_it_must():
         lambda: as_pixels(np.zeros(3, "U1"), np.float32, "face"),
         "face has dtype <U1, expected real numbers",
     )
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: VAE(4, 2, activation=["tanh"]), r"activation is \['tanh'\], expected one of"),
+        (lambda: VAE(4, 2, likelihood=None), "likelihood is None, expected one of"),
+        (lambda: VAE(4, 2, likelihood=FixedGaussian), "likelihood is <class .*, expected one of"),
+        (lambda: FixedGaussian("a"), "sigma is 'a', expected a positive number"),
+        (lambda: FixedGaussian(True), "sigma is True, expected a positive number"),
+        (lambda: VAE(np.float64(np.inf), 2), "n_features is .*inf.*, expected a whole number"),
+    ],
+)
+def test_what_is_of_the_wrong_kind(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dtype": np.int64}, "dtype is int64, expected float32 or float64"),
+        ({"dtype": np.float16}, "dtype is float16"),
+        ({"std": -1.0}, "std is -1.0"),
+        ({"std": np.nan}, "std is nan"),
+    ],
+)
+def test_initial_parameters(change, message):
+    with pytest.raises(ValueError, match=message):
+        VAE(4, 2).init_params(np.random.default_rng(0), **change)
+
+
+def test_parameters_in_another_order_are_refused():
+    vae = VAE(4, 2, hidden=(3,))
+    shapes = dict(reversed(vae.param_shapes.items()))
+    with pytest.raises(ValueError, match="params is Params"):
+        vae.encode(Params(shapes), np.zeros((1, 4)))

@@ -13,7 +13,6 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 import minivae.testing
-from minivae import check_grad
 from minivae.gradcheck import GradCheckError
 from minivae.layers import ACTIVATIONS, Activation, dense_forward
 from minivae.likelihoods import FixedGaussian
@@ -31,9 +30,8 @@ def docstring_examples():
 
 
 def run_docstring_example(edit=lambda source: source):
-    program = "\n".join(docstring_examples())
-    namespace = {"st": st, "models": models, "batches": batches, "check_grad": check_grad}
-    exec(edit(program), namespace)
+    namespace = {}
+    exec(edit("\n".join(docstring_examples())), namespace)
     return namespace
 
 
