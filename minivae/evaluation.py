@@ -3,6 +3,7 @@
 import numpy as np
 
 from minivae.minibatches import EVALUATION, blas_single_threaded, gather, stream
+from minivae.subnormals import flushed_subnormals
 from minivae.team import Team, default_threads
 from minivae.validation import check_count
 from minivae.workspace import Workspace
@@ -52,6 +53,10 @@ def bound_terms_with(team, vae, params, x, noise_samples, seed):
     starts = range(0, len(x), _CHUNK)
 
     def work(k):
+        with flushed_subnormals():
+            evaluate(k)
+
+    def evaluate(k):
         workspace = Workspace()
         for start in starts[k :: team.size]:
             rows = np.arange(start, min(start + _CHUNK, len(x)))

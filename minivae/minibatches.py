@@ -12,6 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from minivae import kernels
+from minivae.subnormals import flushed_subnormals
 from minivae.workspace import Workspace
 
 # Streams of random numbers that all come from one seed, and never meet.
@@ -107,7 +108,8 @@ class MinibatchLoop:
         return totals[: taken + 1].tolist()
 
     def _work(self, k, first, bounds):
-        with np.errstate(all="ignore"):  # a diverging bound is reported once, by the caller
+        # A diverging bound is reported once, by the caller, and not as a NumPy warning as well.
+        with np.errstate(all="ignore"), flushed_subnormals():
             for i in range(len(bounds)):
                 self._fetch(k, first + i)
                 self.team.barrier(k)  # every thread has updated its slice of the parameters

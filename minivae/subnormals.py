@@ -1,0 +1,71 @@
+"""Let a thread treat subnormal numbers as zero, as training does.
+
+A weight that the data never move (that of a pixel which is always black) is moved by its prior
+alone, shrinks towards zero by a factor per step, and soon is a subnormal float: smaller than 1e-38,
+and on x86 many times slower to compute with. Of a model of MNIST, 4 % of the weights end so, and
+slow the whole of training down by half. x86 has a switch for it in each thread's control
+register; other processors hardly slow down, and need none.
+"""
+
+import contextlib
+import platform
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from minivae.kernels import kernel
+
+_X86 = platform.machine().lower() in ("x86_64", "amd64")
+_FLUSH = 0x8040  # bits of MXCSR: results that are subnormal become zero, and so do operands
+
+
+def _control_register(context, builder, instruction, slot):
+    byte_pointer = ir.IntType(8).as_pointer()
+    signature = ir.FunctionType(ir.VoidType(), [byte_pointer])
+    function = cgutils.get_or_insert_function(
+        builder.module, signature, f"llvm.x86.sse.{instruction}"
+    )
+    builder.call(function, [builder.bitcast(slot, byte_pointer)])
+
+
+@intrinsic
+def _read(typing_context):
+    def generate(context, builder, signature, arguments):
+        slot = cgutils.alloca_once(builder, ir.IntType(32))
+        _control_register(context, builder, "stmxcsr", slot)
+        return builder.load(slot)
+
+    return types.uint32(), generate
+
+
+@intrinsic
+def _write(typing_context, value):
+    def generate(context, builder, signature, arguments):
+        slot = cgutils.alloca_once_value(builder, arguments[0])
+        _control_register(context, builder, "ldmxcsr", slot)
+        return context.get_dummy_value()
+
+    return types.void(types.uint32), generate
+
+
+@kernel
+def _exchange(value, mask):
+    """Set those bits of the control register that `mask` names; return what it was."""
+    before = _read()
+    _write(types.uint32((before & ~mask) | (value & mask)))
+    return before
+
+
+@contextlib.contextmanager
+def flushed_subnormals():
+    """Context manager: this thread treats subnormals as zero, and afterwards as it did before."""
+    if not _X86:
+        yield
+        return
+    before = _exchange(_FLUSH, _FLUSH)
+    try:
+        yield
+    finally:
+        _exchange(before, _FLUSH)
