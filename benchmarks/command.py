@@ -13,6 +13,22 @@ from minivae.team import available_cores
 _RESULTS = Path(__file__).with_name("results")
 
 
+class Failure(RuntimeError):
+    """A benchmark cannot go on; its message says why in one line."""
+
+
+def run(main):
+    """Call `main` and exit; a failure or Ctrl-C is one line, not a traceback."""
+    try:
+        main()
+    except Failure as failure:
+        complain(f"{Path(sys.argv[0]).name}: {failure}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        complain(f"{Path(sys.argv[0]).name}: interrupted")
+        sys.exit(130)
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line and exit status 2."""
 
@@ -31,10 +47,11 @@ class Parser(argparse.ArgumentParser):
             help=f"leave {' and '.join(machine.PINS)} as they are in the environment",
         )
         self.add_argument(
-            "--out", type=Path, default=_RESULTS, help="folder for the JSON and PNG files"
+            "--out", type=folder, default=_RESULTS, help="folder for the JSON and PNG files"
         )
 
     def error(self, message):
+        """Say what is wrong and exit."""
         self.exit(2, f"{self.prog}: {message}\n")
 
 
@@ -55,6 +72,14 @@ def positive(text):
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r}, expected a positive number")
     return number
+
+
+def folder(text):
+    """Return a path that is a folder or can become one."""
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a file, expected a folder")
+    return path
 
 
 def one_of(known):
@@ -126,14 +151,18 @@ def announce(result):
     description = result["machine"]
     say(f"{description['cpu']}, {description['cores']} cores")
     say(result["environment"])
-    warning = machine.busy_warning(description)
-    if warning:
-        complain(warning)
+    warn(machine.busy_warning(description))
 
 
 def say(*words, sep=" "):
     """Print at once, also into a pipe."""
     print(*words, sep=sep, flush=True)
+
+
+def warn(warning):
+    """Print a warning to stderr, unless it is None."""
+    if warning:
+        complain(warning)
 
 
 def complain(*words):

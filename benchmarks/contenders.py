@@ -11,14 +11,21 @@ from pathlib import Path
 
 import machine
 import numpy as np
-from rivals import CONTENDERS
+from command import Failure, say
+from rivals import CONTENDERS, missing_packages
 
 _SETTLE = 0.2  # seconds after a turn in which the threads of a BLAS may still spin
+_WARM_UP = 0.1  # seconds, before the measured part of a turn
 _TRIALS = 3  # of each number of threads
 
 
-class ContenderFailed(RuntimeError):
+class ContenderFailed(Failure):
     """A contender could not be started, or broke down."""
+
+
+def in_units(steps, unit):
+    """Round a number of steps to a multiple of `unit`, at least one."""
+    return unit * max(1, round(steps / unit))
 
 
 class Child:
@@ -34,30 +41,47 @@ class Child:
         The .npz file with the initial parameters.
     environment : dict
         Of the process.
+    log : path
+        Where what it prints goes.
+
+    Raises
+    ------
+    ContenderFailed
     """
 
-    def __init__(self, name, problem, threads, params, environment):
-        self.name, self.threads = name, threads
-        self._log = tempfile.TemporaryFile("w+")
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("worker.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-            env=environment,
-        )
-        self._cpu = None
+    def __init__(self, name, problem, threads, params, environment, log):
+        self.name, self.threads, self._log = name, threads, log
+        with log.open("w") as stderr:
+            self._process = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("worker.py"))],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                env=environment,
+            )
+        self._cpu = 0.0
         self._last_reply = None
+        self.steps_per_turn = self.warm_up = None  # known after probing
         self.busy_while_idle = 0.0  # largest share of a core used while it was not its turn
-        self.startup_seconds = self.ask(
-            "start",
-            contender=name,
-            setting=problem.setting.name,
-            seed=problem.seed,
-            threads=threads,
-            params=str(params),
-        )["seconds"]
+        try:
+            started = self.ask(
+                "start",
+                contender=name,
+                setting=problem.setting.name,
+                seed=problem.seed,
+                threads=threads,
+                params=str(params),
+            )
+        except BaseException:
+            self.close()
+            raise
+        self.startup_seconds, self.granularity = started["seconds"], started["granularity"]
+
+    @property
+    def cpu_seconds(self):
+        """Processor time used up to its last reply."""
+        return self._cpu
 
     def ask(self, do, **arguments):
         """Send a request and wait for the reply."""
@@ -79,9 +103,12 @@ class Child:
         self._cpu, self._last_reply = reply["cpu_after"], time.monotonic()
         return reply
 
-    def turn(self, steps):
-        """Let it train for about so many steps while nobody else works; return its reply."""
-        reply = self.ask("run", steps=steps)
+    def turn(self, steps, warm_up=0):
+        """Let it train for so many steps while nobody else works; return its reply.
+
+        The steps of warming up come first, and are not counted.
+        """
+        reply = self.ask("run", steps=steps, warm_up=warm_up)
         time.sleep(_SETTLE)
         return reply
 
@@ -95,12 +122,9 @@ class Child:
                 self._process.kill()
                 self._process.wait()
         self._process.stdout.close()
-        self._log.close()
 
     def _last_words(self):
-        self._log.seek(0)
-        lines = self._log.read().split("\n")
-        words = [line for line in lines if line.strip()]
+        words = [line for line in self._log.read_text().splitlines() if line.strip()]
         return f": {words[-1]}" if words else ""
 
 
@@ -121,9 +145,8 @@ class Field:
 
     def __enter__(self):
         self._folder = tempfile.TemporaryDirectory()
-        self._start = Path(self._folder.name, "start.npz")
-        params = self.problem.initial_params()
-        np.savez(self._start, **{name: params[name] for name in params})
+        self._start = self._write("start", self.problem.initial_params())
+        self._silenced = self._write("silenced", self.problem.silenced_params())
         return self
 
     def __exit__(self, *exception):
@@ -149,24 +172,65 @@ class Field:
                 candidates[count] = self._spawn(name, count)
             probes = self._probe(candidates, seconds)
             best = max(probes, key=probes.get)
-            self.children[name] = candidates.pop(best)
+            child = self.children[name] = candidates.pop(best)
+            steps_per_second = probes[best] / self.setting.batch_size
+            child.steps_per_turn = in_units(steps_per_second * seconds, child.granularity)
+            child.warm_up = in_units(steps_per_second * _WARM_UP, 1)
         finally:
-            for child in candidates.values():
-                child.close()
+            for loser in candidates.values():
+                loser.close()
         return probes
+
+    def add_all(self, names, threads, seconds):
+        """Start those contenders that can be, minivae always and first; say what happens.
+
+        Returns
+        -------
+        entries : dict of str to dict
+            By name: threads, probes and start-up seconds, for the JSON file.
+
+        Raises
+        ------
+        ContenderFailed
+            If minivae itself cannot be started.
+        """
+        entries = {}
+        for name in ["minivae", *(name for name in names if name != "minivae")]:
+            missing = missing_packages(name)
+            if missing:
+                say(f"  {name}: skipped, {' and '.join(missing)} not installed")
+                continue
+            try:
+                probes = self.add(name, threads, seconds)
+            except ContenderFailed as failure:
+                if name == "minivae":
+                    raise
+                say(f"  {name}: skipped, {failure}")
+                continue
+            child = self.children[name]
+            tried = ", ".join(f"{rate:,.0f} with {count}" for count, rate in probes.items())
+            say(
+                f"  {name}: ready after {child.startup_seconds:.1f} s; "
+                f"samples/s by threads: {tried}; takes {child.threads}"
+            )
+            entries[name] = {
+                "threads": child.threads,
+                "probes": {str(count): rate for count, rate in probes.items()},
+                "startup_seconds": child.startup_seconds,
+            }
+        return entries
 
     def _spawn(self, name, threads):
         variables = dict.fromkeys(CONTENDERS[name].thread_variables, str(threads))
         environment = {**self._environment, **variables}
-        return Child(name, self.problem, threads, self._start, environment)
+        log = Path(self._folder.name, f"{name}-{threads}.log")
+        return Child(name, self.problem, threads, self._start, environment, log)
 
     def _probe(self, candidates, seconds):
-        if len(candidates) == 1:
-            return dict.fromkeys(candidates, float("nan"))
-        steps = {count: 1 for count in candidates}
         rates = {count: [] for count in candidates}
-        for count, child in candidates.items():
-            steps[count] = self.steps_for(child, seconds / _TRIALS)
+        steps = {
+            count: self._steps_for(child, seconds / _TRIALS) for count, child in candidates.items()
+        }
         for _ in range(_TRIALS):
             for count, child in candidates.items():
                 rates[count].append(self.samples_per_second(child.turn(steps[count])))
@@ -176,16 +240,20 @@ class Field:
         """Return the speed of a turn."""
         return reply["steps"] * self.setting.batch_size / reply["seconds"]
 
-    def steps_for(self, child, seconds):
-        """Return how many steps of this child take about so long."""
-        reply = child.turn(1)
+    def _steps_for(self, child, seconds):
+        """Return how many steps take about so long, found by trying."""
+        reply = child.turn(child.granularity)
         while reply["seconds"] < seconds / 4:
             reply = child.turn(4 * reply["steps"])
-        return max(1, round(reply["steps"] * seconds / reply["seconds"]))
+        return in_units(reply["steps"] * seconds / reply["seconds"], child.granularity)
 
-    def reset(self, child):
-        """Put a child back to the start."""
-        child.ask("reset", params=str(self._start))
+    def cpu_seconds(self):
+        """Return the processor time that this process and its children have used."""
+        return time.process_time() + sum(child.cpu_seconds for child in self.children.values())
+
+    def reset(self, child, silenced=False):
+        """Put a child back to the start, with its noise silenced or not."""
+        child.ask("reset", params=str(self._silenced if silenced else self._start))
 
     def params_of(self, child):
         """Return the child's parameters as `minivae.Params`."""
@@ -196,3 +264,8 @@ class Field:
             for name in params:
                 params[name][:] = arrays[name]
         return params
+
+    def _write(self, name, params):
+        path = Path(self._folder.name, f"{name}.npz")
+        np.savez(path, **{name: params[name] for name in params})
+        return path

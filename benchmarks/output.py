@@ -45,7 +45,15 @@ def picture(width, height, title, result):
     """Make a figure in the house's look, with a title and the machine at its foot."""
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **plots.LOOK}):
         figure = Figure(figsize=(width, height), layout="constrained")
-        figure.suptitle(title, fontsize=12)
+        figure.suptitle(title, fontsize=11)
         yield figure
         foot = machine.headline(result["machine"], result["blas"])
         figure.supxlabel(f"{foot}\n{result['environment']}", fontsize=7, color="#555555")
+
+
+def readable_ticks(low, high):
+    """Return positions and labels of ticks on a log axis, more of them where it is short."""
+    steps = (1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 4, 5, 6, 8)
+    ticks = [step * 10.0**power for power in range(-2, 5) for step in steps]
+    ticks = [tick for tick in ticks if low / 1.3 < tick < 1.3 * high]
+    return ticks, [f"{tick:g}" for tick in ticks]

@@ -1,7 +1,7 @@
-"""What is trained: models, batch sizes, data and the order of the data, the same for every program."""
+"""What is trained: models, minibatches, data and their order, the same for every program."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 
 import numpy as np
 
@@ -21,7 +21,7 @@ class Setting:
     name : str
         As given on the command line.
     n_features, n_hidden, n_latent : int
-        Pixels, hidden units of encoder and decoder (one layer each), dimensions of z.
+        Pixels, width of the hidden layers, dimensions of z.
     batch_size : int
         M.
     likelihood : str
@@ -30,6 +30,10 @@ class Setting:
         "mnist" or "random" (see `random_pixels`).
     n_train : int
         N, the datapoints of an epoch.
+    depth : int
+        Hidden layers of encoder and of decoder. The rivals know only one.
+    step_size : float
+        Adagrad's.
     """
 
     name: str
@@ -40,8 +44,9 @@ class Setting:
     likelihood: str = "bernoulli"
     data: str = "mnist"
     n_train: int = 60_000
+    depth: int = 1
+    step_size: float = 0.02
 
-    step_size = 0.02
     epsilon = 1e-8
 
     @property
@@ -63,11 +68,8 @@ class Setting:
 
     def vae(self):
         """Return the model."""
-        return VAE(self.n_features, self.n_latent, (self.n_hidden,), self.likelihood)
-
-
-def _random(name, *sizes, **options):
-    return Setting(name, *sizes, data="random", n_train=20_000, **options)
+        hidden = (self.n_hidden,) * self.depth
+        return VAE(self.n_features, self.n_latent, hidden, self.likelihood)
 
 
 SETTINGS = {
@@ -77,14 +79,14 @@ SETTINGS = {
         Setting("784-500-20-m500", 784, 500, 20, batch_size=500),
         Setting("784-500-2", 784, 500, 2),
         Setting("784-500-200", 784, 500, 200),
-        _random("64-100-2", 64, 100, 2),
-        _random("560-200-10-gaussian", 560, 200, 10, likelihood="gaussian-sigmoid"),
+        Setting("64-100-2", 64, 100, 2, data="random"),
+        Setting("560-200-10-gaussian", 560, 200, 10, likelihood="gaussian-sigmoid", data="random"),
     )
 }
 
 
-def random_pixels(n, n_features, n_factors=5):
-    """Make data that a VAE can learn something about: sigmoid(2 z W) plus noise, as uint8.
+def random_pixels(n, n_features, n_factors=2):
+    """Make data that a VAE can learn something about: sigmoid(4 z W) plus noise, as uint8.
 
     Returns
     -------
@@ -93,8 +95,18 @@ def random_pixels(n, n_features, n_factors=5):
     rng = np.random.default_rng(_RANDOM_SEED)
     z = rng.standard_normal((n, n_factors), np.float32)
     W = rng.standard_normal((n_factors, n_features), np.float32)
-    pixels = 1 / (1 + np.exp(-2 * z @ W)) + 0.1 * rng.standard_normal((n, n_features), np.float32)
-    return np.round(255 * pixels.clip(0, 1)).astype(np.uint8)
+    grey = 1 / (1 + np.exp(-4 * z @ W)) + 0.1 * rng.standard_normal((n, n_features), np.float32)
+    return np.round(255 * grey.clip(0, 1)).astype(np.uint8)
+
+
+@cache
+def pixels(source, n_features, n_train):
+    """Return (train, test), uint8 arrays with a datapoint per row, read or made only once."""
+    if source == "mnist":
+        data = load("mnist")
+        return data.train, data.test
+    data = random_pixels(n_train + _N_TEST, n_features)
+    return data[:n_train], data[n_train:]
 
 
 class Problem:
@@ -111,24 +123,19 @@ class Problem:
         self.setting, self.seed = setting, seed
         self._epoch = self._order = None
 
-    @cached_property
-    def _data(self):
-        setting = self.setting
-        if setting.data == "mnist":
-            data = load("mnist")
-            return data.train, data.test
-        pixels = random_pixels(setting.n_train + _N_TEST, setting.n_features)
-        return pixels[: setting.n_train], pixels[setting.n_train :]
-
     @property
     def train(self):
         """(N, n_features) uint8 array."""
-        return self._data[0]
+        return self._data()[0]
 
     @property
     def test(self):
         """(N_test, n_features) uint8 array."""
-        return self._data[1]
+        return self._data()[1]
+
+    def _data(self):
+        setting = self.setting
+        return pixels(setting.data, setting.n_features, setting.n_train)
 
     def train_as_floats(self):
         """Return the training set as float32 in [0, 1], for programs that keep it so."""
@@ -137,6 +144,15 @@ class Problem:
     def initial_params(self):
         """Return the `Params` that every program starts from."""
         return self.setting.vae().init_params(stream(self.seed, INIT), np.float32)
+
+    def silenced_params(self):
+        """Return initial parameters under which noise has no effect: sigma = exp(-20).
+
+        For the first steps, programs that draw different noise must then agree.
+        """
+        params = self.initial_params()
+        params["encoder.b2"][self.setting.n_latent :] = -40
+        return params
 
     def minibatches(self, first, n_steps):
         """Return the rows of the data in steps `first` to ``first + n_steps - 1``.

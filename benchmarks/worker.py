@@ -22,7 +22,8 @@ def main():
         try:
             if request["do"] == "start":
                 contender = start(request)
-                reply = {"seconds": time.perf_counter() - _STARTED}
+                seconds = time.perf_counter() - _STARTED
+                reply = {"seconds": seconds, "granularity": contender.granularity}
             else:
                 reply = COMMANDS[request["do"]](contender, request)
         except Exception as error:  # the parent decides what a failure means
@@ -47,8 +48,14 @@ def start(request):
 
 
 def run(contender, request):
-    """Take steps and report how long they took and the mean bound of the last of them."""
-    steps = max(1, round(request["steps"] / contender.granularity)) * contender.granularity
+    """Take steps and report how long they took and the mean bound of the last of them.
+
+    Just woken up, threads may share a core for some hundredths of a second, until the system moves
+    one away; steps of warming up go before the measured ones.
+    """
+    steps = request["steps"]
+    if request["warm_up"]:
+        contender.run(request["warm_up"])
     started = time.perf_counter()
     bounds = contender.run(steps)
     seconds = time.perf_counter() - started

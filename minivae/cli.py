@@ -71,7 +71,7 @@ def build_parser():
     for name, summary, example in (
         ("evaluate", "the bound of a run's model, split into its two terms", ""),
         ("sample", "a picture of fresh samples from a run's model", " --n 64 --seed 1"),
-        ("reconstruct", "a picture of test images and their reconstructions", " --n 12"),
+        ("reconstruct", "a picture of test images and their reconstructions", " --n 30"),
         ("manifold", "the 2-D latent space as a picture (models with two latents)", " --n 30"),
     ):
         _add_run_command(commands, name, summary, example)
@@ -141,7 +141,7 @@ def _add_run_command(commands, name, summary, example):
             "--noise-samples", type=whole(1), default=1, metavar="L", help="draws of z (1)"
         )
         return
-    n = {"sample": (100, "images"), "reconstruct": (12, "images"), "manifold": (20, "per side")}
+    n = {"sample": (100, "images"), "reconstruct": (20, "images"), "manifold": (20, "per side")}
     parser.add_argument(
         "--n", type=whole(1), default=n[name][0], help=f"{n[name][1]} (%(default)s)"
     )

@@ -229,7 +229,7 @@ def _draw_pictures(run, vae, params, data, history):
     figures = {
         "learning_curve.png": plots.learning_curve(history),
         "samples.png": plots.samples(vae, params, shape, rng=rng),
-        "reconstructions.png": plots.reconstructions(vae, params, data.test[:12], shape),
+        "reconstructions.png": plots.reconstructions(vae, params, data.test[:20], shape),
     }
     if vae.n_latent == 2:
         labels = data.test_labels

@@ -19,7 +19,7 @@ class Contender:
     problem : settings.Problem
     threads : int
         How many threads it may use.
-    params : dict of str to float32 array
+    params : Params or dict of str to float32 array
         Where to start: "encoder.W1" (n_in, n_out), "encoder.b1" (n_out,), "encoder.W2", ...,
         "decoder.b2", as in `minivae.Params`. Copied.
     """
@@ -30,7 +30,7 @@ class Contender:
 
     @property
     def granularity(self):
-        """`run` takes multiples of this many steps."""
+        """`run` is at its best with multiples of this many steps; others may have to compile."""
         return 1
 
     def reset(self, params):
@@ -117,4 +117,4 @@ def split_stats(stats, n_latent):
 
 def as_float32(params):
     """Return a dict of float32 copies."""
-    return {name: np.array(array, np.float32) for name, array in params.items()}
+    return {name: np.array(params[name], np.float32) for name in params}

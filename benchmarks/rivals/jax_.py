@@ -3,6 +3,7 @@
 The size of XLA's thread pool is what the environment variable NPROC says when JAX is loaded.
 """
 
+# ruff: noqa: D102  (`rivals.Contender` describes the methods)
 from functools import partial
 
 import jax
@@ -70,7 +71,7 @@ class JittedStep(Contender):
         return partial(train_step, setting)
 
     def reset(self, params):
-        params = {name: jnp.array(array) for name, array in params.items()}
+        params = {name: jnp.array(params[name]) for name in params}
         sums = jax.tree.map(jnp.zeros_like, params)
         self.carry = params, sums, jax.random.key(self.problem.seed)
         self.step = 0
@@ -109,8 +110,9 @@ class ScannedEpoch(JittedStep):
 
     def run(self, n_steps):
         bounds = []
-        for first in range(self.step, self.step + n_steps, self.granularity):
-            rows = self.problem.minibatches(first, self.granularity)
+        last = self.step + n_steps
+        for first in range(self.step, last, self.granularity):
+            rows = self.problem.minibatches(first, min(self.granularity, last - first))
             self.carry, values = self.compiled(self.carry, self.data, rows)
             bounds.append(values)
         self.step += n_steps

@@ -5,12 +5,13 @@ times slower than the softplus below), in-place updates, the matrix products on 
 threads. Nothing is heroic either: no buffers, no compiled loops, no threads of its own.
 """
 
+# ruff: noqa: D102  (`rivals.Contender` describes the methods)
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from rivals import Contender, as_float32, split_stats
 
-LOG_2PI = np.float32(np.log(2 * np.pi))
+LOG_2PI = float(np.log(2 * np.pi))
 
 
 def sigmoid(a):

@@ -1,5 +1,6 @@
-"""The same VAE in PyTorch: modules, autograd, the fused Adagrad; eager and through torch.compile."""
+"""The same VAE in PyTorch: modules, autograd and the fused Adagrad; eager, and compiled."""
 
+# ruff: noqa: D102  (`rivals.Contender` describes the methods)
 import numpy as np
 import torch
 from torch import nn
