@@ -186,6 +186,7 @@ def main(argv=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_ERROR
     except KeyboardInterrupt as error:
+        print(f"minivae {arguments.command}: interrupted", file=sys.stderr)
         return 128 + getattr(error, "signum", 2)
     except (ValueError, OSError, ArithmeticError, MemoryError) as error:
         if os.environ.get("MINIVAE_TRACEBACK"):  # for developers

@@ -18,6 +18,7 @@ from minivae.runs import create_run, free_folder, open_run
 from minivae.system import BlasProbe, describe
 from minivae.training import choose_step_size, fit
 from minivae.vae import VAE
+from minivae.validation import check_batch_size
 
 DEFAULTS = {
     "data": "mnist",
@@ -58,8 +59,8 @@ def train(arguments):
     if advice:
         say(f"Note: {advice}")
     say(f"{_title(run.settings, data)}; run folder {run.folder}")
-    _compile(vae, data, run.settings, say)
     try:
+        _compile(vae, data, run.settings, say)
         history, params = _fit(run, vae, data, arguments.quiet, say)
     except Interrupted as stop:
         print(
@@ -144,15 +145,11 @@ def _build_optimizer(settings):
 
 def _check_settings(settings, vae, data):
     """Raise ValueError for what `fit` would refuse, before there is a folder for it."""
-    if settings["dtype"] not in ("float32", "float64"):
+    if settings["dtype"] not in ("float32", "float64"):  # as text: NumPy knows other spellings
         raise ValueError(f"dtype is {settings['dtype']!r}, expected float32 or float64")
     vae.check_data("data.train", data.train)
     vae.check_data("data.test", data.test)
-    if settings["batch_size"] > len(data.train):
-        raise ValueError(
-            f"batch_size is {settings['batch_size']}, expected at most the "
-            f"{len(data.train)} training datapoints"
-        )
+    check_batch_size(settings["batch_size"], data.train)
 
 
 def _title(settings, data):

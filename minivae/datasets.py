@@ -23,7 +23,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from ._download import FASHION_MNIST, FREY, obtain
+from minivae._download import FASHION_MNIST, FREY, obtain
 
 NAMES = ("mnist", "frey", "fashion-mnist")
 

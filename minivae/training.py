@@ -18,7 +18,7 @@ from minivae.optimizers import Adagrad
 from minivae.params import Params
 from minivae.state import begin, restore, save
 from minivae.team import Team, default_threads
-from minivae.validation import check_count, check_dtype
+from minivae.validation import check_batch_size, check_count, check_dtype
 
 _CHUNK_SECONDS = 0.1  # of training between looks at the clock, the keyboard and the bound
 
@@ -182,11 +182,7 @@ def _settings(
     """Return what decides the course of a run, checked, as a dict that JSON can hold."""
     if not hasattr(optimizer, "update"):
         raise ValueError(f"optimizer is {optimizer!r}, expected one such as Adagrad(0.02)")
-    batch_size = check_count("batch_size", batch_size)
-    if batch_size > len(train):
-        raise ValueError(
-            f"batch_size is {batch_size}, expected at most the {len(train)} training datapoints"
-        )
+    batch_size = check_batch_size(batch_size, train)
     if evaluate_every is not None:
         evaluate_every = check_count("evaluate_every", evaluate_every)
     if threads is not None:

@@ -20,6 +20,16 @@ def check_count(name, value, minimum=1):
     return int(value)
 
 
+def check_batch_size(batch_size, train):
+    """Return `batch_size` as an int, or raise ValueError unless `train` has so many datapoints."""
+    batch_size = check_count("batch_size", batch_size)
+    if batch_size > len(train):
+        raise ValueError(
+            f"batch_size is {batch_size}, expected at most the {len(train)} training datapoints"
+        )
+    return batch_size
+
+
 def check_positive(name, value):
     """Return `value` as a float, or raise ValueError unless it is a finite number above zero."""
     if not _is_finite_number(value) or value <= 0:
