@@ -115,7 +115,7 @@ def _add_train(commands):
     add("--data-path", metavar="PATH", help="where to look for a named data set first")
     training = parser.add_argument_group("training")
     add = training.add_argument
-    add("--samples", type=whole(1), metavar="N", help="training samples to see (4e6)")
+    add("--samples", type=whole(1), metavar="N", help="training samples to see (3e6)")
     add("--batch-size", type=whole(1), metavar="M", help="datapoints per step (100)")
     add("--noise-samples", type=whole(1), metavar="L", help="draws of z per datapoint (1)")
     add("--optimizer", help="adagrad, sgd or adam (adagrad)")

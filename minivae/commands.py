@@ -33,7 +33,7 @@ DEFAULTS = {
     "optimizer": "adagrad",
     "step_size": None,  # adagrad: by a short trial; others: their default
     "no_weight_prior": False,
-    "samples": 4_000_000,
+    "samples": 3_000_000,
     "seed": 0,
     "threads": None,
     "dtype": "float32",
