@@ -351,7 +351,7 @@ def gradcheck(arguments):
 def info(arguments):
     """Print what matters about this machine, and advice if its BLAS kernels are held back."""
     probe = BlasProbe()
-    lines = [*describe(), ("data", str(cache_folder()))]
+    lines = [*describe(), ("data cache", str(cache_folder()))]
     for name, text in lines:
         print(f"{name:<14} {text}")
     print(probe.advice() or "OpenBLAS chooses its kernels freely: nothing to improve.")

@@ -121,16 +121,18 @@ def describe():
         ("CPU", f"{cpu_name()}, {available_cores()} cores available"),
         ("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
     ]
-    for pool in blas_pools():
+    pools = blas_pools()
+    for pool in pools:
+        owner = Path(pool["filepath"]).parent.name.removesuffix(".libs")  # numpy, scipy, lib, ...
         lines.append(
             (
                 "BLAS",
-                f"{pool['internal_api']} {pool.get('version')}, "
+                f"{pool['internal_api']} {pool.get('version')} (from {owner}), "
                 f"kernels for {pool.get('architecture', 'unknown')}, "
                 f"{pool['num_threads']} threads, {pool.get('threading_layer', 'unknown')}",
             )
         )
-    if not blas_pools():
+    if not pools:
         lines.append(("BLAS", "none that threadpoolctl knows"))
     lines.append(("Numba", f"compiles for {llvm.get_host_cpu_name()}"))
     lines += [(name, number) for name, number in package_versions().items()]
