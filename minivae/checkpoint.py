@@ -7,6 +7,7 @@ then replaces the old one in one step: whatever happens, either the old file is 
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -40,6 +41,8 @@ def atomic_write(path, mode="wb", **options):
         If it cannot be written (no space, no permission); `path` is then as it was before.
     """
     path = Path(path)
+    if not path.parent.is_dir():  # else the error would name the temporary file
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, mode, **options) as file:

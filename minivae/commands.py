@@ -104,6 +104,11 @@ def _resumed_run(requested, arguments):
         option = (fixed or ["out"])[0].replace("_", "-")
         raise ValueError(f"--{option} cannot be given with --resume: a run keeps its settings")
     run = open_run(arguments.resume, DEFAULTS)
+    seen = run.samples_seen()
+    if requested.get("samples", seen) < seen:
+        raise ValueError(
+            f"samples is {requested['samples']:,}, but {run.folder} has seen {seen:,} already"
+        )
     run.settings.update(requested)
     data = _load_data(run)
     return run, data, _build_vae(run.settings, data)

@@ -40,6 +40,13 @@ class Run(NamedTuple):
         meta, _ = read_archive(self.model_path)
         return History(**meta["training"]["history"])
 
+    def samples_seen(self):
+        """Return how many training samples the checkpoint has seen; none if there is none yet."""
+        if not self.model_path.exists():
+            return 0
+        meta, _ = read_archive(self.model_path)
+        return meta["training"]["step"] * meta["training"]["settings"]["batch_size"]
+
     def save_settings(self):
         """Write settings.json."""
         with atomic_write(self.folder / SETTINGS, "w") as file:

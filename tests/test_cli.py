@@ -209,6 +209,13 @@ def test_more_samples_on_a_finished_run(here):
     assert curve(here / "whole") == curve(here / "part")
 
 
+def test_fewer_samples_than_seen_are_refused(run, capsys):
+    before = (run / "settings.json").read_text()
+    error = one_line_error(capsys, "train", "--resume", "run", "--samples", 100)
+    assert "samples is 100, but run has seen 2,000 already" in error
+    assert (run / "settings.json").read_text() == before
+
+
 def wait_for(condition, process, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
@@ -371,6 +378,11 @@ def test_full_disk_is_one_line(here, capsys, monkeypatch):
 def test_unwritable_place(here, capsys):
     Path("file").write_text("")
     assert "file" in one_line_error(capsys, "train", *DOTS, "--out", "file/run")
+
+
+def test_picture_for_a_folder_that_is_not_there(run, capsys):
+    error = one_line_error(capsys, "sample", "run", "--out", "nowhere/x.png")
+    assert error.endswith("No such file or directory: 'nowhere/x.png'\n")
 
 
 def test_reader_that_leaves_early_is_no_error(here):
