@@ -233,7 +233,9 @@ class Field:
         }
         for _ in range(_TRIALS):
             for count, child in candidates.items():
-                rates[count].append(self.samples_per_second(child.turn(steps[count])))
+                warm_up = in_units(steps[count] / 2, child.granularity)
+                reply = child.turn(steps[count], warm_up)
+                rates[count].append(self.samples_per_second(reply))
         return {count: statistics.median(values) for count, values in rates.items()}
 
     def samples_per_second(self, reply):

@@ -205,7 +205,7 @@ def _fit(run, vae, data, quiet, say):
     }
     if settings["optimizer"] == Adagrad.name and settings["step_size"] is None:
         settings["step_size"], bounds = choose_step_size(vae, data, **options)
-        trials = ", ".join(f"{size:g}: {bound:.1f}" for size, bound in bounds.items())
+        trials = ", ".join(f"{size:g}: {bound:.4g}" for size, bound in bounds.items())
         say(f"Step size {settings['step_size']:g}, by a short trial (training bound {trials})")
     run.save_settings()
     result = fit(
