@@ -195,7 +195,7 @@ def draw_setting(axes, one):
     labels = [f"{name} ({count})" for name, count in zip(names, threads, strict=True)]
     axes.set_yticks(range(len(names)), labels, fontsize=9)
     fastest = max(max(entry["samples_per_second"]) for entry in one["contenders"].values())
-    axes.set_xlim(0, 1.5e-3 * fastest)
+    axes.set_xlim(0, 1.6e-3 * fastest)
     axes.set_xlabel("thousand samples per second", fontsize=9)
     axes.tick_params(axis="x", labelsize=9)
     axes.set_title(one["title"], fontsize=10)
