@@ -56,6 +56,9 @@ class Eager(Contender):
 
     def __init__(self, problem, threads, params):
         torch.set_num_threads(threads)
+        # Weights of dead pixels decay to subnormal numbers, which are slow; XLA and minivae have
+        # this switch on.
+        torch.set_flush_denormal(True)
         self.data = torch.from_numpy(problem.train_as_floats())
         self.model = Model(problem.setting)
         self.loss = self.prepare(self.model)
