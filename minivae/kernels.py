@@ -15,9 +15,11 @@ datapoint, row ``l * M + m`` holds sample l of datapoint m, so that ``x[i % M]``
 import numba
 import numpy as np
 
+from minivae.prefetch import claim
 from minivae.vectormath import exp, log1p
 
 LOG_2PI = float(np.log(2.0 * np.pi))
+_BLOCK = 512  # parameters that are updated while the next ones are fetched
 
 # Reassociation lets sums run in SIMD lanes. NaN and infinity keep their meaning (no "nnan", no
 # "ninf"): training relies on a diverged bound being NaN. error_model="numpy" because the check for
@@ -55,169 +57,142 @@ def gather_pixels_numpy(data, rows, out):
     np.multiply(data[rows], out.dtype.type(1.0 / 255.0), out=out)
 
 
-# --- Activations: h <- f(h + b) -------------------------------------------------------------------
-# Backward: dh <- dh * f'(a), where a was h + b, and db <- its column sums. All five derivatives can
-# be had from the activation's own output h, so nothing else is cached.
+# --- Activations: h <- f(h), in place -------------------------------------------------------------
+# Backward: dh <- dh * f'(a), where a was what forward got. All derivatives can be had from the
+# activation's own output h, so nothing else is kept.
 
 
 @kernel
-def bias_identity(h, b):
-    """In place: h <- h + b."""
-    for i in range(h.shape[0]):
-        row = h[i]
-        for j in range(b.size):
-            row[j] += b[j]
-
-
-def bias_identity_numpy(h, b):
-    h += b
-
-
-@kernel
-def identity_backward(dh, h, db):
-    """In place: dh stays as it is, the derivative is one; db <- column sums."""
-    db[:] = 0
-    for i in range(dh.shape[0]):
-        row = dh[i]
-        for j in range(db.size):
-            db[j] += row[j]
-
-
-def identity_backward_numpy(dh, h, db):
-    np.sum(dh, axis=0, out=db)
-
-
-@kernel
-def bias_tanh(h, b):
-    """In place: h <- tanh(h + b), as 1 - 2 / (exp(2 a) + 1)."""
+def tanh(h):
+    """In place: h <- tanh(h), as 1 - 2 / (exp(2 h) + 1)."""
     one = h.dtype.type(1)
     two = h.dtype.type(2)
     for i in range(h.shape[0]):
         row = h[i]
-        for j in range(b.size):
-            row[j] = one - two / (exp(two * (row[j] + b[j])) + one)
+        for j in range(row.size):
+            row[j] = one - two / (exp(two * row[j]) + one)
 
 
-def bias_tanh_numpy(h, b):
-    np.tanh(h + b, out=h)
+def tanh_numpy(h):
+    np.tanh(h, out=h)
 
 
 @kernel
-def tanh_backward(dh, h, db):
-    """In place: dh <- dh * (1 - h^2); db <- column sums."""
+def tanh_backward(dh, h):
+    """In place: dh <- dh * (1 - h^2)."""
     one = h.dtype.type(1)
-    db[:] = 0
     for i in range(h.shape[0]):
         row = dh[i]
         output = h[i]
-        for j in range(db.size):
+        for j in range(row.size):
             row[j] *= one - output[j] * output[j]
-            db[j] += row[j]
 
 
-def tanh_backward_numpy(dh, h, db):
+def tanh_backward_numpy(dh, h):
     dh *= 1 - h**2
-    np.sum(dh, axis=0, out=db)
 
 
 @kernel
-def bias_relu(h, b):
-    """In place: h <- max(h + b, 0)."""
+def relu(h):
+    """In place: h <- max(h, 0)."""
     zero = h.dtype.type(0)
     for i in range(h.shape[0]):
         row = h[i]
-        for j in range(b.size):
-            a = row[j] + b[j]
-            row[j] = zero if a < zero else a  # in this order NaN stays NaN
+        for j in range(row.size):
+            row[j] = zero if row[j] < zero else row[j]  # in this order NaN stays NaN
 
 
-def bias_relu_numpy(h, b):
-    np.maximum(h + b, 0, out=h)
+def relu_numpy(h):
+    np.maximum(h, 0, out=h)
 
 
 @kernel
-def relu_backward(dh, h, db):
-    """In place: dh <- dh where h > 0, else 0; db <- column sums."""
+def relu_backward(dh, h):
+    """In place: dh <- dh where h > 0, else 0."""
     zero = h.dtype.type(0)
     one = h.dtype.type(1)
-    db[:] = 0
     for i in range(h.shape[0]):
         row = dh[i]
         output = h[i]
-        for j in range(db.size):
+        for j in range(row.size):
             row[j] *= one if output[j] > zero else zero
-            db[j] += row[j]
 
 
-def relu_backward_numpy(dh, h, db):
+def relu_backward_numpy(dh, h):
     dh *= h > 0
-    np.sum(dh, axis=0, out=db)
 
 
 @kernel
-def bias_softplus(h, b):
-    """In place: h <- log(1 + exp(h + b)), as max(a, 0) + log1p(exp(-|a|))."""
+def softplus(h):
+    """In place: h <- log(1 + exp(h)), as max(h, 0) + log1p(exp(-|h|))."""
     zero = h.dtype.type(0)
     for i in range(h.shape[0]):
         row = h[i]
-        for j in range(b.size):
-            a = row[j] + b[j]
+        for j in range(row.size):
+            a = row[j]
             row[j] = (zero if a < zero else a) + log1p(exp(-abs(a)))
 
 
-def bias_softplus_numpy(h, b):
-    np.logaddexp(0, h + b, out=h)
+def softplus_numpy(h):
+    np.logaddexp(0, h, out=h)
 
 
 @kernel
-def softplus_backward(dh, h, db):
-    """In place: dh <- dh * sigmoid(a), which is 1 - exp(-h); db <- column sums."""
+def softplus_backward(dh, h):
+    """In place: dh <- dh * sigmoid(a), which is 1 - exp(-h)."""
     one = h.dtype.type(1)
-    db[:] = 0
     for i in range(h.shape[0]):
         row = dh[i]
         output = h[i]
-        for j in range(db.size):
+        for j in range(row.size):
             row[j] *= one - exp(-output[j])
-            db[j] += row[j]
 
 
-def softplus_backward_numpy(dh, h, db):
+def softplus_backward_numpy(dh, h):
     dh *= -np.expm1(-h)
-    np.sum(dh, axis=0, out=db)
 
 
 @kernel
-def bias_sigmoid(h, b):
-    """In place: h <- 1 / (1 + exp(-(h + b)))."""
+def sigmoid(h):
+    """In place: h <- 1 / (1 + exp(-h))."""
     one = h.dtype.type(1)
     for i in range(h.shape[0]):
         row = h[i]
-        for j in range(b.size):
-            row[j] = one / (one + exp(-(row[j] + b[j])))
+        for j in range(row.size):
+            row[j] = one / (one + exp(-row[j]))
 
 
-def bias_sigmoid_numpy(h, b):
-    a = h + b
-    np.exp(-np.logaddexp(0, -a), out=h)
+def sigmoid_numpy(h):
+    np.exp(-np.logaddexp(0, -h), out=h)
 
 
 @kernel
-def sigmoid_backward(dh, h, db):
-    """In place: dh <- dh * h * (1 - h); db <- column sums."""
+def sigmoid_backward(dh, h):
+    """In place: dh <- dh * h * (1 - h)."""
     one = h.dtype.type(1)
-    db[:] = 0
     for i in range(h.shape[0]):
         row = dh[i]
         output = h[i]
-        for j in range(db.size):
+        for j in range(row.size):
             row[j] *= output[j] * (one - output[j])
+
+
+def sigmoid_backward_numpy(dh, h):
+    dh *= h * (1 - h)
+
+
+@kernel
+def column_sums(da, first, db):
+    """Set db <- sums over the rows of da, of its columns from `first` on."""
+    db[:] = 0
+    for i in range(da.shape[0]):
+        row = da[i, first : first + db.size]
+        for j in range(db.size):
             db[j] += row[j]
 
 
-def sigmoid_backward_numpy(dh, h, db):
-    dh *= h * (1 - h)
-    np.sum(dh, axis=0, out=db)
+def column_sums_numpy(da, first, db):
+    np.sum(da[:, first : first + db.size], axis=0, out=db)
 
 
 # --- Latent block: eq. 9, app. B ------------------------------------------------------------------
@@ -356,27 +331,20 @@ def gaussian_numpy(out, x, sigmoid_mean, scale, log_px):
 @kernel
 def adagrad(theta, grad, sum_of_squares, step_size, decay, epsilon):
     """In place: G <- G + g^2, theta <- theta + step_size * g / (sqrt(G) + epsilon)."""
-    for j in range(theta.size):
-        g = grad[j] - decay * theta[j]
-        sum_of_squares[j] += g * g
-        theta[j] += step_size * g / (np.sqrt(sum_of_squares[j]) + epsilon)
+    for start in range(0, theta.size, _BLOCK):
+        stop = start + _BLOCK
+        claim(theta, stop, stop + _BLOCK)
+        t, g_block, G = theta[start:stop], grad[start:stop], sum_of_squares[start:stop]
+        for j in range(t.size):
+            g = g_block[j] - decay * t[j]
+            G[j] += g * g
+            t[j] += step_size * g / (np.sqrt(G[j]) + epsilon)
 
 
 def adagrad_numpy(theta, grad, sum_of_squares, step_size, decay, epsilon):
     g = grad - decay * theta
     sum_of_squares += g**2
     theta += step_size * g / (np.sqrt(sum_of_squares) + epsilon)
-
-
-@kernel
-def mix(a, weight_a, b, weight_b):
-    """In place: a <- weight_a * a + weight_b * b, the gradients of two parts of a minibatch."""
-    for j in range(a.size):
-        a[j] = weight_a * a[j] + weight_b * b[j]
-
-
-def mix_numpy(a, weight_a, b, weight_b):
-    a[:] = weight_a * a + weight_b * b
 
 
 @kernel

@@ -1,20 +1,19 @@
 """A dense layer and its activations, forward and backward side by side.
 
-    forward     a = x W + b,    h = f(a)
-    backward    da = dh * f'(a),    dW = x^T da,    db = sum over rows of da,    dx = da W^T
+    forward     a = x W + b,             h = f(a)
+    backward    da = dh * f'(a),         dx = da W^T
+    gradient    dW = x^T da,             db = sum over rows of da
 
 where ``d...`` is the gradient of one scalar with respect to that array. Forward keeps nothing: what
-backward needs (x and h) the caller has and hands over. An activation is two functions that work in
-place, so that a new one takes four lines:
+the others need (x and h) the caller has and hands over. An activation is two functions that work in
+place, so that a new one takes three lines:
 
 >>> import numpy as np
->>> def bias_sine(h, b):
-...     h += b
-...     h[:] = np.sin(h)
->>> def sine_backward(dh, h, db):  # from the output: right only while |a| < pi / 2
+>>> def sine(h):
+...     np.sin(h, out=h)
+>>> def sine_backward(dh, h):  # from the output: right only while |a| < pi / 2
 ...     dh *= np.sqrt(1 - h**2)
-...     np.sum(dh, axis=0, out=db)
->>> sine = Activation("sine", bias_sine, sine_backward)
+>>> own = Activation("sine", sine, sine_backward)
 """
 
 from collections.abc import Callable
@@ -23,20 +22,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from minivae import kernels
+from minivae.products import affine, matmul_nt, matmul_tn
 
 
 @dataclass(frozen=True)
 class Activation:
-    """An elementwise function f, its bias included.
+    """An elementwise function f.
 
     Attributes
     ----------
     name : str
     forward : callable
-        ``forward(h, b)`` overwrites h with f(h + b); h is (n, n_out), b is (n_out,).
+        ``forward(h)`` overwrites h, an (n, n_out) array, with f(h).
     backward : callable
-        ``backward(dh, h, db)`` overwrites dh with dh * f'(a), where h is the *output* of `forward`,
-        and db with the column sums of that.
+        ``backward(dh, h)`` overwrites dh with dh * f'(a), where h is the *output* of `forward`.
     """
 
     name: str
@@ -44,12 +43,16 @@ class Activation:
     backward: Callable
 
 
+def _leave(*arrays):
+    """Change nothing: f(a) = a and f'(a) = 1."""
+
+
 ACTIVATIONS = {
-    "identity": Activation("identity", kernels.bias_identity, kernels.identity_backward),
-    "tanh": Activation("tanh", kernels.bias_tanh, kernels.tanh_backward),
-    "relu": Activation("relu", kernels.bias_relu, kernels.relu_backward),
-    "softplus": Activation("softplus", kernels.bias_softplus, kernels.softplus_backward),
-    "sigmoid": Activation("sigmoid", kernels.bias_sigmoid, kernels.sigmoid_backward),
+    "identity": Activation("identity", _leave, _leave),
+    "tanh": Activation("tanh", kernels.tanh, kernels.tanh_backward),
+    "relu": Activation("relu", kernels.relu, kernels.relu_backward),
+    "softplus": Activation("softplus", kernels.softplus, kernels.softplus_backward),
+    "sigmoid": Activation("sigmoid", kernels.sigmoid, kernels.sigmoid_backward),
 }
 
 
@@ -87,30 +90,48 @@ def dense_forward(x, W, b, activation, out=None):
     -------
     h : (n, n_out) array
     """
-    h = np.matmul(x, W, out=out)
-    activation.forward(h, b)  # h <- f(h + b)
+    h = np.empty((len(x), len(b)), W.dtype) if out is None else out
+    affine(x, W, b, h)  # h <- x W + b
+    activation.forward(h)  # h <- f(h)
     return h
 
 
-def dense_backward(dh, x, h, W, activation, dW, db, dx=None):
-    """Write the gradients of a dense layer; `dh` is overwritten.
+def dense_backward(dh, h, W, activation, dx=None):
+    """Carry `dh` back through a dense layer: overwrite it with da, and write dx.
 
     Parameters
     ----------
     dh : (n, n_out) array
         Gradient with respect to the layer's output; overwritten with da, that before f.
-    x : (n, n_in) array
-        The layer's input.
     h : (n, n_out) array
         The layer's output.
     W : (n_in, n_out) array
     activation : Activation
-    dW, db : arrays shaped like W and b
-        Overwritten with the gradients.
     dx : (n, n_in) array, optional
-        Overwritten with the gradient with respect to x; left out where nobody needs it.
+        Overwritten with the gradient with respect to the layer's input; left out where nobody
+        needs it.
     """
-    activation.backward(dh, h, db)  # dh <- dh * f'(a); db <- column sums
-    np.matmul(x.T, dh, out=dW)
+    activation.backward(dh, h)  # dh <- dh * f'(a)
     if dx is not None:
-        dx[:] = np.matmul(W, dh.T).T  # dx = dh W^T, by the product that BLAS does faster
+        matmul_nt(dh, W, dx)  # dx <- da W^T
+
+
+def dense_gradient(x, da, dW, db, first_row=0, first_entry=0):
+    """Write the gradients of a dense layer's parameters, or those of some of them.
+
+    Parameters
+    ----------
+    x : (n, n_in) array
+        The layer's input.
+    da : (n, n_out) array
+        From `dense_backward`.
+    dW : (n_rows, n_out) array
+        Overwritten with the gradient of the rows of W from `first_row` on.
+    db : (n_entries,) array
+        Overwritten with the gradient of the entries of b from `first_entry` on.
+    first_row, first_entry : int
+    """
+    if dW.size:
+        matmul_tn(x, da, dW, first_row)  # dW <- x^T da
+    if db.size:
+        kernels.column_sums(da, first_entry, db)  # db <- sum over rows of da

@@ -1,11 +1,14 @@
 """The inner loop of algorithm 1: minibatch, noise, gradient, step; split over threads.
 
-Thread k owns a fixed share of the rows of every minibatch and a fixed slice of the parameter
-vector, and draws its rows' noise from a generator of its own. So the same seed and the same number
-of threads give the same bits. Within a thread BLAS runs single-threaded.
+Thread k owns some rows of every minibatch: it draws their noise from a generator of its own and
+carries them forward and backward through the model. It also owns some of the parameters: once all
+rows are done, it computes their gradient over the whole minibatch, and moves them. So no gradients
+need to be exchanged and added up, and the same seed and number of threads give the same bits.
+Within a thread BLAS runs single-threaded.
 """
 
 import math
+import threading
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from minivae import kernels
 from minivae.subnormals import flushed_subnormals
-from minivae.workspace import Workspace
+from minivae.workspace import WorkspacePart
 
 # Streams of random numbers that all come from one seed, and never meet.
 INIT, ORDER, NOISE, EVALUATION, SUBSET = range(5)
@@ -61,23 +64,17 @@ class MinibatchLoop:
     ):
         self.vae, self.train, self.optimizer, self.state = vae, train, optimizer, state
         self.team, self.batch_size, self.decay, self.seed = team, batch_size, decay, seed
-        theta = state.params.vector
         self._rows = shares(batch_size, team.size)
-        self._grads = [None] * team.size
-        self._workspaces = [Workspace() for _ in range(team.size)]
-        self._x = []
-        self._noise = []
-        for part in self._rows:
-            n = part.stop - part.start
-            self._x.append(np.empty((n, vae.n_features), theta.dtype))
-            self._noise.append(np.empty((noise_samples, n, vae.n_latent), theta.dtype))
-        # Slices are views: what a thread does to its slice it does to the whole vector.
-        self._slices = shares(theta.size, team.size)
-        self._theta = [theta[part] for part in self._slices]
-        self._optimizer_state = [
-            {name: vector[part] for name, vector in state.optimizer_state.items()}
-            for part in self._slices
+        buffers, lock = {}, threading.Lock()
+        self._workspaces = [WorkspacePart(buffers, lock, rows, batch_size) for rows in self._rows]
+        dtype = state.params.dtype
+        self._noise = [
+            np.empty((noise_samples, rows.stop - rows.start, vae.n_latent), dtype)
+            for rows in self._rows
         ]
+        self._factors = [None] * team.size
+        self._grad = state.params.copy()
+        self._shares = state.params.shares(team.size)
         self._epoch = None
         self._order = None
 
@@ -112,39 +109,39 @@ class MinibatchLoop:
         with np.errstate(all="ignore"), flushed_subnormals():
             for i in range(len(bounds)):
                 self._fetch(k, first + i)
-                self.team.barrier(k)  # every thread has updated its slice of the parameters
-                bounds[i, k] = self._gradient(k)
-                self.team.barrier(k)  # every thread has its part of the gradient
+                self.team.barrier(k)  # every thread has updated its share of the parameters
+                bounds[i, k] = self._propagate(k)
+                self.team.barrier(k)  # every thread has carried its rows forward and backward
                 if not math.isfinite(bounds[i].sum()):
                     return
                 self._update(k, self.state.step + i + 1)
 
     def _fetch(self, k, batch):
         """Thread k's rows of a minibatch, and noise for them."""
-        part = self._rows[k]
+        rows = self._rows[k]
         start = batch * self.batch_size
-        gather(self.train, self._order[start + part.start : start + part.stop], self._x[k])
+        gather(self.train, self._order[start + rows.start : start + rows.stop], self._pixels(k))
         noise = self._noise[k]
         self.state.rngs[k].standard_normal(out=noise, dtype=noise.dtype)
 
-    def _gradient(self, k):
-        """Gradient of thread k's rows, and their share of the minibatch's mean bound."""
-        x = self._x[k]
-        elbo, self._grads[k] = self.vae.elbo_and_grad(
-            self.state.params, x, self._noise[k], self._workspaces[k]
+    def _pixels(self, k):
+        shape = self._noise[k].shape[1], self.vae.n_features
+        return self._workspaces[k].empty("x", shape, self.state.params.dtype)
+
+    def _propagate(self, k):
+        """Forward and backward pass of thread k's rows; their share of the minibatch's bound."""
+        elbo, self._factors[k] = self.vae.propagate(
+            self.state.params, self._pixels(k), self._noise[k], self.batch_size, self._workspaces[k]
         )
-        return elbo * len(x) / self.batch_size
+        return elbo
 
     def _update(self, k, t):
-        """Thread k's slice: the mean gradient over all parts, and one step of the optimizer."""
-        part = self._slices[k]
-        real = self._theta[k].dtype.type
-        weights = [real(len(x) / self.batch_size) for x in self._x]
-        gradient = self._grads[0].vector[part]
-        for j in range(1, self.team.size):
-            own = weights[0] if j == 1 else real(1)
-            kernels.mix(gradient, own, self._grads[j].vector[part], weights[j])
-        self.optimizer.update(self._theta[k], gradient, self._optimizer_state[k], t, self.decay)
+        """Thread k's share of the parameters: their gradient, and one step of the optimizer."""
+        state, share = self.state, self._shares[k]
+        self.vae.gradient(self._factors[k].of_whole_minibatch(), self._grad, share)
+        moments = {name: vector[share.part] for name, vector in state.optimizer_state.items()}
+        theta, gradient = state.params.vector[share.part], self._grad.vector[share.part]
+        self.optimizer.update(theta, gradient, moments, t, self.decay)
 
 
 def gather(data, rows, out):

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from minivae.layers import ACTIVATIONS, Activation, dense_backward, dense_forward
+from minivae.layers import (
+    ACTIVATIONS,
+    Activation,
+    dense_backward,
+    dense_forward,
+    dense_gradient,
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ def mlp_forward(mlp, params, x, workspace):
     return cache[-1], cache
 
 
-def mlp_backward(mlp, params, cache, dout, grad, workspace, input_gradient=True):
+def mlp_backward(mlp, params, cache, dout, workspace, input_gradient=True):
     """Carry `dout` back through the layers, last to first.
 
     Parameters
@@ -85,8 +91,6 @@ def mlp_backward(mlp, params, cache, dout, grad, workspace, input_gradient=True)
         From `mlp_forward`.
     dout : (n, mlp.widths[-1]) array
         Gradient with respect to the output; overwritten.
-    grad : Params
-        The entries of this network are overwritten with its gradient.
     workspace : Workspace
     input_gradient : bool
         Whether the gradient with respect to the input is wanted.
@@ -94,13 +98,35 @@ def mlp_backward(mlp, params, cache, dout, grad, workspace, input_gradient=True)
     Returns
     -------
     dx : (n, mlp.widths[0]) array or None
+        Gradient with respect to the input.
+    deltas : list of arrays
+        Of every layer, first to last, the gradient with respect to what goes into its activation.
     """
+    deltas = [None] * len(mlp.layers)
     dh = dout
     for k in reversed(range(len(mlp.layers))):
-        W, b, activation = mlp.layers[k]
+        W, _, activation = mlp.layers[k]
         x, h = cache[k], cache[k + 1]
         wanted = input_gradient or k > 0
         dx = workspace.empty(("dx", W), x.shape, x.dtype) if wanted else None
-        dense_backward(dh, x, h, params[W], activation, grad[W], grad[b], dx)
-        dh = dx
-    return dh
+        dense_backward(dh, h, params[W], activation, dx)  # dh becomes da
+        deltas[k], dh = dh, dx
+    return dh, deltas
+
+
+def mlp_gradient(mlp, cache, deltas, grad, share):
+    """Write the gradient with respect to the parameters.
+
+    Parameters
+    ----------
+    mlp : MLP
+    cache, deltas : lists of arrays
+        From `mlp_forward` and `mlp_backward`.
+    grad : Params
+        The entries of this network that belong to `share` are overwritten.
+    share : Share
+        Which part of the parameters is wanted, such as ``grad.share()``, all of them.
+    """
+    for (W, b, _), x, da in zip(mlp.layers, cache, deltas, strict=False):
+        rows, entries = share.rows[W], share.rows[b]
+        dense_gradient(x, da, grad[W][rows], grad[b][entries], rows.start, entries.start)

@@ -11,7 +11,7 @@ import numpy as np
 
 from minivae.gaussian import sample_posterior, sample_posterior_backward
 from minivae.gradcheck import check_grad
-from minivae.layers import ACTIVATIONS, dense_backward, dense_forward
+from minivae.layers import ACTIVATIONS, dense_backward, dense_forward, dense_gradient
 from minivae.likelihoods import LIKELIHOODS
 from minivae.vae import VAE
 from minivae.workspace import Workspace
@@ -49,7 +49,9 @@ def dense_layer(activation, rng):
         x, W, b = arrays["x"], arrays["W"], arrays["b"]
         h = dense_forward(x, W, b, activation)
         grad = {name: np.empty_like(array) for name, array in arrays.items()}
-        dense_backward(weights.copy(), x, h, W, activation, grad["W"], grad["b"], grad["x"])
+        da = weights.copy()
+        dense_backward(da, h, W, activation, grad["x"])
+        dense_gradient(x, da, grad["W"], grad["b"])
         return np.sum(weights * h), grad
 
     return f, arrays

@@ -2,7 +2,9 @@
 
 The model is p(z) = N(0, I) and p(x|z) from the decoder; the recognition model q(z|x) is a diagonal
 Gaussian whose mu and log sigma^2 come from the encoder. Following one training step means reading
-`VAE._forward` and `VAE._backward`, a dozen lines each.
+`VAE._forward`, `VAE._backward` and `VAE.gradient`, a dozen lines each. The first two treat every
+datapoint by itself; only the last adds up over a minibatch. So threads can share the datapoints in
+the former and the parameters in the latter (`minivae.minibatches`).
 """
 
 from typing import NamedTuple
@@ -12,7 +14,7 @@ import numpy as np
 from minivae.gaussian import sample_posterior, sample_posterior_backward, split_stats
 from minivae.layers import get_activation
 from minivae.likelihoods import LIKELIHOODS, get_likelihood
-from minivae.mlp import MLP, mlp_backward, mlp_forward
+from minivae.mlp import MLP, mlp_backward, mlp_forward, mlp_gradient
 from minivae.params import Params
 from minivae.validation import as_pixels, check_count, check_dtype, check_rng
 from minivae.workspace import Workspace
@@ -26,6 +28,23 @@ class _Tape(NamedTuple):
     encoder_cache: list
     decoder_cache: list
     dout: np.ndarray
+
+
+class Factors(NamedTuple):
+    """What the gradient is made of: dW = x^T da, for the input x and the delta da of every layer.
+
+    Attributes
+    ----------
+    encoder, decoder : tuple
+        The lists ``(cache, deltas)`` of `mlp_forward` and `mlp_backward`.
+    """
+
+    encoder: tuple
+    decoder: tuple
+
+    def of_whole_minibatch(self):
+        """Return the same for all rows, where these are rows from a `WorkspacePart`."""
+        return Factors(*([[rows.base for rows in part] for part in mlp] for mlp in self))
 
 
 class VAE:
@@ -137,7 +156,7 @@ class VAE:
             -KL(q(z|x) || p(z)).
         """
         x, noise = self._check_batch(params, x, noise, workspace)
-        log_px, minus_kl, _ = self._forward(params, x, noise, workspace or Workspace())
+        log_px, minus_kl, _ = self._forward(params, x, noise, len(x), workspace or Workspace())
         return log_px, minus_kl
 
     def elbo_and_grad(self, params, x, noise, workspace=None):
@@ -173,35 +192,68 @@ class VAE:
         """
         x, noise = self._check_batch(params, x, noise, workspace)
         workspace = workspace or Workspace()
-        log_px, minus_kl, tape = self._forward(params, x, noise, workspace)
-        grad = self._backward(params, tape, workspace)
-        return float(log_px.sum() / log_px.size + minus_kl.sum() / minus_kl.size), grad
+        elbo, factors = self.propagate(params, x, noise, len(x), workspace)
+        grad = workspace.gradient(params)
+        self.gradient(factors, grad, grad.shares(1)[0])
+        return elbo, grad
 
-    def _forward(self, params, x, noise, workspace):
-        L, M, _ = noise.shape
+    def propagate(self, params, x, noise, batch_size, workspace):
+        """Carry datapoints forward and backward through the model: `elbo_and_grad`, first half.
+
+        Parameters
+        ----------
+        params : Params
+        x : (m, n_features) array of the parameters' dtype
+            A minibatch or some of its datapoints. Nothing is checked.
+        noise : (L, m, n_latent) array
+        batch_size : int
+            M, datapoints in the minibatch.
+        workspace : Workspace
+
+        Returns
+        -------
+        elbo : float
+            What these datapoints contribute to the minibatch's mean ELBO, in nats.
+        factors : Factors
+            For `gradient`.
+        """
+        log_px, minus_kl, tape = self._forward(params, x, noise, batch_size, workspace)
+        factors = self._backward(params, tape, batch_size, workspace)
+        return float(log_px.sum() / len(noise) + minus_kl.sum()) / batch_size, factors
+
+    def _forward(self, params, x, noise, M, workspace):
+        L, m, _ = noise.shape
         stats, encoder_cache = mlp_forward(self.encoder, params, x, workspace)  # mu, log_var
         z, minus_kl = sample_posterior(stats, noise, workspace)  # eq. 9, app. B
         out, decoder_cache = mlp_forward(self.decoder, params, z, workspace)
-        log_px = workspace.empty("log_px", (L * M,), x.dtype)
+        log_px = workspace.empty("log_px", (L * m,), x.dtype)
         self.likelihood.log_prob_and_grad(out, x, 1 / (L * M), log_px)  # eq. 11, 12
         tape = _Tape(stats, noise, encoder_cache, decoder_cache, dout=out)
-        return log_px.reshape(L, M), minus_kl, tape
+        return log_px.reshape(L, m), minus_kl, tape
 
-    def _backward(self, params, tape, workspace):
-        M = len(tape.stats)
-        grad = workspace.gradient(params)
-        dz = mlp_backward(self.decoder, params, tape.decoder_cache, tape.dout, grad, workspace)
+    def _backward(self, params, tape, M, workspace):
+        decoder, encoder = tape.decoder_cache, tape.encoder_cache
+        dz, decoder_deltas = mlp_backward(self.decoder, params, decoder, tape.dout, workspace)
         dstats = sample_posterior_backward(dz, tape.stats, tape.noise, 1 / M, workspace)
-        mlp_backward(
-            self.encoder,
-            params,
-            tape.encoder_cache,
-            dstats,
-            grad,
-            workspace,
-            input_gradient=False,
+        _, encoder_deltas = mlp_backward(
+            self.encoder, params, encoder, dstats, workspace, input_gradient=False
         )
-        return grad
+        return Factors((encoder, encoder_deltas), (decoder, decoder_deltas))
+
+    def gradient(self, factors, grad, share):
+        """Write the gradient of the mean ELBO: `elbo_and_grad`, second half.
+
+        Parameters
+        ----------
+        factors : Factors
+            Of a whole minibatch.
+        grad : Params
+            Overwritten, as far as `share` goes.
+        share : Share
+            Of ``grad.shares(count)``.
+        """
+        mlp_gradient(self.encoder, *factors.encoder, grad, share)
+        mlp_gradient(self.decoder, *factors.decoder, grad, share)
 
     # --- Using the model --------------------------------------------------------------------------
 

@@ -6,10 +6,9 @@ import numpy as np
 class Workspace:
     """Arrays by key, allocated on first use and reused as long as shape and dtype stay the same.
 
-    A training step asks for the same buffers again and again; with one workspace per thread they
-    stay warm in that core's cache and the allocator is never called. What is asked for under a key
-    is overwritten when the key is asked for again, so results that live in a workspace are good
-    until its next use.
+    A training step asks for the same buffers again and again; they stay warm in the cache and the
+    allocator is never called. What is asked for under a key is overwritten when the key is asked
+    for again, so results that live in a workspace are good until its next use.
     """
 
     def __init__(self):
@@ -19,8 +18,11 @@ class Workspace:
         """Return the buffer called `key`, with arbitrary contents."""
         buffer = self._buffers.get(key)
         if buffer is None or buffer.shape != shape or buffer.dtype != dtype:
-            buffer = self._buffers[key] = np.empty(shape, dtype)
+            buffer = self._buffers[key] = self._make(key, shape, dtype)
         return buffer
+
+    def _make(self, key, shape, dtype):
+        return np.empty(shape, dtype)
 
     def gradient(self, params):
         """Return a `Params` of the same layout, with arbitrary contents, to hold a gradient."""
@@ -29,3 +31,32 @@ class Workspace:
             gradient = params.like(np.empty_like(params.vector))
             self._buffers["gradient"] = gradient
         return gradient
+
+
+class WorkspacePart(Workspace):
+    """A workspace whose buffers are rows of larger ones, which several parts of a minibatch share.
+
+    Parameters
+    ----------
+    whole : dict
+        The larger buffers, by key; all parts are given the same one.
+    lock : threading.Lock
+        For changing `whole`.
+    part : slice
+        Which datapoints of the minibatch are this part.
+    batch_size : int
+        Datapoints of the minibatch.
+    """
+
+    def __init__(self, whole, lock, part, batch_size):
+        super().__init__()
+        self._whole, self._lock = whole, lock
+        self._part, self._batch_size = part, batch_size
+
+    def _make(self, key, shape, dtype):
+        part = self._part
+        rows_each = shape[0] // (part.stop - part.start)  # L, where there are L samples of z
+        with self._lock:
+            if key not in self._whole:
+                self._whole[key] = np.empty((rows_each * self._batch_size, *shape[1:]), dtype)
+            return self._whole[key][rows_each * part.start : rows_each * part.stop]
