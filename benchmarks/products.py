@@ -2,99 +2,113 @@
 
 import time
 from dataclasses import dataclass
-from unittest.mock import patch
+from functools import partial
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from minivae import layers
 from minivae.minibatches import shares
+from minivae.params import Params
+from minivae.products import affine, matmul_nt, matmul_tn
 
 _LARGE = 0.1  # of the work of the largest
+
+# Ways to do them.
+THREADED_BLAS = "multi-threaded BLAS"
+SPLIT_BATCH = "BLAS, minibatch split over threads"
+TILES = "minivae's products, split as in a step"
+WAYS = (THREADED_BLAS, SPLIT_BATCH, TILES)
 
 
 @dataclass(frozen=True)
 class Product:
-    """One product, (n_rows, n_inner) times (n_inner, n_columns).
+    """One product of the layer whose weights, called `weights`, are (n_in, n_out).
 
     Attributes
     ----------
     name : str
         In the notation of `minivae.layers`.
-    n_rows, n_inner, n_columns : int
-    orders : str
-        Memory order of the left and of the right operand, "C" or "F" each.
+    kind : str
+        "affine", "matmul_nt" or "matmul_tn", as in `minivae.products`.
+    weights : str
+    n_in, n_out : int
     """
 
     name: str
-    n_rows: int
-    n_inner: int
-    n_columns: int
-    orders: str
+    kind: str
+    weights: str
+    n_in: int
+    n_out: int
 
-    @property
-    def flop(self):
+    def flop(self, batch_size):
         """Multiplications and additions."""
-        return 2 * self.n_rows * self.n_inner * self.n_columns
-
-    def operands(self, rng):
-        """Return float32 arrays (left, right, out) that lie in memory as they do in a step."""
-        shapes = (self.n_rows, self.n_inner), (self.n_inner, self.n_columns)
-        left, right = (
-            rng.random(shape, np.float32) if order == "C" else rng.random(shape[::-1], np.float32).T
-            for shape, order in zip(shapes, self.orders, strict=True)
-        )
-        return left, right, np.empty((self.n_rows, self.n_columns), np.float32)
+        return 2 * batch_size * self.n_in * self.n_out
 
 
-class NumpyWithMatmul:
-    """The module numpy, with another matmul."""
-
-    def __init__(self, matmul):
-        self.matmul = matmul
-
-    def __getattr__(self, name):
-        return getattr(np, name)
-
-
-def product_names(vae):
-    """Return the names of the products in the order of a step: forward, then backward."""
-    forward, backward = [], []
+def products_of_step(vae):
+    """Return the products in the order of a step: forward, backward, gradient."""
+    forward, backward, gradient = [], [], []
     for mlp, first in ((vae.encoder, "x"), (vae.decoder, "z")):
-        for k in range(1, len(mlp.widths)):
+        for k, (W, _, _) in enumerate(mlp.layers, start=1):
             x = first if k == 1 else "h"
-            forward.append(f"{mlp.name} {x} W{k}")
-            backward.append([f"{mlp.name} {x}^T da{k}"])
+            layer = W, *vae.param_shapes[W]
+            forward.append(Product(f"{mlp.name} {x} W{k}", "affine", *layer))
             if x != "x":  # nobody needs the gradient with respect to the data
-                backward[-1].append(f"{mlp.name} da{k} W{k}^T")
-    return forward + [name for names in reversed(backward) for name in names]
-
-
-def products_of_step(vae, batch_size):
-    """Watch a step and return its products, in order. No other thread may be taking steps."""
-    seen = []
-
-    def matmul(left, right, out=None):
-        orders = "".join("C" if array.flags.c_contiguous else "F" for array in (left, right))
-        seen.append((*left.shape, right.shape[1], orders))
-        return np.matmul(left, right, out=out)
-
-    rng = np.random.default_rng(0)
-    x = np.zeros((batch_size, vae.n_features), np.float32)
-    noise = rng.standard_normal((1, batch_size, vae.n_latent), np.float32)
-    params = vae.init_params(rng, np.float32)
-    with patch.object(layers, "np", NumpyWithMatmul(matmul)):
-        vae.elbo_and_grad(params, x, noise)
-    return [Product(name, *shape) for name, shape in zip(product_names(vae), seen, strict=True)]
+                backward.insert(0, Product(f"{mlp.name} da{k} W{k}^T", "matmul_nt", *layer))
+            gradient.append(Product(f"{mlp.name} {x}^T da{k}", "matmul_tn", *layer))
+    return forward + backward + gradient
 
 
 def large(products):
     """Return the names of the products that cost something."""
-    limit = _LARGE * max(product.flop for product in products)
-    return [product.name for product in products if product.flop >= limit]
+    limit = _LARGE * max(product.flop(1) for product in products)
+    return [product.name for product in products if product.flop(1) >= limit]
 
 
-def time_products(vae, batch_size, team, repetitions, threaded_blas):
+def calls_of_thread(vae, way, batch_size, n_threads, k):
+    """Return by name the calls, without arguments, that are thread k's work.
+
+    All are made from operands of their own, with the shapes and the memory order of a step.
+    """
+    rng = np.random.default_rng(k)
+    share = Params(vae.param_shapes).shares(n_threads)[k]
+    rows = shares(batch_size, n_threads)[k]
+    n = rows.stop - rows.start
+    calls = {}
+    for product in products_of_step(vae):
+        n_in, n_out = product.n_in, product.n_out
+        x, W, h = (rng.random(s, np.float32) for s in ((n, n_in), (n_in, n_out), (n, n_out)))
+        if way is not TILES:
+            calls[product.name] = blas_call(product.kind, x, W, h)
+        elif product.kind == "affine":
+            calls[product.name] = partial(affine, x, W, np.zeros(n_out, np.float32), h)
+        elif product.kind == "matmul_nt":
+            calls[product.name] = partial(matmul_nt, h, W, x)
+        elif (mine := share.rows[product.weights]).stop > mine.start:
+            # All datapoints, and the rows of the weights that are in thread k's share.
+            x, h = (rng.random((batch_size, width), np.float32) for width in (n_in, n_out))
+            calls[product.name] = partial(matmul_tn, x, h, W[mine], mine.start)
+    return calls
+
+
+def blas_call(kind, x, W, h):
+    """Return the product as one call of `numpy.matmul`, in the form that is faster here."""
+    if kind == "affine":
+        return lambda: np.matmul(x, W, out=h)
+    if kind == "matmul_tn":
+        return lambda: np.matmul(x.T, h, out=W)
+    transposed = np.empty(x.shape[::-1], x.dtype)
+    forms = [lambda: np.matmul(h, W.T, out=x), lambda: np.matmul(W, h.T, out=transposed)]
+    return min(forms, key=lambda form: min(seconds_of(form) for _ in range(5)))
+
+
+def seconds_of(call):
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def time_products(vae, batch_size, team, repetitions, way):
     """Time every product, one after the other as in a step, many steps in a row.
 
     Parameters
@@ -103,33 +117,28 @@ def time_products(vae, batch_size, team, repetitions, threaded_blas):
     batch_size : int
     team : Team
     repetitions : int
-    threaded_blas : bool
-        Whether BLAS splits every product over ``team.size`` threads; otherwise each thread of the
-        team does the products of its share of the minibatch, with single-threaded BLAS.
+    way : str
+        Of `WAYS`.
 
     Returns
     -------
     seconds : dict of str to float
-        By name, per step.
+        By name, per step, in the mean over the threads.
     """
-    parts = [slice(0, batch_size)] if threaded_blas else shares(batch_size, team.size)
-    products = [products_of_step(vae, part.stop - part.start) for part in parts]
-    seconds = np.zeros((len(parts), len(products[0])))
+    n_threads = 1 if way is THREADED_BLAS else team.size
+    names = [product.name for product in products_of_step(vae)]
+    seconds = [dict.fromkeys(names, 0.0) for _ in range(n_threads)]
 
     def work(k):
-        if k >= len(parts):
+        if k >= n_threads:
             return
-        rng = np.random.default_rng(k)
-        operands = [product.operands(rng) for product in products[k]]
+        calls = calls_of_thread(vae, way, batch_size, n_threads, k)
         for repetition in range(-1 - repetitions // 4, repetitions):
             if repetition == 0:
-                seconds[k] = 0  # so far this was warming up
-            for j, (left, right, out) in enumerate(operands):
-                started = time.perf_counter()
-                np.matmul(left, right, out=out)
-                seconds[k, j] += time.perf_counter() - started
+                seconds[k] = dict.fromkeys(names, 0.0)  # so far this was warming up
+            for name, call in calls.items():
+                seconds[k][name] += seconds_of(call)
 
-    with threadpool_limits(team.size if threaded_blas else 1, user_api="blas"):
+    with threadpool_limits(team.size if way is THREADED_BLAS else 1, user_api="blas"):
         team.run(work)
-    names = [product.name for product in products[0]]
-    return dict(zip(names, (seconds.mean(axis=0) / repetitions).tolist(), strict=True))
+    return {name: sum(own[name] for own in seconds) / n_threads / repetitions for name in names}

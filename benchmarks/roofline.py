@@ -7,7 +7,7 @@ import command
 import machine
 import numpy as np
 import output
-from products import large, products_of_step, time_products
+from products import TILES, WAYS, large, products_of_step, time_products
 from rivals.minivae_ import Minivae
 from settings import SETTINGS, Problem
 from stopwatch import PYTHON, WAITING, Stopwatch, instrumented
@@ -16,9 +16,6 @@ from minivae import plots
 from minivae.team import default_threads
 
 _SETTLE = 0.2  # seconds in which BLAS's threads may still spin
-
-THREADED_BLAS = "multi-threaded BLAS"
-SPLIT_BATCH = "minibatch split over threads"
 
 
 def measure(setting, options):
@@ -34,7 +31,7 @@ def measure(setting, options):
     threads = options.threads or default_threads(vae, setting.batch_size)
     contender = Minivae(problem, threads, problem.initial_params())
     n_steps = steps_for(contender, options.seconds)
-    rounds = {"step": [], "parts": [], "instrumented_step": [], THREADED_BLAS: [], SPLIT_BATCH: []}
+    rounds = {"step": [], "parts": [], "instrumented_step": [], **{way: [] for way in WAYS}}
     stopwatch, conditions = Stopwatch(), machine.Conditions()
     try:
         for _ in range(options.rounds):
@@ -46,11 +43,9 @@ def measure(setting, options):
             parts = stopwatch.per_step(n_steps, threads)
             parts[PYTHON] = rounds["instrumented_step"][-1] - sum(parts.values())
             rounds["parts"].append(parts)
-            for how in (SPLIT_BATCH, THREADED_BLAS):
-                timing = time_products(
-                    vae, setting.batch_size, contender.team, n_steps, how == THREADED_BLAS
-                )
-                rounds[how].append(timing)
+            for way in WAYS:
+                timing = time_products(vae, setting.batch_size, contender.team, n_steps, way)
+                rounds[way].append(timing)
                 time.sleep(_SETTLE)
         blas, conditions = machine.blas(), conditions.report()
     finally:
@@ -81,25 +76,32 @@ def seconds_per_step(contender, n_steps):
 
 
 def summarise(setting, rounds):
-    """Turn the rounds into medians; the floor is the better way of doing the large products."""
-    products = products_of_step(setting.vae(), setting.batch_size)
+    """Turn the rounds into medians; the floor is the best way of doing the large products."""
+    products = products_of_step(setting.vae())
     counted = large(products)
     floors = {
-        how: [sum(timing[name] for name in counted) for timing in rounds[how]]
-        for how in (SPLIT_BATCH, THREADED_BLAS)
+        way: [sum(timing[name] for name in counted) for timing in rounds[way]] for way in WAYS
     }
-    best = min(floors, key=lambda how: statistics.median(floors[how]))
+    best = min(WAYS, key=lambda way: statistics.median(floors[way]))
+    best_blas = min(WAYS, key=lambda way: (way is TILES, statistics.median(floors[way])))
     return {
         "step": statistics.median(rounds["step"]),
         "instrumented_step": statistics.median(rounds["instrumented_step"]),
-        "floors": {how: statistics.median(values) for how, values in floors.items()},
+        "floors": {way: statistics.median(values) for way, values in floors.items()},
         "best": best,
-        "shares": [f / s for f, s in zip(floors[best], rounds["step"], strict=True)],
-        "flop": {product.name: product.flop for product in products},
+        "shares": shares_of(floors[best], rounds["step"]),
+        "best_blas": best_blas,
+        "shares_of_blas": shares_of(floors[best_blas], rounds["step"]),
+        "flop": {product.name: product.flop(setting.batch_size) for product in products},
         "large": counted,
-        "alone": median_by_name(rounds[best]),
+        "alone": median_by_name(rounds[TILES]),
         "parts": median_by_name(rounds["parts"]),
     }
+
+
+def shares_of(floors, steps):
+    """Return what share of each step its floor is."""
+    return [floor / step for floor, step in zip(floors, steps, strict=True)]
 
 
 def median_by_name(timings):
@@ -115,14 +117,14 @@ def table(one):
     lines = [f"large products ({flop / 1e9:.2f} GFLOP), {one['threads']} threads:"]
     for how, seconds in one["floors"].items():
         lines.append(
-            f"  {how:30} {micro * seconds:7.0f} us  {batch / seconds:9,.0f} samples/s"
+            f"  {how:40} {micro * seconds:7.0f} us  {batch / seconds:9,.0f} samples/s"
             f"  {flop / seconds / 1e9:5.0f} GFLOP/s"
         )
-    low, middle, high = np.percentile(one["shares"], [0, 50, 100])
     lines += [
-        f"  {'a whole step of minivae':30} {micro * one['step']:7.0f} us"
+        f"  {'a whole step of minivae':40} {micro * one['step']:7.0f} us"
         f"  {batch / one['step']:9,.0f} samples/s",
-        f"  share of the floor reached: {middle:.0%} ({low:.0%} - {high:.0%})",
+        f"  share of the floor reached: {span(one['shares'])}; "
+        f"of that with a BLAS: {span(one['shares_of_blas'])}",
         "",
         f"{'part of a step':34} {'in the step':>11} {'alone':>9} {'of the step':>11}   (us)",
     ]
@@ -137,12 +139,18 @@ def table(one):
     return lines
 
 
+def span(shares):
+    """Return median and range as text."""
+    low, middle, high = np.percentile(shares, [0, 50, 100])
+    return f"{middle:.0%} ({low:.0%} - {high:.0%})"
+
+
 # Kind of part: its colour in the picture, and which parts it takes.
 KINDS = {
     "large products": plots.PALETTE[0],
     "small products": plots.PALETTE[5],
     "elementwise work": plots.PALETTE[2],
-    "optimizer, mixing": plots.PALETTE[3],
+    "optimizer": plots.PALETTE[3],
     "waiting": plots.PALETTE[1],
     "Python": plots.PALETTE[4],
 }
@@ -156,7 +164,7 @@ def kind_of(name, one):
         return "Python"
     if name == WAITING:
         return "waiting"
-    return "optimizer, mixing" if name.startswith(("Adagrad", "mixing")) else "elementwise work"
+    return "optimizer" if name == "Adagrad" else "elementwise work"
 
 
 def draw(one, result):
@@ -179,11 +187,17 @@ def draw_kinds(axes, one):
         width = 1e6 * sum(s for name, s in one["parts"].items() if kind_of(name, one) == kind)
         axes.barh(0, width, left=left, color=color, label=f"{kind} {width:.0f}", height=0.7)
         left += width
-    floor = 1e6 * one["floors"][one["best"]]
-    axes.axvline(floor, color="black", linestyle="--", linewidth=1.2)
-    axes.annotate(
-        f"floor {floor:.0f}", (floor, 0.4), (4, 3), textcoords="offset points", fontsize=9
-    )
+    for way, label, side in (("best", "floor", "right"), ("best_blas", "with a BLAS", "left")):
+        floor = 1e6 * one["floors"][one[way]]
+        axes.axvline(floor, color="black", linestyle="--", linewidth=1.2)
+        axes.annotate(
+            f"{label} {floor:.0f}",
+            (floor, 0.4),
+            (-4 if side == "right" else 4, 3),
+            textcoords="offset points",
+            ha=side,
+            fontsize=9,
+        )
     axes.set_yticks([])
     axes.set_ylim(-0.4, 0.75)
     axes.set_xlim(0, left)

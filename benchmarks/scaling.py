@@ -63,7 +63,7 @@ class Point:
 
     def __init__(self, setting, threads, seconds):
         self.batch_size, self.threads = setting.batch_size, threads
-        self.flop = sum(product.flop for product in products_of_step(setting.vae(), 1))
+        self.flop = sum(product.flop(1) for product in products_of_step(setting.vae()))
         problem = Problem(setting)
         self.contender = Minivae(problem, threads, problem.initial_params())
         self.steps = self._calibrate(seconds)

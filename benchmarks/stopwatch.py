@@ -6,6 +6,7 @@ microsecond each. A wrapped function's time includes what it waits for the inter
 it returns. What no function accounts for is Python between the calls, and copies that it makes.
 """
 
+import bisect
 import contextlib
 import threading
 import time
@@ -13,11 +14,10 @@ from collections import defaultdict
 from types import SimpleNamespace
 from unittest.mock import patch
 
-import numpy as np
-from products import NumpyWithMatmul, product_names
+from products import products_of_step
 
 from minivae import kernels, layers, minibatches
-from minivae.layers import ACTIVATIONS, Activation
+from minivae.layers import Activation
 
 PYTHON = "Python, copies between the calls"
 WAITING = "waiting for the other threads"
@@ -28,7 +28,7 @@ _KERNELS = {
     "bernoulli": "likelihood and its gradient",
     "gaussian": "likelihood and its gradient",
     "sample_posterior_backward": "gradient of z and KL",
-    "mix": "mixing the threads' gradients",
+    "column_sums": "gradient of biases",
     "adagrad": "Adagrad",
 }
 
@@ -40,16 +40,16 @@ class Stopwatch:
         self._seconds = defaultdict(float)
 
     def timed(self, label, function):
-        """Return `function`, wrapped; `label` is a str or is called to get one."""
+        """Return `function`, wrapped; `label` is a str, or gives one for the arguments."""
         seconds, clock, thread = self._seconds, time.perf_counter, threading.get_ident
-        name = label if callable(label) else lambda: label
+        name = label if callable(label) else lambda *args: label
 
         def wrapped(*args, **kwargs):
             started = clock()
             try:
                 return function(*args, **kwargs)
             finally:
-                seconds[thread(), name()] += clock() - started
+                seconds[thread(), name(*args)] += clock() - started
 
         return wrapped
 
@@ -65,16 +65,31 @@ class Stopwatch:
         return dict(totals)
 
 
-def _labels_in_turn(labels):
-    """Return a function that gives every thread the labels in turn, over and over."""
-    calls = defaultdict(int)
+def _product_labels(loop):
+    """Return, by kind of product, a function that tells from its arguments which one it is."""
+    names = {
+        (product.kind, product.weights): product.name for product in products_of_step(loop.vae)
+    }
+    params, grad = loop.state.params, loop._grad
+    weights = [name for name in params if params[name].ndim == 2]
+    by_array = {id(params[name]): name for name in weights}
+    starts = [_address(grad[name]) for name in weights]
 
-    def label():
-        thread = threading.get_ident()
-        calls[thread] += 1
-        return labels[(calls[thread] - 1) % len(labels)]
+    def with_weights(kind):
+        return lambda left, W, *rest: names[kind, by_array[id(W)]]
 
-    return label
+    def gradient(x, da, dW, *rest):
+        return names["matmul_tn", weights[bisect.bisect(starts, _address(dW)) - 1]]
+
+    return {
+        "affine": with_weights("affine"),
+        "matmul_nt": with_weights("matmul_nt"),
+        "matmul_tn": gradient,
+    }
+
+
+def _address(array):
+    return array.__array_interface__["data"][0]
 
 
 def timed_activation(stopwatch, activation, label):
@@ -96,21 +111,21 @@ def instrumented(stopwatch, loop):
     loop : MinibatchLoop
     """
     vae, team, rngs = loop.vae, loop.team, loop.state.rngs
-    identity = timed_activation(stopwatch, ACTIVATIONS["identity"], "output bias")
     hidden = timed_activation(stopwatch, vae.activation, vae.activation.name)
-    matmul = stopwatch.timed(_labels_in_turn(product_names(vae)), np.matmul)
     with contextlib.ExitStack() as patches:
         for name, label in _KERNELS.items():
             timed = stopwatch.timed(label, getattr(kernels, name))
             patches.enter_context(patch.object(kernels, name, timed))
-        patches.enter_context(patch.object(layers, "np", NumpyWithMatmul(matmul)))
+        for name, label in _product_labels(loop).items():
+            timed = stopwatch.timed(label, getattr(layers, name))
+            patches.enter_context(patch.object(layers, name, timed))
         gather = stopwatch.timed("gathering pixels", minibatches.gather)
         patches.enter_context(patch.object(minibatches, "gather", gather))
         barrier = stopwatch.timed(WAITING, team.barrier)
         patches.enter_context(patch.object(team, "barrier", barrier))
         for mlp in (vae.encoder, vae.decoder):
             timed_layers = [
-                (W, b, identity if activation.name == "identity" else hidden)
+                (W, b, activation if activation.name == "identity" else hidden)
                 for W, b, activation in mlp.layers
             ]
             patches.enter_context(patch.dict(mlp.__dict__, layers=timed_layers))

@@ -72,6 +72,7 @@ class MinibatchLoop:
             np.empty((noise_samples, rows.stop - rows.start, vae.n_latent), dtype)
             for rows in self._rows
         ]
+        self._x = [None] * team.size
         self._factors = [None] * team.size
         self._grad = state.params.copy()
         self._shares = state.params.shares(team.size)
@@ -120,18 +121,18 @@ class MinibatchLoop:
         """Thread k's rows of a minibatch, and noise for them."""
         rows = self._rows[k]
         start = batch * self.batch_size
-        gather(self.train, self._order[start + rows.start : start + rows.stop], self._pixels(k))
+        part = self._order[start + rows.start : start + rows.stop]
+        # Others may still need these rows of the last minibatch, for the gradient of their share.
+        shape, dtype = (len(part), self.vae.n_features), self.state.params.dtype
+        self._x[k] = self._workspaces[k].empty(("x", batch % 2), shape, dtype)
+        gather(self.train, part, self._x[k])
         noise = self._noise[k]
         self.state.rngs[k].standard_normal(out=noise, dtype=noise.dtype)
-
-    def _pixels(self, k):
-        shape = self._noise[k].shape[1], self.vae.n_features
-        return self._workspaces[k].empty("x", shape, self.state.params.dtype)
 
     def _propagate(self, k):
         """Forward and backward pass of thread k's rows; their share of the minibatch's bound."""
         elbo, self._factors[k] = self.vae.propagate(
-            self.state.params, self._pixels(k), self._noise[k], self.batch_size, self._workspaces[k]
+            self.state.params, self._x[k], self._noise[k], self.batch_size, self._workspaces[k]
         )
         return elbo
 

@@ -195,5 +195,5 @@ def algorithm_1(optimizer):
 algorithm_1_with_sgd = algorithm_1(SGD(0.01))
 algorithm_1_with_adam = algorithm_1(Adam(0.01))
 threads_average = suite(
-    test_training.test_threads_average_their_parts_with_the_right_weights, _training_data()
+    test_training.test_threads_average_their_parts_with_the_right_weights, _training_data(), 2
 )

@@ -27,6 +27,7 @@ from rivals.minivae_ import Minivae  # noqa: E402
 from rivals.numpy_textbook import NumpyTextbook, bound_and_gradient  # noqa: E402
 
 from minivae import VAE, kernels, layers  # noqa: E402
+from minivae.team import Team  # noqa: E402
 
 SMALL = {
     likelihood: settings.Setting(
@@ -234,49 +235,61 @@ def test_an_honest_rival_passes_the_epoch():
 
 
 @pytest.mark.parametrize("hidden", [(), (7,), (7, 5)])
-def test_products_bear_the_names_of_what_they_multiply(hidden):
+def test_the_products_are_those_that_a_step_takes(hidden, monkeypatch):
     vae = VAE(12, 3, hidden)
-    widths = {"encoder": vae.encoder.widths, "decoder": vae.decoder.widths}
-    for product in products.products_of_step(vae, 10):
-        network, left, right = product.name.split()
-        n_in, n_out = widths[network][int(right[1:].strip("aT^")) - 1 :][:2]
-        kinds = {
-            "forward": (10, n_in, n_out),
-            "weights": (n_in, 10, n_out),
-            "input": (10, n_out, n_in),
-        }
-        kind = "weights" if left.endswith("^T") else "input" if right.endswith("^T") else "forward"
-        shape = product.n_rows, product.n_inner, product.n_columns
-        # (A B)^T = B^T A^T: whichever the library finds faster.
-        assert shape in (kinds[kind], kinds[kind][::-1])
+    params = vae.init_params(np.random.default_rng(0), np.float32)
+    seen = []
+    for kind in ("affine", "matmul_nt", "matmul_tn"):
+        monkeypatch.setattr(
+            layers, kind, lambda *args, kind=kind: seen.append((kind, args[0].shape, args[1].shape))
+        )
+    vae.elbo_and_grad(params, np.zeros((10, 12), np.float32), np.zeros((1, 10, 3), np.float32))
+    expected = []
+    for product in products.products_of_step(vae):
+        x, W, da = (10, product.n_in), (product.n_in, product.n_out), (10, product.n_out)
+        assert vae.param_shapes[product.weights] == W
+        operands = {"affine": (x, W), "matmul_nt": (da, W), "matmul_tn": (x, da)}
+        expected.append((product.kind, *operands[product.kind]))
+    assert seen == expected
 
 
 def test_five_products_are_large():
-    listed = products.products_of_step(settings.SETTINGS["784-500-20"].vae(), 100)
-    assert len(products.large(listed)) == 5
-    assert (
-        sum(p.flop for p in listed if p.name in products.large(listed)) == 5 * 2 * 784 * 500 * 100
-    )
+    listed = products.products_of_step(settings.SETTINGS["784-500-20"].vae())
+    names = products.large(listed)
+    assert len(names) == 5
+    flop = sum(product.flop(100) for product in listed if product.name in names)
+    assert flop == 5 * 2 * 784 * 500 * 100
+
+
+@pytest.mark.parametrize("way", products.WAYS)
+def test_every_product_is_timed_every_way(way):
+    vae = settings.SETTINGS["64-100-2"].vae()
+    with Team(2) as team:
+        seconds = products.time_products(vae, 10, team, 2, way)
+    assert list(seconds) == [product.name for product in products.products_of_step(vae)]
+    assert all(value > 0 for value in seconds.values())
 
 
 def test_the_stopwatch_sees_every_part_and_leaves_no_trace():
     problem = settings.Problem(SMALL["bernoulli"])
     contender = Minivae(problem, 2, problem.initial_params())
-    before = kernels.adagrad, layers.np, contender.state.rngs, contender.vae.encoder.layers
+    before = kernels.adagrad, layers.affine, contender.state.rngs, contender.vae.encoder.layers
     watch = stopwatch.Stopwatch()
     try:
         with stopwatch.instrumented(watch, contender.loop):
             contender.run(4)
-        after = kernels.adagrad, layers.np, contender.state.rngs, contender.vae.encoder.layers
+        after = kernels.adagrad, layers.affine, contender.state.rngs, contender.vae.encoder.layers
+        contender.run(4)  # so that both threads have left the wrapped functions
         watched = watch.per_step(4, 2)
         contender.run(4)
         assert watch.per_step(4, 2) == watched
     finally:
         contender.close()
     assert all(a is b for a, b in zip(before, after, strict=True))
-    expected = {*products.product_names(contender.vae), *stopwatch._KERNELS.values()}
+    expected = {product.name for product in products.products_of_step(contender.vae)}
+    expected |= {*stopwatch._KERNELS.values()}
     expected |= {stopwatch.WAITING, "noise", "gathering pixels"}
-    expected |= {"tanh", "tanh, backward", "output bias", "output bias, backward"}
+    expected |= {"tanh", "tanh, backward"}
     assert set(watched) == expected
     assert all(seconds > 0 for seconds in watched.values())
 
@@ -354,7 +367,7 @@ def test_roofline_end_to_end(tmp_path, capsys):
         f"--keep-env --setting 64-100-2 --rounds 2 --seconds 0.02 --out {tmp_path}".split()
     )
     result = json.loads((tmp_path / "roofline_64-100-2.json").read_text())
-    assert set(result["floors"]) == {roofline.THREADED_BLAS, roofline.SPLIT_BATCH}
+    assert set(result["floors"]) == {products.THREADED_BLAS, products.SPLIT_BATCH}
     assert result["best"] == min(result["floors"], key=result["floors"].get)
     assert set(result["large"]) <= set(result["alone"]) <= set(result["parts"])
     assert (tmp_path / "roofline_64-100-2.png").exists()

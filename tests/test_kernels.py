@@ -57,17 +57,22 @@ def gather_case(draw):
 
 
 def forward_case(draw):
-    n = draw.L * draw.M
-    return draw.normal(n, draw.width), draw.normal(draw.width)
+    return (draw.normal(draw.L * draw.M, draw.width),)
 
 
 def backward_case(activation):
     def case(draw):
-        h, b = forward_case(draw)
-        getattr(kernels, f"bias_{activation}_numpy")(h, b)
-        return draw.normal(*h.shape), h, draw.garbage(draw.width)
+        (h,) = forward_case(draw)
+        getattr(kernels, f"{activation}_numpy")(h)
+        return draw.normal(*h.shape), h
 
     return case
+
+
+def column_sums_case(draw):
+    da = draw.normal(draw.L * draw.M, draw.width)
+    first = draw.rng.integers(draw.width)
+    return da, first, draw.garbage(draw.rng.integers(1, draw.width - first + 1))
 
 
 def posterior_case(draw):
@@ -105,28 +110,22 @@ def optimizer_case(n_moments, scalars):
     return case
 
 
-def mix_case(draw):
-    return draw.normal(draw.width), draw.dtype(0.4), draw.normal(draw.width), draw.dtype(0.6)
-
-
 CASES = {
     "gather_pixels": [gather_case],
-    "bias_identity": [forward_case],
-    "identity_backward": [backward_case("identity")],
-    "bias_tanh": [forward_case],
+    "tanh": [forward_case],
     "tanh_backward": [backward_case("tanh")],
-    "bias_relu": [forward_case],
+    "relu": [forward_case],
     "relu_backward": [backward_case("relu")],
-    "bias_softplus": [forward_case],
+    "softplus": [forward_case],
     "softplus_backward": [backward_case("softplus")],
-    "bias_sigmoid": [forward_case],
+    "sigmoid": [forward_case],
     "sigmoid_backward": [backward_case("sigmoid")],
+    "column_sums": [column_sums_case],
     "sample_posterior": [posterior_case],
     "sample_posterior_backward": [posterior_backward_case],
     "bernoulli": [bernoulli_case],
     "gaussian": [gaussian_case(False), gaussian_case(True)],
     "adagrad": [optimizer_case(1, (0.02, 0.1, 1e-8))],
-    "mix": [mix_case],
     "adam": [optimizer_case(2, (0.01, 0.1, 0.9, 0.999, 1e-8))],
 }
 PARAMS = [pytest.param(name, case, id=name) for name, cases in CASES.items() for case in cases]
@@ -150,7 +149,11 @@ def assert_same(ours, theirs, size=1.0):
 
 
 def test_every_kernel_has_a_twin_and_a_case():
-    compiled = {name for name, value in vars(kernels).items() if hasattr(value, "py_func")}
+    compiled = {
+        name
+        for name, value in vars(kernels).items()
+        if hasattr(value, "py_func") and value.__module__ == kernels.__name__
+    }
     assert compiled == set(CASES)
     for name in compiled:
         twin = getattr(kernels, f"{name}_numpy")
@@ -193,13 +196,12 @@ def column(dtype, values):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("activation", ["identity", "tanh", "relu", "softplus", "sigmoid"])
+@pytest.mark.parametrize("activation", ["tanh", "relu", "softplus", "sigmoid"])
 def test_activations_far_from_zero(activation, dtype):
-    a, b = column(dtype, EXTREMES), np.zeros(1, dtype)
-    ((h, theirs), _) = run_both(f"bias_{activation}", (a, b))
+    ((h, theirs),) = run_both(activation, (column(dtype, EXTREMES),))
     assert_same(h, theirs)
     assert np.isfinite(h).all()
-    ((dh, theirs), _, _) = run_both(f"{activation}_backward", (np.ones_like(h), h, b))
+    ((dh, theirs), _) = run_both(f"{activation}_backward", (np.ones_like(h), h))
     assert_same(dh, theirs)
 
 

@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 import scipy.special
 from hypothesis import given
+from hypothesis import strategies as st
 
-from minivae.layers import ACTIVATIONS, Activation, dense_backward, dense_forward, get_activation
+from minivae.layers import (
+    ACTIVATIONS,
+    Activation,
+    dense_backward,
+    dense_forward,
+    dense_gradient,
+    get_activation,
+)
 from minivae.testing import check_layer, layers
 
 FUNCTIONS = {
@@ -51,16 +59,28 @@ def test_buffers_are_filled_and_change_nothing(layer):
     assert dense_forward(x, W, b, activation, out=out) is out
     np.testing.assert_array_equal(out, h)
 
-    gradients = []
+    deltas = []
     for dx in (np.full_like(x, np.nan), None):
-        dW, db = np.full_like(W, np.nan), np.full_like(b, np.nan)
-        dense_backward(np.ones_like(h), x, h, W, activation, dW, db, dx)
-        gradients.append((dW, db))
-    np.testing.assert_array_equal(gradients[0][0], gradients[1][0])
-    np.testing.assert_array_equal(gradients[0][1], gradients[1][1])
+        da = np.ones_like(h)
+        dense_backward(da, h, W, activation, dx)
+        deltas.append(da)
+    np.testing.assert_array_equal(*deltas)
     np.testing.assert_array_equal(h, out)
     for array, copy in zip((x, W, b), before, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+@given(layers(), st.data())
+def test_a_gradient_can_be_had_in_parts(layer, data):
+    _, x, W, b = layer
+    da = np.random.default_rng(0).standard_normal((len(x), len(b)))
+    row, entry = (data.draw(st.integers(0, n)) for n in W.shape)
+    dW, db = np.full_like(W, np.nan), np.full_like(b, np.nan)
+    dense_gradient(x, da, dW[:row], db[:entry])
+    assert np.isnan(dW[row:]).all() and np.isnan(db[entry:]).all()
+    dense_gradient(x, da, dW[row:], db[entry:], row, entry)
+    np.testing.assert_allclose(dW, x.T @ da, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(db, da.sum(axis=0), rtol=1e-12, atol=1e-14)
 
 
 @given(layers())

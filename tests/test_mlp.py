@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from minivae import Params, check_grad
 from minivae.layers import ACTIVATIONS, dense_forward
-from minivae.mlp import MLP, mlp_backward, mlp_forward
+from minivae.mlp import MLP, mlp_backward, mlp_forward, mlp_gradient
 from minivae.testing import mlps
 from minivae.workspace import Workspace
 
@@ -54,35 +55,52 @@ def test_gradients_with_respect_to_input_and_parameters(network):
         workspace, grad = Workspace(), p.copy()
         out, cache = mlp_forward(mlp, p, arrays["x"], workspace)
         value = float(np.sum(weights * out))
-        dx = mlp_backward(mlp, p, cache, weights.copy(), grad, workspace)
+        dx, deltas = mlp_backward(mlp, p, cache, weights.copy(), workspace)
+        mlp_gradient(mlp, cache, deltas, grad, grad.shares(1)[0])
         return value, {"x": dx, **{name: grad[name] for name in grad}}
 
     check_grad(weighted_sum, everything)
 
 
+def factors(mlp, params, x, input_gradient=True):
+    """Forward and backward pass for the sum of the outputs: ``(dx, cache, deltas)``."""
+    workspace = Workspace()
+    out, cache = mlp_forward(mlp, params, x, workspace)
+    dx, deltas = mlp_backward(mlp, params, cache, np.ones_like(out), workspace, input_gradient)
+    return dx, cache, deltas
+
+
 @given(mlps())
-def test_backward_overwrites_whatever_the_gradient_held(network):
-    mlp, params, x = network
-    gradients = []
-    for old in (0.0, np.nan):
-        workspace, grad = Workspace(), params.like(np.full_like(params.vector, old))
-        out, cache = mlp_forward(mlp, params, x, workspace)
-        mlp_backward(mlp, params, cache, np.ones_like(out), grad, workspace)
-        gradients.append(grad.vector)
-    np.testing.assert_array_equal(*gradients)
+def test_the_gradient_overwrites_whatever_was_there(network):
+    mlp, params, _ = network
+    _, cache, deltas = factors(*network)
+    gradients = [params.like(np.full_like(params.vector, old)) for old in (0.0, np.nan)]
+    for grad in gradients:
+        mlp_gradient(mlp, cache, deltas, grad, grad.shares(1)[0])
+    np.testing.assert_array_equal(*(grad.vector for grad in gradients))
+
+
+@given(mlps(), st.integers(1, 5))
+def test_the_gradient_can_be_had_in_shares(network, count):
+    mlp, params, _ = network
+    _, cache, deltas = factors(*network)
+    whole, parts = params.copy(), params.like(np.full_like(params.vector, np.nan))
+    mlp_gradient(mlp, cache, deltas, whole, whole.shares(1)[0])
+    for share in parts.shares(count):
+        before = parts.vector.copy()
+        mlp_gradient(mlp, cache, deltas, parts, share)
+        before[share.part] = parts.vector[share.part]
+        np.testing.assert_array_equal(parts.vector, before)  # nothing else has changed
+    np.testing.assert_allclose(parts.vector, whole.vector, rtol=1e-12, atol=1e-14)
 
 
 @given(mlps())
 def test_the_input_gradient_can_be_left_out(network):
-    mlp, params, x = network
-    gradients = []
-    for wanted in (True, False):
-        workspace, grad = Workspace(), params.copy()
-        out, cache = mlp_forward(mlp, params, x, workspace)
-        dx = mlp_backward(mlp, params, cache, np.ones_like(out), grad, workspace, wanted)
-        assert (dx is not None) == wanted
-        gradients.append(grad.vector)
-    np.testing.assert_array_equal(*gradients)
+    dx, _, deltas = factors(*network)
+    no_dx, _, same_deltas = factors(*network, input_gradient=False)
+    assert dx.shape == network.x.shape and no_dx is None
+    for delta, same in zip(deltas, same_deltas, strict=True):
+        np.testing.assert_array_equal(delta, same)
 
 
 @pytest.mark.parametrize("widths", [(3, 3, 3, 3), (1, 1, 1)])

@@ -1,6 +1,7 @@
 """One vector, many views; and the workspace that hands out buffers."""
 
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minivae import Params
-from minivae.workspace import Workspace
+from minivae.workspace import Workspace, WorkspacePart
 
 SHAPES = {"W": (2, 3), "b": (3,), "c": ()}
 
@@ -117,3 +118,34 @@ def test_a_workspace_s_gradient_has_the_layout_of_the_parameters():
     other = Params({"W": (3, 2), "b": (3,), "c": ()})
     assert workspace.gradient(other).shapes == other.shapes
     assert workspace.gradient(other.astype(np.float32)).dtype == np.float32
+
+
+@given(st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)), min_size=1), st.integers(1, 9))
+def test_shares_tile_the_parameters_row_by_row(layers, count):
+    shapes = {}
+    for k, (n_in, n_out) in enumerate(layers):
+        shapes |= {f"W{k}": (n_in, n_out), f"b{k}": (n_out,)}
+    params = Params(shapes)
+    size, longest_row = params.vector.size, max(n_out for _, n_out in layers)
+    by_rows = params.copy()
+    for k, share in enumerate(params.shares(count)):
+        params.vector[share.part] += k + 1
+        for name, rows in share.rows.items():
+            by_rows[name][rows] += k + 1
+        assert abs(share.part.start - size * k / count) <= longest_row / 2
+    assert np.all(params.vector > 0)
+    assert np.all(np.diff(params.vector) >= 0)  # every number was in one part only
+    np.testing.assert_array_equal(by_rows.vector, params.vector)
+
+
+def test_parts_of_a_workspace_are_rows_of_the_same_buffers():
+    buffers, lock = {}, threading.Lock()
+    parts = [WorkspacePart(buffers, lock, rows, 5) for rows in (slice(0, 2), slice(2, 5))]
+    h = [part.empty("h", (n, 4), np.float32) for part, n in zip(parts, (2, 3), strict=True)]
+    z = [part.empty("z", (3 * n, 2), np.float32) for part, n in zip(parts, (2, 3), strict=True)]
+    for rows, shape in ((h, (5, 4)), (z, (15, 2))):
+        whole = rows[0].base
+        assert rows[1].base is whole and whole.shape == shape and whole.dtype == np.float32
+        rows[0][:], rows[1][:] = 1, 2
+        assert np.all(whole == np.repeat([1, 2], [len(part) for part in rows])[:, None])
+    assert parts[1].empty("h", (3, 4), np.float32) is h[1]

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -106,29 +107,45 @@ def test_every_datapoint_is_seen_once_per_epoch_and_split_among_threads():
     identity = np.arange(300, dtype=np.float32)[:, None] * np.ones(12, np.float32) / 300
 
     class Recorder(VAE):
-        def elbo_and_grad(self, params, x, noise, workspace=None):
+        def propagate(self, params, x, *rest):
             seen.append(np.rint(x[:, 0] * 300).astype(int))
-            return super().elbo_and_grad(params, x, noise, workspace)
+            return super().propagate(params, x, *rest)
 
     fit(Recorder(12, 2, hidden=(8,)), identity, 300, threads=3, **SMALL)
     assert sorted(np.concatenate(seen)) == list(range(300))
     assert sorted(map(len, seen)) == [6] * 15 + [7] * 30  # 20 rows over three threads
 
 
-def test_threads_average_their_parts_with_the_right_weights(small):
+@pytest.mark.parametrize("L", [1, 2])
+def test_threads_average_their_parts_with_the_right_weights(small, L):
     """One step from the same point: three uneven parts give the gradient of the whole batch."""
     vae, x = small
     start = vae.init_params(np.random.default_rng(0), std=0.5)
     result = fit(
         vae, x, 20, batch_size=20, threads=3, seed=1, optimizer=SGD(1.0), weight_prior=False,
-        params=start, dtype=np.float64, evaluate_every=None, progress=False,
+        params=start, dtype=np.float64, noise_samples=L, evaluate_every=None, progress=False,
     )  # fmt: skip
     rows = stream(1, ORDER, 0).permutation(300)[:20]
     noise = np.concatenate(
-        [stream(1, NOISE, k).standard_normal((1, n, 2)) for k, n in enumerate((6, 7, 7))], axis=1
+        [stream(1, NOISE, k).standard_normal((L, n, 2)) for k, n in enumerate((6, 7, 7))], axis=1
     )
     _, grad = vae.elbo_and_grad(start, x[rows] / 255, noise)
     np.testing.assert_allclose(result.params.vector - start.vector, grad.vector, atol=1e-13)
+
+
+def test_a_thread_that_lags_behind_changes_nothing(small):
+    """While one thread still computes its share of the gradient, the other reads on."""
+    vae, x = small
+
+    class Slow(VAE):
+        def gradient(self, factors, grad, share):
+            if share.part.start > 0:
+                time.sleep(0.005)
+            super().gradient(factors, grad, share)
+
+    slow = Slow(vae.n_features, vae.n_latent, vae.hidden)
+    first, second = (fit(model, x, 400, threads=2, **SMALL) for model in (vae, slow))
+    np.testing.assert_array_equal(first.params.vector, second.params.vector)
 
 
 def test_uint8_and_float_pixels_train_alike(small):
@@ -271,12 +288,11 @@ def test_gradient_that_turns_nan_never_reaches_the_checkpoint(small, tmp_path):
     class Poisoned(VAE):
         calls = 0
 
-        def elbo_and_grad(self, *arguments):
-            elbo, grad = super().elbo_and_grad(*arguments)
+        def gradient(self, factors, grad, share):
+            super().gradient(factors, grad, share)
             self.calls += 1
             if self.calls == 20:  # the step of the second evaluation
                 grad.vector[0] = np.nan
-            return elbo, grad
 
     path = tmp_path / "model.npz"
     with pytest.raises(TrainingDiverged):

@@ -1,0 +1,134 @@
+"""The products of a dense layer, on tiles and without, against NumPy."""
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from minivae import products
+from minivae.products import affine, matmul_nt, matmul_tn
+
+DTYPES = (np.float32, np.float64)
+
+# Tiles are 5 rows high and 1 to 4 vectors of 16 or 8 numbers wide.
+SIDES = st.one_of(st.sampled_from([1, 4, 5, 6, 8, 15, 16, 17, 63, 64, 65, 80]), st.integers(1, 99))
+SHAPES = st.tuples(SIDES, SIDES, SIDES)
+
+
+def take(way, patch):
+    """Take that way wherever it can be taken, whatever would be faster, and on any machine."""
+    patch.setattr(products, "_HAS_AVX512", way == "tiles")
+    patch.setattr(products, "_WORTHWHILE", 0)
+    patch.setattr(products, "_SHORT", 17)
+
+
+@pytest.fixture(params=["tiles", "numpy"])
+def way(request, monkeypatch):
+    """Both ways, one after the other."""
+    take(request.param, monkeypatch)
+    return request.param
+
+
+def draw(dtype, seed, *shapes):
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+
+
+def assert_near(ours, exact, n_terms):
+    """Equal up to the rounding of so many terms of order one."""
+    tolerance = 8 * n_terms * np.finfo(ours.dtype).eps
+    np.testing.assert_allclose(ours, exact, rtol=tolerance, atol=tolerance)
+
+
+def check_affine(n, p, m, dtype):
+    a, b, bias = draw(dtype, 0, (n, p), (p, m), (m,))
+    out = np.full((n, m), np.nan, dtype)
+    affine(a, b, bias, out)
+    assert_near(out, a.astype(float) @ b.astype(float) + bias, p + 1)
+
+
+def check_matmul_nt(n, p, m, dtype):
+    a, b = draw(dtype, 1, (n, p), (m, p))
+    out = np.full((n, m), np.nan, dtype)
+    matmul_nt(a, b, out)
+    assert_near(out, a.astype(float) @ b.T.astype(float), p)
+
+
+def check_matmul_tn(n, p, m, dtype):
+    a, b = draw(dtype, 2, (n, p), (n, m))
+    exact = a.T.astype(float) @ b.astype(float)
+    first, last = sorted(np.random.default_rng(n).integers(0, p + 1, 2))
+    for rows in (slice(0, p), slice(first, last)):
+        out = np.full((p, m), np.nan, dtype)
+        matmul_tn(a, b, out[rows], rows.start)
+        assert_near(out[rows], exact[rows], n)
+        outside = np.delete(out, np.arange(p)[rows], axis=0)
+        assert np.isnan(outside).all()  # a tile that lies across the edge would show
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("check", [check_affine, check_matmul_nt, check_matmul_tn])
+def test_a_product_is_numpy_s(check, dtype, way):
+    @given(SHAPES)
+    @example((5, 18, 64))
+    @example((1, 99, 99))
+    def run(shape):
+        check(*shape, dtype)
+
+    run()
+
+
+def test_the_tiles_are_used_where_they_fit(way, monkeypatch):
+    used = []
+    for name in ("_affine", "_matmul_nt", "_matmul_tn"):
+        monkeypatch.setattr(products, name, lambda *args, name=name: used.append(name))
+    x, W, b, h = draw(np.float32, 0, (50, 40), (40, 30), (30,), (50, 30))
+    affine(x, W, b, h)
+    matmul_nt(h, W, x)
+    matmul_tn(x, h, W)
+    assert used == (["_affine", "_matmul_nt", "_matmul_tn"] if way == "tiles" else [])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda a: np.asfortranarray(a),
+        lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+        lambda a: a.astype(np.float64),
+    ],
+)
+@pytest.mark.parametrize("which", [0, 1])
+def test_other_memory_orders_and_dtypes_are_numpy_s_work(spoil, which, way):
+    arrays = draw(np.float32, 0, (20, 40), (40, 30))
+    arrays[which] = spoil(arrays[which])
+    out, bias = np.empty((20, 30), np.float32), np.zeros(30, np.float32)
+    affine(*arrays, bias, out)
+    assert_near(out, arrays[0].astype(float) @ arrays[1].astype(float), 40)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # NumPy's, of inf - inf
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_number_that_is_none_reaches_its_row_and_no_other(bad, way):
+    x, W, b, h = draw(np.float32, 0, (20, 40), (40, 30), (30,), (20, 30))
+    x[7, 39] = h[7, 29] = bad
+    spoilt = np.arange(20) == 7
+    out = np.empty_like(h)
+    affine(x, W, b, out)
+    np.testing.assert_array_equal(np.isfinite(out), np.broadcast_to(~spoilt[:, None], out.shape))
+    out = np.empty_like(x)
+    matmul_nt(h, W, out)
+    np.testing.assert_array_equal(np.isfinite(out), np.broadcast_to(~spoilt[:, None], out.shape))
+    out = np.empty_like(W)
+    matmul_tn(x, h, out)
+    assert not np.isfinite(out[39]).any() and not np.isfinite(out[:, 29]).any()
+    assert np.isfinite(out[:39, :29]).all()
+
+
+def test_on_tiles_rows_do_not_depend_on_the_rows_beside_them(monkeypatch):
+    """So a datapoint's bits are the same wherever it stands in a minibatch."""
+    take("tiles", monkeypatch)
+    x, W, b = draw(np.float32, 0, (23, 40), (40, 30), (30,))
+    whole, part = np.empty((23, 30), np.float32), np.empty((9, 30), np.float32)
+    affine(x, W, b, whole)
+    affine(x[11:20].copy(), W, b, part)
+    np.testing.assert_array_equal(whole[11:20], part)
