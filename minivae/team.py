@@ -52,9 +52,25 @@ def _store(typing_context, array, i, value):
     return types.int64(array, types.intp, types.int64), generate
 
 
+_LAG = 40_000  # some microseconds: what a thread does in Python before it lets go of the lock
+
+
+@kernel
+def _dawdle(arrivals, k):
+    """Let k times a few microseconds pass; True."""
+    passed = 0
+    for _ in range(k * _LAG):
+        passed += _load(arrivals, k * _APART)
+    return passed >= 0
+
+
 @kernel
 def _arrive(arrivals, k, spins):
-    """Count thread k's arrival, then watch for the others; False if they do not come soon."""
+    """Count thread k's arrival, then watch for the others; False if they do not come soon.
+
+    Threads leave one after the other. If all wanted the interpreter's lock at the same moment, all
+    but one would be put to sleep, and it takes long to wake up.
+    """
     mine = _load(arrivals, k * _APART) + 1
     _store(arrivals, k * _APART, mine)
     for _ in range(spins):
@@ -62,7 +78,7 @@ def _arrive(arrivals, k, spins):
         for i in range(0, arrivals.size, _APART):
             missing += _load(arrivals, i) < mine
         if missing == 0:
-            return True
+            return _dawdle(arrivals, k)
     return False
 
 
