@@ -20,6 +20,7 @@ from minivae.kernels import kernel
 
 _APART = 16  # counters two cache lines apart, so that one thread's writing disturbs no other
 _SPINS = 2_000_000  # some tens of microseconds of watching: equal parts differ by less
+_LAG = 40_000  # some microseconds: what a thread does in Python before it lets go of the lock
 
 
 def _element(context, builder, signature, arguments):
@@ -50,9 +51,6 @@ def _store(typing_context, array, i, value):
         return ir.Constant(ir.IntType(64), 0)
 
     return types.int64(array, types.intp, types.int64), generate
-
-
-_LAG = 40_000  # some microseconds: what a thread does in Python before it lets go of the lock
 
 
 @kernel
