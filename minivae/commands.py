@@ -359,7 +359,7 @@ def info(arguments):
     lines = [*describe(), ("data cache", str(cache_folder()))]
     for name, text in lines:
         print(f"{name:<14} {text}")
-    print(probe.advice() or "OpenBLAS chooses its kernels freely: nothing to improve.")
+    print(probe.report())
 
 
 COMMANDS = {

@@ -18,8 +18,8 @@ from minivae.kernels import kernel
 from minivae.tiles import COLUMNS, ROWS, VECTOR_BYTES, dot_tile, tile_1, tile_2, tile_3, tile_4
 
 # Where the tiles are faster than OpenBLAS, as measured: with the 32 vector registers of AVX-512,
-_HAS_AVX512 = binding.get_host_cpu_features().get("avx512f", False)
-_THIN = 512  # up to so many datapoints,
+HAS_AVX512 = binding.get_host_cpu_features().get("avx512f", False)
+THIN = 512  # up to so many datapoints,
 _WORTHWHILE = 250_000  # from so many multiplications,
 _SHORT = 128  # and for matmul_nt, whose tiles take some summing in the end, so many terms.
 
@@ -78,8 +78,8 @@ def matmul_tn(a, b, out, first=0):
 def _fits(a, b, out, n_multiplications):
     return (
         n_multiplications >= _WORTHWHILE
-        and _HAS_AVX512
-        and len(a) <= _THIN
+        and HAS_AVX512
+        and len(a) <= THIN
         and out.shape[1] * out.itemsize >= VECTOR_BYTES
         and a.dtype == b.dtype == out.dtype
         and a.dtype.char in "fd"

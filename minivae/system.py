@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -68,6 +69,15 @@ def pins():
     return {name: os.environ[name] for name in PINS if os.environ.get(name)}
 
 
+def _own_products():
+    """Say what the BLAS is not needed for."""
+    from minivae.products import HAS_AVX512, THIN
+
+    if not HAS_AVX512:
+        return ""
+    return f" (minivae does those of up to {THIN} datapoints per thread itself)"
+
+
 class BlasProbe:
     """Measures, in two child processes, what the pins cost; does nothing where there are none.
 
@@ -93,22 +103,41 @@ class BlasProbe:
 
     def advice(self, command="minivae train"):
         """Return one line on what the pins cost and how to unset them, or None if all is well."""
+        slowdown, kernels = self._outcome
+        if slowdown is None or slowdown < 1.15:  # less is within the noise
+            return None
+        unset = " ".join(f"-u {name}" for name in self.pins)
+        return (
+            f"{self._pinned()} makes BLAS's matrix products {slowdown:.1f} times slower than the "
+            f"kernels OpenBLAS picks for this CPU ({kernels}){_own_products()}; "
+            f"unset: env {unset} {command}"
+        )
+
+    def report(self):
+        """Return one line for `minivae info`, whatever there is to say."""
+        if not self.pins:
+            return "OpenBLAS chooses its kernels freely: nothing to improve."
+        advice = self.advice()
+        if advice:
+            return advice
+        unknown = self._outcome[0] is None
+        cost = "what that costs could not be measured" if unknown else "it costs nothing here"
+        return f"{self._pinned()} pins OpenBLAS's kernels; {cost}."
+
+    def _pinned(self):
+        return " ".join(f"{name}={value}" for name, value in self.pins.items())
+
+    @cached_property
+    def _outcome(self):
+        """How many times slower, and than which kernels; (None, None) if that is unknown."""
         try:
             outputs = [child.communicate(timeout=20)[0] for child in self._children]
             pinned, free = map(json.loads, outputs)
         except (ValueError, subprocess.TimeoutExpired):  # no pins, or a child that failed
             for child in self._children:
                 child.kill()
-            return None
-        slowdown = pinned["seconds"] / free["seconds"]
-        if slowdown < 1.15:  # less is within the noise
-            return None
-        setting = " ".join(f"{name}={value}" for name, value in self.pins.items())
-        unset = " ".join(f"-u {name}" for name in self.pins)
-        return (
-            f"{setting} makes matrix products {slowdown:.1f} times slower than the kernels "
-            f"OpenBLAS picks for this CPU ({free['kernels']}); unset: env {unset} {command}"
-        )
+            return None, None
+        return pinned["seconds"] / free["seconds"], free["kernels"]
 
 
 def describe():
