@@ -76,6 +76,15 @@ class MinibatchLoop:
         self._factors = [None] * team.size
         self._grad = state.params.copy()
         self._shares = state.params.shares(team.size)
+        # Slices are views: what a thread does to its part it does to the whole vector.
+        self._vectors = [
+            (
+                state.params.vector[part],
+                self._grad.vector[part],
+                {name: vector[part] for name, vector in state.optimizer_state.items()},
+            )
+            for part, _ in self._shares
+        ]
         self._epoch = None
         self._order = None
 
@@ -113,7 +122,7 @@ class MinibatchLoop:
                 self.team.barrier(k)  # every thread has updated its share of the parameters
                 bounds[i, k] = self._propagate(k)
                 self.team.barrier(k)  # every thread has carried its rows forward and backward
-                if not math.isfinite(bounds[i].sum()):
+                if not math.isfinite(sum(bounds[i].tolist())):
                     return
                 self._update(k, self.state.step + i + 1)
 
@@ -138,10 +147,8 @@ class MinibatchLoop:
 
     def _update(self, k, t):
         """Thread k's share of the parameters: their gradient, and one step of the optimizer."""
-        state, share = self.state, self._shares[k]
-        self.vae.gradient(self._factors[k].of_whole_minibatch(), self._grad, share)
-        moments = {name: vector[share.part] for name, vector in state.optimizer_state.items()}
-        theta, gradient = state.params.vector[share.part], self._grad.vector[share.part]
+        self.vae.gradient(self._factors[k].of_whole_minibatch(), self._grad, self._shares[k])
+        theta, gradient, moments = self._vectors[k]
         self.optimizer.update(theta, gradient, moments, t, self.decay)
 
 

@@ -87,8 +87,7 @@ class _Emitter:
         """Keep that many lanes of `vector`; the others become zero."""
         index = ir.VectorType(ir.IntType(64), self.lanes)
         numbers = ir.Constant(index, list(range(self.lanes)))
-        count = self.splat(count, ir.VectorType(ir.IntType(64), self.lanes))
-        wanted = self.builder.icmp_signed("<", numbers, count)
+        wanted = self.builder.icmp_signed("<", numbers, self.splat(count, index))
         return self.builder.select(wanted, vector, self.zeros)
 
     def accumulate(self, tile, start, stop, step, terms):
