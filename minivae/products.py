@@ -35,7 +35,9 @@ def affine(a, b, bias, out):
     bias : (m,) array
     out : (n, m) array
     """
-    if _fits(a, b, out, a.size * out.shape[1]):
+    (n, p), m = a.shape, out.shape[1]
+    right = (b.shape, bias.shape, out.shape) == ((p, m), (m,), (n, m))
+    if right and _fits(n, p, m, (a, b, bias, out)):
         _affine(a, b, bias, out)
     else:
         np.matmul(a, b, out=out)
@@ -51,7 +53,9 @@ def matmul_nt(a, b, out):
     b : (m, p) array
     out : (n, m) array
     """
-    if a.shape[1] >= _SHORT and _fits(a, b, out, a.size * out.shape[1]):
+    (n, p), m = a.shape, out.shape[1]
+    right = (b.shape, out.shape) == ((m, p), (n, m))
+    if right and p >= _SHORT and _fits(n, p, m, (a, b, out)):
         _matmul_nt(a, b, out)
     else:
         np.matmul(a, b.T, out=out)
@@ -69,24 +73,24 @@ def matmul_tn(a, b, out, first=0):
     first : int
         The first of these rows.
     """
-    if _fits(a, b, out, len(a) * out.size):
+    (n, p), (q, m) = a.shape, out.shape
+    right = b.shape == (n, m) and 0 <= first <= p - q
+    if right and _fits(n, q, m, (a, b, out)):
         _matmul_tn(a, b, out, first)
     else:
         np.matmul(a[:, first : first + len(out)].T, b, out=out)
 
 
-def _fits(a, b, out, n_multiplications):
-    return (
-        n_multiplications >= _WORTHWHILE
-        and HAS_AVX512
-        and len(a) <= THIN
-        and out.shape[1] * out.itemsize >= VECTOR_BYTES
-        and a.dtype == b.dtype == out.dtype
-        and a.dtype.char in "fd"
-        and a.flags.c_contiguous
-        and b.flags.c_contiguous
-        and out.flags.c_contiguous
-    )
+def _fits(n, p, m, arrays):
+    """Whether the tiles can do a product for n datapoints, of n p m multiplications, and pay.
+
+    They trust that shapes are right. Where they are not, `numpy.matmul` says so.
+    """
+    out = arrays[-1]
+    if n * p * m < _WORTHWHILE or not HAS_AVX512 or n > THIN or m * out.itemsize < VECTOR_BYTES:
+        return False
+    alike = all(array.dtype == out.dtype and array.flags.c_contiguous for array in arrays)
+    return alike and out.dtype.char in "fd"
 
 
 @kernel

@@ -173,7 +173,7 @@ class VAE:
             Standard normal eps: L samples for each datapoint. The estimate is a deterministic
             function of its three arguments.
         workspace : Workspace, optional
-            Buffers to use again, for the training loop. With one, the returned gradient is good
+            Buffers to use again, for many calls in a row. With one, the returned gradient is good
             until the next call, and the values of `x` are taken as checked.
 
         Returns

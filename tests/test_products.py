@@ -132,3 +132,30 @@ def test_on_tiles_rows_do_not_depend_on_the_rows_beside_them(monkeypatch):
     affine(x, W, b, whole)
     affine(x[11:20].copy(), W, b, part)
     np.testing.assert_array_equal(whole[11:20], part)
+
+
+@pytest.mark.parametrize(
+    ("product", "shapes"),
+    [
+        (affine, [(20, 40), (39, 30), (30,), (20, 30)]),
+        (affine, [(20, 40), (40, 30), (29,), (20, 30)]),
+        (affine, [(20, 40), (40, 30), (30,), (20, 31)]),
+        (affine, [(20, 40), (40, 30), (30,), (19, 30)]),
+        (matmul_nt, [(20, 40), (30, 41), (20, 30)]),
+        (matmul_nt, [(20, 40), (30, 40), (20, 29)]),
+        (matmul_tn, [(20, 40), (21, 30), (40, 30)]),
+        (matmul_tn, [(20, 40), (20, 30), (41, 30)]),
+        (matmul_tn, [(20, 40), (20, 30), (40, 29)]),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(product, shapes, way):
+    with pytest.raises(ValueError, match=r"mismatch|broadcast"):
+        product(*(np.zeros(shape, np.float32) for shape in shapes))
+
+
+def test_a_bias_of_another_dtype_or_memory_order_is_right_as_well(way):
+    x, W, b = draw(np.float32, 0, (20, 40), (40, 30), (60,))
+    out = np.empty((20, 30), np.float32)
+    for bias in (b[:30], b[::2], b[::-2], b[:30].astype(np.float16)):
+        affine(x, W, bias, out)
+        assert_near(out, x.astype(float) @ W.astype(float) + bias, 41)
