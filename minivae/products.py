@@ -36,8 +36,8 @@ def affine(a, b, bias, out):
     out : (n, m) array
     """
     (n, p), m = a.shape, out.shape[1]
-    right = (b.shape, bias.shape, out.shape) == ((p, m), (m,), (n, m))
-    if right and _fits(n, p, m, (a, b, bias, out)):
+    shapes = (p, m), (m,), (n, m)
+    if _fits(n, p, m, a, b, bias, out) and (b.shape, bias.shape, out.shape) == shapes:
         _affine(a, b, bias, out)
     else:
         np.matmul(a, b, out=out)
@@ -54,8 +54,8 @@ def matmul_nt(a, b, out):
     out : (n, m) array
     """
     (n, p), m = a.shape, out.shape[1]
-    right = (b.shape, out.shape) == ((m, p), (n, m))
-    if right and p >= _SHORT and _fits(n, p, m, (a, b, out)):
+    shapes = (m, p), (n, m)
+    if p >= _SHORT and _fits(n, p, m, a, b, out) and (b.shape, out.shape) == shapes:
         _matmul_nt(a, b, out)
     else:
         np.matmul(a, b.T, out=out)
@@ -74,23 +74,24 @@ def matmul_tn(a, b, out, first=0):
         The first of these rows.
     """
     (n, p), (q, m) = a.shape, out.shape
-    right = b.shape == (n, m) and 0 <= first <= p - q
-    if right and _fits(n, q, m, (a, b, out)):
+    if _fits(n, q, m, a, b, out) and b.shape == (n, m) and 0 <= first <= p - q:
         _matmul_tn(a, b, out, first)
     else:
         np.matmul(a[:, first : first + len(out)].T, b, out=out)
 
 
-def _fits(n, p, m, arrays):
-    """Whether the tiles can do a product for n datapoints, of n p m multiplications, and pay.
+def _fits(n, p, m, *arrays):
+    """Whether tiles can do a product of n p m multiplications, for n datapoints, and pay.
 
-    They trust that shapes are right. Where they are not, `numpy.matmul` says so.
+    They trust in shapes; where those are wrong, `numpy.matmul` says so.
     """
-    out = arrays[-1]
-    if n * p * m < _WORTHWHILE or not HAS_AVX512 or n > THIN or m * out.itemsize < VECTOR_BYTES:
+    if n * p * m < _WORTHWHILE or not HAS_AVX512 or n > THIN:
         return False
-    alike = all(array.dtype == out.dtype and array.flags.c_contiguous for array in arrays)
-    return alike and out.dtype.char in "fd"
+    dtype = arrays[-1].dtype
+    for array in arrays:
+        if array.dtype != dtype or not array.flags.c_contiguous:
+            return False
+    return dtype.char in "fd" and m * dtype.itemsize >= VECTOR_BYTES
 
 
 @kernel
