@@ -1,1 +1,1 @@
-"""What the paper and the lectures around it mention beside the standard VAE, each tied to an exact answer."""
+"""What the paper and the lectures around it have beside the VAE, each tied to an exact answer."""
