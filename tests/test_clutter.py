@@ -1,0 +1,195 @@
+"""The clutter problem: a Gaussian fitted by reparameterised gradients against exact answers."""
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.optimize
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minivae import check_grad
+from minivae.extensions.clutter import (
+    Clutter,
+    elbo_and_grad,
+    exact_by_enumeration,
+    exact_by_quadrature,
+    fit_gaussian,
+    gaussian_params,
+)
+
+# Midpoints of 4001 slices of equal probability, scaled to variance one: the mean over them is nearly
+# the expectation, and exact for quadratic functions.
+SLICES = scipy.stats.norm.ppf((np.arange(4001) + 0.5) / 4001)[:, None]
+SLICES /= SLICES.std()
+
+
+@st.composite
+def problems(draw, d=None):
+    """Draw ``(model, q, noise)``."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n, L, d = draw(st.integers(1, 5)), draw(st.integers(1, 3)), d or draw(st.integers(1, 3))
+    model = Clutter(3 * rng.standard_normal((n, d)), rng.uniform(0.2, 0.8), *rng.uniform(2, 30, 2))
+    q = gaussian_params(rng.standard_normal(d), rng.standard_normal(d))
+    return model, q, rng.standard_normal((L, d))
+
+
+def twenty_points():
+    return Clutter.simulate(2.0, 20, np.random.default_rng(0))
+
+
+# --- The model and its posterior ------------------------------------------------------------------
+
+
+@given(problems())
+def test_log_joint_is_written_out(problem):
+    model, q, _ = problem
+    theta, d = q["mu"], len(q["mu"])
+    N = scipy.stats.multivariate_normal.pdf
+    expected = np.log(N(theta, np.zeros(d), model.prior_var * np.eye(d)))
+    for x in model.x:
+        clutter = N(x, np.zeros(d), model.clutter_var * np.eye(d))
+        expected += np.log(model.w * N(x, theta, np.eye(d)) + (1 - model.w) * clutter)
+    assert model.log_joint(theta) == pytest.approx(expected, rel=1e-10)
+
+
+def test_a_single_datapoint_by_hand():
+    # p(x) = w N(x; 0, 1 + v) + (1 - w) N(x; 0, c).
+    exact = exact_by_enumeration(Clutter([3.0]))
+    N = scipy.stats.norm.pdf
+    signal, clutter = N(3, 0, np.sqrt(101)) / 2, N(3, 0, np.sqrt(10)) / 2
+    assert exact.log_evidence == pytest.approx(np.log(signal + clutter), rel=1e-13)
+    r = signal / (signal + clutter)
+    assert exact.mean[0] == pytest.approx(r * 300 / 101, rel=1e-13)
+
+
+@given(problems())
+def test_enumeration_by_integrating_out_theta_of_each_subset(problem):
+    # Those datapoints that are signal have, together, covariance I + v 11^T.
+    model, _, _ = problem
+    N = scipy.stats.multivariate_normal.logpdf
+    terms = []
+    for subset in itertools.product([False, True], repeat=len(model.x)):
+        signal = np.array(subset)
+        k = signal.sum()
+        prior = k * np.log(model.w) + (len(signal) - k) * np.log(1 - model.w)
+        rest = scipy.stats.norm.logpdf(model.x[~signal], 0, np.sqrt(model.clutter_var)).sum()
+        covariance = np.eye(k) + model.prior_var
+        together = sum(N(x, np.zeros(k), covariance) for x in model.x[signal].T) if k else 0.0
+        terms.append(prior + rest + together)
+    expected = np.logaddexp.reduce(terms)
+    assert exact_by_enumeration(model).log_evidence == pytest.approx(expected, abs=1e-10)
+
+
+@given(problems(d=1))
+def test_quadrature_is_the_sum_over_all_subsets(problem):
+    model, _, _ = problem
+    by_sum, by_grid = exact_by_enumeration(model), exact_by_quadrature(model)
+    assert by_grid.log_evidence == pytest.approx(by_sum.log_evidence, abs=1e-10)
+    np.testing.assert_allclose(by_grid.mean, by_sum.mean, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(by_grid.variance, by_sum.variance, rtol=1e-9)
+
+
+def test_the_density_integrates_to_one():
+    exact = exact_by_quadrature(twenty_points())
+    theta = np.linspace(-60, 60, 8001)[:, None]
+    density = exact.density(theta)
+    assert scipy.integrate.trapezoid(density, theta[:, 0]) == pytest.approx(1, abs=1e-9)
+    assert scipy.integrate.trapezoid(density * theta[:, 0], theta[:, 0]) == pytest.approx(
+        exact.mean[0], abs=1e-9
+    )
+
+
+def test_simulated_data_are_signal_and_clutter():
+    x = Clutter.simulate([3.0, -20.0], 20_000, np.random.default_rng(0), w=0.3).x
+    signal = x[x[:, 1] < -13]
+    assert len(signal) / len(x) == pytest.approx(0.3, abs=0.01)
+    np.testing.assert_allclose(signal.mean(axis=0), [3, -20], atol=0.06)
+    np.testing.assert_allclose(signal.var(axis=0), [1, 1], atol=0.06)
+    np.testing.assert_allclose(x[x[:, 1] > -13].var(axis=0), [10, 10], atol=0.5)
+
+
+# --- The Gaussian in its place --------------------------------------------------------------------
+
+
+@given(problems())
+def test_gradient_of_the_bound(problem):
+    model, q, noise = problem
+    check_grad(lambda q: elbo_and_grad(model, q, noise), q)
+
+
+@given(problems())
+def test_the_bound_is_the_mean_of_log_joint_minus_log_q_plus_a_known_correction(problem):
+    # KL is in closed form, so against the sampled bound stands E[log q(theta) / p(theta)].
+    model, q, noise = problem
+    mu, sigma = q["mu"], np.exp(q["log_var"] / 2)
+    theta = mu + sigma * noise
+    log_px = np.array([model.log_joint(t) for t in theta])
+    log_px -= scipy.stats.norm.logpdf(theta, 0, np.sqrt(model.prior_var)).sum(axis=1)
+    v = model.prior_var
+    kl = np.sum(np.log(np.sqrt(v) / sigma) + (sigma**2 + mu**2) / (2 * v) - 0.5)
+    assert elbo_and_grad(model, q, noise)[0] == pytest.approx(log_px.mean() - kl, rel=1e-10)
+
+
+@given(problems(d=1))
+def test_the_bound_is_below_the_evidence(problem):
+    model, q, _ = problem
+    assert elbo_and_grad(model, q, SLICES)[0] < exact_by_enumeration(model).log_evidence
+
+
+def test_with_signal_alone_the_posterior_is_gaussian_and_the_fit_finds_it():
+    # w = 1, all but: theta ~ N(sum x / (n + 1/v), 1 / (n + 1/v)), and the bound is the evidence.
+    rng = np.random.default_rng(0)
+    model = Clutter(2 + rng.standard_normal(10), w=1 - 1e-12)
+    precision = 10 + 1 / 100
+    q = gaussian_params(model.x.sum() / precision, -np.log(precision))
+    log_evidence = exact_by_enumeration(model).log_evidence
+    assert elbo_and_grad(model, q, SLICES)[0] == pytest.approx(log_evidence, abs=1e-9)
+    fitted = fit_gaussian(model, rng.standard_normal((1500, 10, 1))).q
+    np.testing.assert_allclose(fitted["mu"], q["mu"], atol=0.02)
+    np.testing.assert_allclose(fitted["log_var"], q["log_var"], atol=0.05)
+
+
+def test_the_fit_is_the_gaussian_with_the_highest_bound():
+    model = twenty_points()
+    best = scipy.optimize.minimize(
+        lambda vector: -elbo_and_grad(model, gaussian_params(*vector), SLICES)[0], [2.0, -1.0]
+    )
+    result = fit_gaussian(model, np.random.default_rng(0).standard_normal((2000, 10, 1)))
+    np.testing.assert_allclose(result.q["mu"], best.x[0], atol=0.02)
+    np.testing.assert_allclose(result.q["log_var"], best.x[1], atol=0.05)
+    bound, _ = elbo_and_grad(model, result.q, SLICES)
+    assert 0 < -best.fun - bound < 5e-4
+    # Before every step, too: the bounds along the way end near the best, as their noise allows.
+    assert np.mean(result.bounds[1000:]) == pytest.approx(-best.fun, abs=0.1)
+
+
+def test_the_fit_is_close_to_the_exact_posterior_and_too_sure():
+    model = twenty_points()
+    exact = exact_by_quadrature(model)
+    q = fit_gaussian(model, np.random.default_rng(0).standard_normal((2000, 10, 1))).q
+    assert 0 < exact.log_evidence - elbo_and_grad(model, q, SLICES)[0] < 0.05
+    np.testing.assert_allclose(q["mu"], exact.mean, atol=0.1)
+    assert 0.6 < np.exp(q["log_var"]).item() / exact.variance.item() < 0.9
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Clutter(np.zeros((2, 2, 2))), r"x has shape \(2, 2, 2\), expected"),
+        (lambda: Clutter([np.nan]), "x has values that are NaN"),
+        (lambda: Clutter([1.0], w=1.0), "w is 1.0, expected a number in"),
+        (lambda: Clutter([1.0], prior_var=0), "prior_var is 0, expected a positive"),
+        (lambda: exact_by_enumeration(Clutter(np.zeros(17))), "x has 17 datapoints, expected"),
+        (lambda: exact_by_quadrature(Clutter(np.zeros((3, 2)))), "x has 2 dimensions, expected 1"),
+        (
+            lambda: fit_gaussian(Clutter([1.0]), np.zeros((3, 1))),
+            r"noise has shape \(3, 1\), expected \(steps, L, 1\)",
+        ),
+    ],
+)
+def test_bad_arguments_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
