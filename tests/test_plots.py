@@ -19,6 +19,7 @@ from scipy.special import ndtri
 from minivae import VAE, plots
 from minivae.history import History
 from minivae.likelihoods import FixedGaussian
+from minivae.plots.curves import readable_limits
 
 RNG = np.random.default_rng(0)
 CURVE = History(
@@ -131,7 +132,7 @@ def test_other_curves_are_shown_whole(samples, bounds):
 @given(st.lists(st.floats(-1000, 2000), min_size=1, max_size=8))
 def test_the_end_is_always_in_view(bounds):
     decades = np.arange(len(bounds)) / 2
-    low, high = plots._readable_limits(decades, np.array(bounds))
+    low, high = readable_limits(decades, np.array(bounds))
     end = np.array(bounds)[decades >= decades[-1] / 4]
     assert low < end.min() and end.max() <= max(bounds) < high and high - low > 1.99
 
