@@ -13,13 +13,15 @@ import json
 import os
 import tempfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from minivae.layers import ACTIVATIONS
-from minivae.likelihoods import LIKELIHOODS, FixedGaussian
+from minivae.likelihoods import LIKELIHOODS
 from minivae.params import Params
+from minivae.posteriors import POSTERIORS
 from minivae.vae import VAE
 
 FORMAT = "minivae 1"
@@ -135,7 +137,8 @@ def save_model(path, vae, params, meta=None, arrays=None):
     Raises
     ------
     ValueError
-        If the model has an activation or likelihood of the caller's own, which a file cannot hold.
+        If the model has an activation, likelihood or posterior of the caller's own, which a file
+        cannot hold.
     OSError
         If the file cannot be written; an earlier one is untouched.
     """
@@ -160,7 +163,7 @@ def build_model(meta, arrays):
     settings = dict(meta["vae"])
     sigma = settings.pop("sigma", None)
     if sigma is not None:
-        settings["likelihood"] = FixedGaussian(sigma)
+        settings["likelihood"] = replace(LIKELIHOODS[settings["likelihood"]], sigma=sigma)
     vae = VAE(**settings)
     return vae, Params(vae.param_shapes, arrays["params"])
 
@@ -171,19 +174,25 @@ def vae_settings(vae):
     Raises
     ------
     ValueError
-        If the model has an activation or likelihood of the caller's own.
+        If the model has an activation, likelihood or posterior of the caller's own.
     """
-    if ACTIVATIONS.get(vae.activation.name) is not vae.activation:
-        raise ValueError(f"activation {vae.activation.name!r} is your own: a file cannot hold it")
+    sigma = getattr(vae.likelihood, "sigma", None)
+    named = LIKELIHOODS.get(vae.likelihood.name)
+    if named is not None and sigma is not None:
+        named = replace(named, sigma=sigma)
+    for kind, own, known in (
+        ("activation", vae.activation, ACTIVATIONS.get(vae.activation.name)),
+        ("likelihood", vae.likelihood, named),
+        ("posterior", vae.posterior, POSTERIORS.get(vae.posterior.name)),
+    ):
+        if own != known:
+            raise ValueError(f"{kind} {own.name!r} is your own: a file cannot hold it")
     settings = {
         "n_features": vae.n_features,
         "n_latent": vae.n_latent,
         "hidden": list(vae.hidden),
         "activation": vae.activation.name,
         "likelihood": vae.likelihood.name,
+        "posterior": vae.posterior.name,
     }
-    if isinstance(vae.likelihood, FixedGaussian):
-        settings["sigma"] = vae.likelihood.sigma
-    elif LIKELIHOODS.get(vae.likelihood.name) != vae.likelihood:
-        raise ValueError(f"likelihood {vae.likelihood.name!r} is your own: a file cannot hold it")
-    return settings
+    return settings if sigma is None else {**settings, "sigma": sigma}

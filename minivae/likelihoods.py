@@ -120,34 +120,47 @@ class FixedGaussian:
     ----------
     sigma : float
         The standard deviation of every pixel.
+    relu_mean : bool
+        Whether the mean is ReLU(a) of the decoder's output a.
     """
 
     sigma: float = 1.0
+    relu_mean: bool = False
     outputs_per_pixel = 1
-    name = "gaussian-fixed"
+
+    @property
+    def name(self):
+        """The name that `VAE` takes for it, with a standard deviation of 1."""
+        return "gaussian-fixed-relu" if self.relu_mean else "gaussian-fixed"
 
     def __post_init__(self):
         check_positive("sigma", self.sigma)
 
     def log_prob_and_grad(self, out, x, scale, log_px):
-        """Compute log p(x|z) and turn `out`, the mean, into the gradient; see `Bernoulli`.
+        """Compute log p(x|z) and turn `out` into the gradient; see `Bernoulli`.
 
-        d/dmean = (x - mean) / sigma^2
+        d/da = (x - mean) / sigma^2, for a ReLU only where a > 0
         """
         variance = self.sigma**2
+        active = out > 0
+        if self.relu_mean:
+            out *= active
         means = out.reshape(-1, *x.shape)
         np.subtract(x, means, out=means)  # now the error x - mean
         constant = x.shape[1] * (kernels.LOG_2PI + np.log(variance))
         log_px[:] = -0.5 * (constant + np.einsum("ij,ij->i", out, out) / variance)
+        if self.relu_mean:
+            out *= active
         out *= scale / variance
 
     def mean(self, out):
         """Return E[x|z]."""
-        return out.copy()
+        return np.maximum(out, 0) if self.relu_mean else out.copy()
 
     def sample(self, out, rng):
         """Draw x given z."""
-        return out + out.dtype.type(self.sigma) * rng.standard_normal(out.shape, out.dtype)
+        noise = rng.standard_normal(out.shape, out.dtype)
+        return self.mean(out) + out.dtype.type(self.sigma) * noise
 
     def check(self, x, name="x"):
         """Raise ValueError unless every pixel is finite."""
@@ -159,6 +172,7 @@ LIKELIHOODS = {
     "gaussian": Gaussian(),
     "gaussian-sigmoid": Gaussian(sigmoid_mean=True),
     "gaussian-fixed": FixedGaussian(),
+    "gaussian-fixed-relu": FixedGaussian(relu_mean=True),
 }
 
 

@@ -15,11 +15,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from minivae import kernels
+from minivae.estimators import SGVBB
 from minivae.subnormals import flushed_subnormals
 from minivae.workspace import WorkspacePart
 
 # Streams of random numbers that all come from one seed, and never meet.
-INIT, ORDER, NOISE, EVALUATION, SUBSET = range(5)
+INIT, ORDER, NOISE, EVALUATION, SUBSET, BINARIZE = range(6)
 
 
 def stream(seed, *key):
@@ -57,36 +58,57 @@ class MinibatchLoop:
         Precision of the weight prior per datapoint, 1 / N, or 0 for none.
     seed : int
         For the order of the datapoints.
+    estimator : estimator
+        Of `minivae.estimators`.
+    alternate : bool
+        Whether encoder and decoder take turns: odd steps move the one, even steps the other.
+    binarize : bool
+        Whether every fetched pixel is drawn as 0 or 1, with its value as the probability of 1.
     """
 
     def __init__(
-        self, vae, train, optimizer, state, team, *, batch_size, noise_samples, decay, seed
+        self,
+        vae,
+        train,
+        optimizer,
+        state,
+        team,
+        *,
+        batch_size,
+        noise_samples,
+        decay,
+        seed,
+        estimator=SGVBB(),  # noqa: B008 (it is frozen)
+        alternate=False,
+        binarize=False,
     ):
         self.vae, self.train, self.optimizer, self.state = vae, train, optimizer, state
         self.team, self.batch_size, self.decay, self.seed = team, batch_size, decay, seed
+        self.estimator, self.binarize = estimator, binarize
         self._rows = shares(batch_size, team.size)
         buffers, lock = {}, threading.Lock()
         self._workspaces = [WorkspacePart(buffers, lock, rows, batch_size) for rows in self._rows]
         dtype = state.params.dtype
         self._noise = [
-            np.empty((noise_samples, rows.stop - rows.start, vae.n_latent), dtype)
+            estimator.noise(vae, noise_samples, rows.stop - rows.start, dtype)
             for rows in self._rows
         ]
         self._x = [None] * team.size
         self._factors = [None] * team.size
         self._grad = state.params.copy()
-        self._shares = state.params.shares(team.size)
+        turns = [list(vae.encoder.shapes()), list(vae.decoder.shapes())] if alternate else [None]
+        self._turns = [state.params.shares(team.size, names) for names in turns]
         # Slices are views: what a thread does to its part it does to the whole vector.
-        self._vectors = [
-            (
-                state.params.vector[part],
-                self._grad.vector[part],
-                {name: vector[part] for name, vector in state.optimizer_state.items()},
-            )
-            for part, _ in self._shares
-        ]
+        self._vectors = [[self._views(share.part) for share in shares] for shares in self._turns]
         self._epoch = None
         self._order = None
+
+    def _views(self, part):
+        return (
+            self.state.params.vector[part],
+            self._grad.vector[part],
+            {name: vector[part] for name, vector in self.state.optimizer_state.items()},
+        )
 
     @property
     def steps_per_epoch(self):
@@ -122,9 +144,12 @@ class MinibatchLoop:
                 self.team.barrier(k)  # every thread has updated its share of the parameters
                 bounds[i, k] = self._propagate(k)
                 self.team.barrier(k)  # every thread has carried its rows forward and backward
-                if not math.isfinite(sum(bounds[i].tolist())):
+                bound = sum(bounds[i].tolist())
+                if not math.isfinite(bound):
                     return
-                self._update(k, self.state.step + i + 1)
+                self._update(k, self.state.step + i)
+                if k == 0:
+                    self.estimator.remember(self.state.memory, bound)
 
     def _fetch(self, k, batch):
         """Thread k's rows of a minibatch, and noise for them."""
@@ -135,21 +160,45 @@ class MinibatchLoop:
         shape, dtype = (len(part), self.vae.n_features), self.state.params.dtype
         self._x[k] = self._workspaces[k].empty(("x", batch % 2), shape, dtype)
         gather(self.train, part, self._x[k])
-        noise = self._noise[k]
-        self.state.rngs[k].standard_normal(out=noise, dtype=noise.dtype)
+        rng = self.state.rngs[k]
+        if self.binarize:
+            draw_binary(self._x[k], rng)
+        self.estimator.draw(self.vae, rng, self._noise[k])
 
     def _propagate(self, k):
         """Forward and backward pass of thread k's rows; their share of the minibatch's bound."""
-        elbo, self._factors[k] = self.vae.propagate(
-            self.state.params, self._x[k], self._noise[k], self.batch_size, self._workspaces[k]
+        bound, self._factors[k] = self.estimator.propagate(
+            self.vae,
+            self.state.params,
+            self._x[k],
+            self._noise[k],
+            self.batch_size,
+            self._workspaces[k],
+            self.state.memory,
         )
-        return elbo
+        return bound
 
-    def _update(self, k, t):
+    def _update(self, k, step):
         """Thread k's share of the parameters: their gradient, and one step of the optimizer."""
-        self.vae.gradient(self._factors[k].of_whole_minibatch(), self._grad, self._shares[k])
-        theta, gradient, moments = self._vectors[k]
-        self.optimizer.update(theta, gradient, moments, t, self.decay)
+        round_, turn = divmod(step, len(self._turns))
+        factors = self._factors[k].of_whole_minibatch()
+        self.vae.gradient(factors, self._grad, self._turns[turn][k])
+        theta, gradient, moments = self._vectors[turn][k]
+        self.optimizer.update(theta, gradient, moments, round_ + 1, self.decay)
+
+
+def draw_binary(x, rng):
+    """Turn every pixel into 1 with its value as the probability, else into 0; in place."""
+    np.less(rng.random(x.shape, x.dtype), x, out=x)
+
+
+def binary_draw(data, rng):
+    """Return a data set drawn from the pixels of `data` as probabilities, one row at a time."""
+    ones = 255 if data.dtype == np.uint8 else 1
+    drawn = np.empty_like(data)
+    for row, out in zip(data, drawn, strict=True):
+        out[:] = ones * (rng.random(len(row), np.float32) * ones < row)
+    return drawn
 
 
 def gather(data, rows, out):

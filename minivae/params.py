@@ -97,15 +97,24 @@ class Params:
         """The dtype that all parameters share."""
         return self.vector.dtype
 
-    def shares(self, count):
+    def shares(self, count, names=None):
         """Cut the parameters into `count` parts of nearly equal size, between rows of the arrays.
+
+        Parameters
+        ----------
+        count : int
+        names : sequence of str, optional
+            The arrays to cut, neighbours in the vector; all of them when not given.
 
         Returns
         -------
         shares : list of Share
         """
-        n = self.vector.size
-        edges = [self._nearest_row(n * k / count) for k in range(count)] + [n]
+        names = self.names if names is None else names
+        start = self._starts[names[0]]
+        stop = self._starts[names[-1]] + self[names[-1]].size
+        inner = [start + (stop - start) * k / count for k in range(1, count)]
+        edges = [start, *map(self._nearest_row, inner), stop]
         parts = [slice(start, stop) for start, stop in pairwise(edges)]
         return [Share(part, self._rows_in(part)) for part in parts]
 

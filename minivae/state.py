@@ -1,6 +1,6 @@
 """The state of a training run: all that changes from step to step, and how it is kept in a file."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
@@ -26,6 +26,8 @@ class TrainingState:
         Steps taken.
     seconds : float
         Time they took.
+    memory : dict of str to float
+        What the estimator remembers from step to step.
     """
 
     params: Params
@@ -34,6 +36,7 @@ class TrainingState:
     history: History
     step: int = 0
     seconds: float = 0.0
+    memory: dict = field(default_factory=dict)
 
 
 def begin(vae, optimizer, params, settings):
@@ -70,6 +73,7 @@ def save(path, vae, settings, state):
         "step": state.step,
         "seconds": state.seconds,
         "history": asdict(state.history),
+        "memory": state.memory,
         "rngs": [rng.bit_generator.state for rng in state.rngs],
     }
     save_model(path, vae, state.params, {"training": training}, state.optimizer_state)
@@ -110,4 +114,5 @@ def restore(path, vae, settings):
         history=History(**saved["history"]),
         step=saved["step"],
         seconds=saved["seconds"],
+        memory=saved.get("memory", {}),
     )

@@ -2,23 +2,30 @@
 
 import math
 import time
-import zlib
-from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
+from minivae.estimators import SGVBB
 from minivae.evaluation import bound_terms_with
 from minivae.history import History
 from minivae.interruption import InterruptionGuard
-from minivae.minibatches import SUBSET, MinibatchLoop, blas_single_threaded, stream
+from minivae.minibatches import (
+    BINARIZE,
+    SUBSET,
+    MinibatchLoop,
+    binary_draw,
+    blas_single_threaded,
+    stream,
+)
 from minivae.optimizers import Adagrad
 from minivae.params import Params
+from minivae.settings import run_settings
 from minivae.state import begin, restore, save
 from minivae.team import Team, default_threads
-from minivae.validation import check_batch_size, check_count, check_dtype
+from minivae.validation import check_count
 
 _CHUNK_SECONDS = 0.1  # of training between looks at the clock, the keyboard and the bound
 
@@ -50,7 +57,10 @@ def fit(
     batch_size=100,
     noise_samples=1,
     optimizer=None,
+    estimator=None,
     weight_prior=True,
+    alternate=False,
+    binarize=False,
     seed=0,
     evaluate_every=100_000,
     params=None,
@@ -80,13 +90,21 @@ def fit(
         L, draws of z per datapoint.
     optimizer : Adagrad, SGD or Adam
         Default ``Adagrad(0.02)``.
+    estimator : estimator, optional
+        Of the bound's gradient, from `minivae.estimators` or `minivae.baselines`. Default
+        ``SGVBB()``, the paper's estimator B.
     weight_prior : bool
         MAP with p(theta) = N(0, I) on all parameters, as in the paper; else maximum likelihood.
+    alternate : bool
+        Whether encoder and decoder take turns: every other step moves only the one or the other.
+    binarize : bool
+        Dynamic binarisation: whenever a pixel in [0, 1] is fetched, it is drawn as 0 or 1 with its
+        value as the probability of 1. Evaluations use one fixed draw.
     seed : int
         For the initial parameters, the order of the datapoints and all noise.
-    evaluate_every : int or None
+    evaluate_every : int, sequence of int, or None
         Samples between evaluations of the bound on the test set and on as many training
-        datapoints; None: never.
+        datapoints, or the numbers of samples seen at which to evaluate; None: never.
     params : Params, optional
         Where to start, instead of ``vae.init_params``; copied.
     threads : int, optional
@@ -124,11 +142,15 @@ def fit(
     """
     train, test = _training_and_test(vae, data)
     optimizer = Adagrad() if optimizer is None else optimizer
-    settings = _settings(
+    estimator = SGVBB() if estimator is None else estimator
+    settings = run_settings(
         optimizer=optimizer,
+        estimator=estimator,
         batch_size=batch_size,
         noise_samples=noise_samples,
         weight_prior=weight_prior,
+        alternate=alternate,
+        binarize=binarize,
         seed=seed,
         evaluate_every=evaluate_every,
         threads=threads,
@@ -143,7 +165,7 @@ def fit(
     else:
         settings["threads"] = settings["threads"] or default_threads(vae, batch_size)
         state = begin(vae, optimizer, params, settings)
-    training = _Training(vae, train, test, optimizer, state, settings, checkpoint)
+    training = _Training(vae, train, test, optimizer, estimator, state, settings, checkpoint)
     with tqdm(
         total=samples,
         initial=min(samples, state.step * settings["batch_size"]),
@@ -167,51 +189,23 @@ def _training_and_test(vae, data):
     return vae.check_data("data.train", data.train), test
 
 
-def _settings(
-    *,
-    optimizer,
-    batch_size,
-    noise_samples,
-    weight_prior,
-    seed,
-    evaluate_every,
-    threads,
-    dtype,
-    train,
-):
-    """Return what decides the course of a run, checked, as a dict that JSON can hold."""
-    if not hasattr(optimizer, "update"):
-        raise ValueError(f"optimizer is {optimizer!r}, expected one such as Adagrad(0.02)")
-    batch_size = check_batch_size(batch_size, train)
-    if evaluate_every is not None:
-        evaluate_every = check_count("evaluate_every", evaluate_every)
-    if threads is not None:
-        threads = min(check_count("threads", threads), batch_size)
-    return {
-        "batch_size": batch_size,
-        "noise_samples": check_count("noise_samples", noise_samples),
-        "optimizer": {"name": optimizer.name, **asdict(optimizer)},
-        "weight_prior": bool(weight_prior),
-        "seed": check_count("seed", seed, minimum=0),
-        "evaluate_every": evaluate_every,
-        "threads": threads,
-        "dtype": check_dtype(dtype).name,
-        "data": zlib.crc32(train),  # so that a run cannot be resumed on other data
-    }
-
-
 class _Training:
     """A run of `fit`: steps, and between them evaluations and checkpoints."""
 
-    def __init__(self, vae, train, test, optimizer, state, settings, checkpoint):
+    def __init__(self, vae, train, test, optimizer, estimator, state, settings, checkpoint):
         self.vae, self.train, self.test = vae, train, test
-        self.optimizer, self.state, self.settings = optimizer, state, settings
+        self.optimizer, self.estimator = optimizer, estimator
+        self.state, self.settings = state, settings
         self.checkpoint = None if checkpoint is None else Path(checkpoint)
         self._saved_at = -math.inf
         self._saved_step = None
         n_subset = min(len(train), len(test) if test is not None else 10_000)
         subset = stream(settings["seed"], SUBSET).permutation(len(train))[:n_subset]
         self._train_subset = train[np.sort(subset)]
+        if settings["binarize"]:
+            rng = stream(settings["seed"], BINARIZE)
+            self._train_subset = binary_draw(self._train_subset, rng)
+            self.test = None if test is None else binary_draw(test, rng)
 
     def run(self, samples, checkpoint_every, bar, callback):
         """Train until that many samples have been seen."""
@@ -252,13 +246,20 @@ class _Training:
             noise_samples=settings["noise_samples"],
             decay=1 / len(self.train) if settings["weight_prior"] else 0.0,
             seed=settings["seed"],
+            estimator=self.estimator,
+            alternate=settings["alternate"],
+            binarize=settings["binarize"],
         )
 
     def _next_evaluation(self):
         """The step after which the next evaluation is due."""
-        if self.settings["evaluate_every"] is None:
+        schedule, batch_size = self.settings["evaluate_every"], self.settings["batch_size"]
+        if schedule is None:
             return math.inf
-        every = math.ceil(self.settings["evaluate_every"] / self.settings["batch_size"])
+        if isinstance(schedule, list):
+            steps = (math.ceil(samples / batch_size) for samples in schedule)
+            return min((step for step in steps if step > self.state.step), default=math.inf)
+        every = math.ceil(schedule / batch_size)
         return (self.state.step // every + 1) * every
 
     def _advance(self, loop, n_steps, bar):

@@ -1,21 +1,23 @@
 """The variational autoencoder: its bound (eq. 10) and the bound's gradient, by hand.
 
 The model is p(z) = N(0, I) and p(x|z) from the decoder; the recognition model q(z|x) is a diagonal
-Gaussian whose mu and log sigma^2 come from the encoder. Following one training step means reading
-`VAE._forward`, `VAE._backward` and `VAE.gradient`, a dozen lines each. The first two treat every
-datapoint by itself; only the last adds up over a minibatch. So threads can share the datapoints in
-the former and the parameters in the latter (`minivae.minibatches`).
+Gaussian whose mu and log sigma^2 come from the encoder (or another of `minivae.posteriors`).
+
+Following one training step means reading `VAE._forward`, `VAE._backward` and `VAE.gradient`, a
+dozen lines each. The first two treat every datapoint by itself; only the last adds up over a
+minibatch. So threads can share the datapoints in the former and the parameters in the latter
+(`minivae.minibatches`).
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from minivae.gaussian import sample_posterior, sample_posterior_backward, split_stats
 from minivae.layers import get_activation
 from minivae.likelihoods import LIKELIHOODS, get_likelihood
 from minivae.mlp import MLP, mlp_backward, mlp_forward, mlp_gradient
 from minivae.params import Params
+from minivae.posteriors import get_posterior
 from minivae.validation import as_pixels, check_count, check_dtype, check_rng
 from minivae.workspace import Workspace
 
@@ -61,11 +63,16 @@ class VAE:
         empty: both are linear then.
     likelihood : str or likelihood object
         p(x|z): "bernoulli", "gaussian" (mean and variance learned), "gaussian-sigmoid" (the same,
-        the mean through a sigmoid), "gaussian-fixed" (standard deviation 1), or an object of
-        `minivae.likelihoods`, such as ``FixedGaussian(0.1)``.
+        the mean through a sigmoid), "gaussian-fixed" (standard deviation 1), "gaussian-fixed-relu"
+        (the same, the mean through a ReLU), or an object of `minivae.likelihoods`, such as
+        ``FixedGaussian(0.1)``.
     activation : str or Activation
         Of the hidden layers: "tanh", "relu", "softplus", "sigmoid", "identity", or an
         `minivae.layers.Activation` of your own.
+    posterior : str or posterior object
+        q(z|x): "gaussian" (the paper's), "full-covariance", "isotropic", "isotropic-relu",
+        "laplace", "logistic", "deterministic" (a plain autoencoder), or an object of
+        `minivae.posteriors`.
 
     Raises
     ------
@@ -79,16 +86,22 @@ class VAE:
     """
 
     def __init__(
-        self, n_features, n_latent, hidden=(500,), likelihood="bernoulli", activation="tanh"
+        self,
+        n_features,
+        n_latent,
+        hidden=(500,),
+        likelihood="bernoulli",
+        activation="tanh",
+        posterior="gaussian",
     ):
         self.n_features = check_count("n_features", n_features)
         self.n_latent = check_count("n_latent", n_latent)
         self.hidden = tuple(check_count("hidden", width) for width in np.atleast_1d(hidden))
         self.likelihood = get_likelihood(likelihood)
         self.activation = get_activation(activation)
-        self.encoder = MLP(
-            "encoder", (self.n_features, *self.hidden, 2 * self.n_latent), self.activation
-        )
+        self.posterior = get_posterior(posterior)
+        n_stats = self.posterior.n_stats(self.n_latent)
+        self.encoder = MLP("encoder", (self.n_features, *self.hidden, n_stats), self.activation)
         n_outputs = self.n_features * self.likelihood.outputs_per_pixel
         self.decoder = MLP(
             "decoder", (self.n_latent, *reversed(self.hidden), n_outputs), self.activation
@@ -101,7 +114,8 @@ class VAE:
         likelihood = name if LIKELIHOODS.get(name) == self.likelihood else self.likelihood
         return (
             f"VAE(n_features={self.n_features}, n_latent={self.n_latent}, hidden={self.hidden}, "
-            f"likelihood={likelihood!r}, activation={self.activation.name!r})"
+            f"likelihood={likelihood!r}, activation={self.activation.name!r}, "
+            f"posterior={self.posterior.name!r})"
         )
 
     def init_params(self, rng, dtype=np.float64, std=0.01):
@@ -153,10 +167,10 @@ class VAE:
         log_px : (L, M) array
             log p(x|z) of each sample.
         minus_kl : (M,) array
-            -KL(q(z|x) || p(z)).
+            -KL(q(z|x) || p(z)), or an estimate of it where the posterior has no closed form.
         """
         x, noise = self._check_batch(params, x, noise, workspace)
-        log_px, minus_kl, _ = self._forward(params, x, noise, len(x), workspace or Workspace())
+        log_px, minus_kl, _ = self._forward(params, x, x, noise, len(x), workspace or Workspace())
         return log_px, minus_kl
 
     def elbo_and_grad(self, params, x, noise, workspace=None):
@@ -170,8 +184,8 @@ class VAE:
             Laid out as by `init_params`.
         x : (M, n_features) array
         noise : (L, M, n_latent) array
-            Standard normal eps: L samples for each datapoint. The estimate is a deterministic
-            function of its three arguments.
+            eps, L samples for each datapoint: standard normal for a Gaussian posterior, else what
+            its `draw_noise` gives. The estimate is a deterministic function of its three arguments.
         workspace : Workspace, optional
             Buffers to use again, for many calls in a row. With one, the returned gradient is good
             until the next call, and the values of `x` are taken as checked.
@@ -197,7 +211,7 @@ class VAE:
         self.gradient(factors, grad, grad.shares(1)[0])
         return elbo, grad
 
-    def propagate(self, params, x, noise, batch_size, workspace):
+    def propagate(self, params, x, noise, batch_size, workspace, inputs=None):
         """Carry datapoints forward and backward through the model: `elbo_and_grad`, first half.
 
         Parameters
@@ -209,6 +223,8 @@ class VAE:
         batch_size : int
             M, datapoints in the minibatch.
         workspace : Workspace
+        inputs : (m, n_features) array, optional
+            What the encoder sees in place of `x`, such as a corrupted copy of it.
 
         Returns
         -------
@@ -217,14 +233,15 @@ class VAE:
         factors : Factors
             For `gradient`.
         """
-        log_px, minus_kl, tape = self._forward(params, x, noise, batch_size, workspace)
+        inputs = x if inputs is None else inputs
+        log_px, minus_kl, tape = self._forward(params, x, inputs, noise, batch_size, workspace)
         factors = self._backward(params, tape, batch_size, workspace)
         return float(log_px.sum() / len(noise) + minus_kl.sum()) / batch_size, factors
 
-    def _forward(self, params, x, noise, M, workspace):
+    def _forward(self, params, x, inputs, noise, M, workspace):
         L, m, _ = noise.shape
-        stats, encoder_cache = mlp_forward(self.encoder, params, x, workspace)  # mu, log_var
-        z, minus_kl = sample_posterior(stats, noise, workspace)  # eq. 9, app. B
+        stats, encoder_cache = mlp_forward(self.encoder, params, inputs, workspace)  # mu, log_var
+        z, minus_kl = self.posterior.sample(stats, noise, workspace)  # eq. 9, app. B
         out, decoder_cache = mlp_forward(self.decoder, params, z, workspace)
         log_px = workspace.empty("log_px", (L * m,), x.dtype)
         self.likelihood.log_prob_and_grad(out, x, 1 / (L * M), log_px)  # eq. 11, 12
@@ -234,7 +251,7 @@ class VAE:
     def _backward(self, params, tape, M, workspace):
         decoder, encoder = tape.decoder_cache, tape.encoder_cache
         dz, decoder_deltas = mlp_backward(self.decoder, params, decoder, tape.dout, workspace)
-        dstats = sample_posterior_backward(dz, tape.stats, tape.noise, 1 / M, workspace)
+        dstats = self.posterior.sample_backward(dz, tape.stats, tape.noise, 1 / M, workspace)
         _, encoder_deltas = mlp_backward(
             self.encoder, params, encoder, dstats, workspace, input_gradient=False
         )
@@ -258,11 +275,10 @@ class VAE:
     # --- Using the model --------------------------------------------------------------------------
 
     def encode(self, params, x):
-        """Return ``(mu, log_var)`` of q(z|x), each (M, n_latent)."""
+        """Return ``(mu, log_var)``: mean and log variance of q(z|x), each (M, n_latent)."""
         x = self._check_x(params, x)
         stats, _ = mlp_forward(self.encoder, params, x, Workspace())
-        mu, log_var = split_stats(stats)
-        return mu.copy(), log_var.copy()
+        return self.posterior.moments(stats)
 
     def decode(self, params, z):
         """Return the mean of p(x|z), (n, n_features), for z of shape (n, n_latent)."""

@@ -1,0 +1,46 @@
+"""q(z|x): the families that a recognition model can choose from.
+
+The encoder emits `stats`, one row per datapoint; what they mean is for the posterior to say. It is
+an object with the attributes and methods of `DiagonalGaussian` below, the paper's choice and the
+default. z has L rows for each datapoint, row l * M + m belonging to datapoint m. `sample` is the
+reparameterisation z = g(eps, x) of sec. 2.4, so that `noise` holds draws of the family's own eps.
+
+Where -KL(q(z|x) || p(z)) has no simple form, it is sampled along with z, as in estimator A (eq. 6):
+-KL ~ mean over the samples of log p(z) - log q(z|x).
+"""
+
+from minivae.posteriors.deterministic import Deterministic
+from minivae.posteriors.diagonal import DiagonalGaussian, IsotropicGaussian
+from minivae.posteriors.full_covariance import FullCovarianceGaussian
+from minivae.posteriors.location_scale import Laplace, Logistic
+
+POSTERIORS = {
+    posterior.name: posterior
+    for posterior in (
+        DiagonalGaussian(),
+        FullCovarianceGaussian(),
+        IsotropicGaussian(),
+        IsotropicGaussian(relu_mean=True),
+        Laplace(),
+        Logistic(),
+        Deterministic(),
+    )
+}
+
+
+def get_posterior(posterior):
+    """Return the posterior of that name, or `posterior` itself if it is an object.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if hasattr(posterior, "sample_backward") and not isinstance(posterior, type):
+        return posterior
+    if not isinstance(posterior, str) or posterior not in POSTERIORS:
+        raise ValueError(
+            f"posterior is {posterior!r}, expected one of {', '.join(POSTERIORS)} "
+            "or a posterior object"
+        )
+    return POSTERIORS[posterior]

@@ -1,0 +1,46 @@
+"""No randomness: what makes a VAE a plain autoencoder."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minivae.posteriors.rows import keep
+
+
+@dataclass(frozen=True)
+class Deterministic:
+    """No posterior at all: z is the encoder's output, as in a plain autoencoder.
+
+    The KL term is left out (taken as zero), so that what is maximised is the mean of log p(x|z), no
+    bound on log p(x).
+    """
+
+    name = "deterministic"
+
+    def n_stats(self, n_latent):
+        """Return how many numbers the encoder emits for a datapoint."""
+        return n_latent
+
+    def draw_noise(self, rng, out):
+        """Fill `out` with zeros: there is nothing to draw."""
+        out.fill(0)
+
+    def sample(self, stats, noise, workspace):
+        """Return ``(z, minus_kl)``: the stats, once per sample, and zeros."""
+        z = workspace.empty("z", (len(noise) * len(stats), stats.shape[1]), stats.dtype)
+        z.reshape(noise.shape)[:] = stats
+        return z, np.zeros(len(stats), stats.dtype)
+
+    def sample_backward(self, dz, stats, noise, scale, workspace):
+        """Return dstats; see `DiagonalGaussian`."""
+        return keep(workspace, dz.reshape(noise.shape).sum(axis=0))
+
+    def log_density(self, z, stats):
+        """Raise ValueError: a point has no density."""
+        raise ValueError("posterior is deterministic, expected one that has a density q(z|x)")
+
+    log_density_grad = log_density
+
+    def moments(self, stats):
+        """Return the mean and the log variance of every latent, the latter -inf."""
+        return stats.copy(), np.full_like(stats, -np.inf)

@@ -1,0 +1,107 @@
+"""A Gaussian whose latents may be correlated given x."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minivae.kernels import LOG_2PI
+from minivae.posteriors.rows import keep, samples
+
+
+@dataclass(frozen=True)
+class FullCovarianceGaussian:
+    """q(z|x) = N(mu, C C^T) with stats = [mu, log of C's diagonal, C below the diagonal by rows].
+
+    C is a lower triangle (Cholesky factor), so that z = mu + C eps and, with log|C C^T| / 2 the sum
+    of C's log diagonal,
+
+        -KL = J/2 + sum_j log C_jj - (|mu|^2 + |C|^2) / 2
+    """
+
+    name = "full-covariance"
+
+    def n_stats(self, n_latent):
+        """Return how many numbers the encoder emits for a datapoint."""
+        return n_latent + n_latent * (n_latent + 1) // 2
+
+    def draw_noise(self, rng, out):
+        """Fill `out`, (L, M, J), with draws of eps."""
+        rng.standard_normal(out=out, dtype=out.dtype)
+
+    def sample(self, stats, noise, workspace):
+        """Return ``(z, minus_kl)``; see `DiagonalGaussian`."""
+        mu, log_diagonal, C = self._parts(stats)
+        z = workspace.empty("z", (noise.shape[0] * len(mu), mu.shape[1]), stats.dtype)
+        z[:] = (mu + np.einsum("mij,lmj->lmi", C, noise)).reshape(z.shape)
+        squares = np.sum(mu**2, axis=1) + np.sum(C**2, axis=(1, 2))
+        return z, 0.5 * (mu.shape[1] - squares) + log_diagonal.sum(axis=1)
+
+    def sample_backward(self, dz, stats, noise, scale, workspace):
+        """Return dstats; see `DiagonalGaussian`.
+
+        dS/dmu = sum_l dz - scale mu,    dS/dC = sum_l dz eps^T - scale C,
+
+        and dS/dlog C_jj = C_jj dS/dC_jj + scale.
+        """
+        mu, _, C = self._parts(stats)
+        dz = dz.reshape(noise.shape)
+        dmu = dz.sum(axis=0) - scale * mu
+        dC = np.einsum("lmi,lmj->mij", dz, noise) - scale * C
+        return keep(workspace, self._stack(dmu, dC, C, scale))
+
+    def log_density(self, z, stats):
+        """Return log q(z|x), (L * M,)."""
+        mu, log_diagonal, C = self._parts(stats)
+        eps = self._whiten(z, mu, C)
+        constant = log_diagonal.sum(axis=1) + 0.5 * mu.shape[1] * LOG_2PI
+        return (-0.5 * np.sum(eps**2, axis=-1) - constant).reshape(-1)
+
+    def log_density_grad(self, z, stats, weights):
+        """Return ``(dz, dstats)``; see `DiagonalGaussian`.
+
+        With eps = C^-1 (z - mu) and u = C^-T eps: d/dmu = u, d/dz = -u, d/dC = u eps^T, and
+        d/dlog C_jj = C_jj u_j eps_j - 1.
+        """
+        mu, _, C = self._parts(stats)
+        w = samples(weights[:, None], stats)
+        eps = self._whiten(z, mu, C)
+        u = w * np.linalg.solve(np.swapaxes(C, 1, 2), eps[..., None])[..., 0]
+        dC = np.einsum("lmi,lmj->mij", u, eps)
+        return -u.reshape(z.shape), self._stack(u.sum(axis=0), dC, C, -w.sum(axis=0))
+
+    def moments(self, stats):
+        """Return the mean and the log variance of every latent, each (M, J)."""
+        mu, _, C = self._parts(stats)
+        return mu.copy(), np.log(np.sum(C**2, axis=2))
+
+    def cholesky(self, stats):
+        """Return C, (M, J, J), lower triangles."""
+        return self._parts(stats)[2]
+
+    def _parts(self, stats):
+        """Return mu, log of C's diagonal, and C."""
+        J = _latents_of_full(stats.shape[1])
+        mu, log_diagonal = stats[:, :J], stats[:, J : 2 * J]
+        C = np.zeros((len(stats), J, J), stats.dtype)
+        below = np.tril_indices(J, -1)
+        C[(slice(None), *below)] = stats[:, 2 * J :]
+        C[:, range(J), range(J)] = np.exp(log_diagonal)
+        return mu, log_diagonal, C
+
+    def _stack(self, dmu, dC, C, dlog_determinant):
+        """Return dstats, given the gradients with respect to mu, C and every log C_jj directly."""
+        J = dmu.shape[1]
+        diagonal = np.arange(J)
+        dlog_diagonal = dC[:, diagonal, diagonal] * C[:, diagonal, diagonal] + dlog_determinant
+        below = (slice(None), *np.tril_indices(J, -1))
+        return np.hstack([dmu, dlog_diagonal, dC[below]])
+
+    def _whiten(self, z, mu, C):
+        """Return eps, (L, M, J), that `sample` turns into z."""
+        error = z.reshape(-1, *mu.shape) - mu
+        return np.linalg.solve(C, error[..., None])[..., 0]
+
+
+def _latents_of_full(n_stats):
+    """Return J, given J + J (J + 1) / 2."""
+    return int((np.sqrt(9 + 8 * n_stats) - 3) / 2 + 0.5)

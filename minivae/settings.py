@@ -1,0 +1,64 @@
+"""The settings of a training run: what decides its course, and is kept in its checkpoint."""
+
+import zlib
+from dataclasses import asdict
+
+import numpy as np
+
+from minivae.validation import check_batch_size, check_count, check_dtype
+
+
+def run_settings(
+    *,
+    optimizer,
+    estimator,
+    batch_size,
+    noise_samples,
+    weight_prior,
+    alternate,
+    binarize,
+    seed,
+    evaluate_every,
+    threads,
+    dtype,
+    train,
+):
+    """Return what decides the course of a run, checked, as a dict that JSON can hold.
+
+    The arguments are those of `minivae.fit`; `train` is the training set.
+
+    Raises
+    ------
+    ValueError
+        If one of them does not fit.
+    """
+    if not hasattr(optimizer, "update"):
+        raise ValueError(f"optimizer is {optimizer!r}, expected one such as Adagrad(0.02)")
+    if not hasattr(estimator, "propagate"):
+        raise ValueError(f"estimator is {estimator!r}, expected one such as SGVBB()")
+    batch_size = check_batch_size(batch_size, train)
+    if binarize and train.dtype != np.uint8 and (train.min() < 0 or train.max() > 1):
+        raise ValueError("binarize is True, expected a data set with pixels in [0, 1]")
+    if threads is not None:
+        threads = min(check_count("threads", threads), batch_size)
+    return {
+        "batch_size": batch_size,
+        "noise_samples": check_count("noise_samples", noise_samples),
+        "optimizer": {"name": optimizer.name, **asdict(optimizer)},
+        "estimator": {"name": estimator.name, **asdict(estimator)},
+        "weight_prior": bool(weight_prior),
+        "alternate": bool(alternate),
+        "binarize": bool(binarize),
+        "seed": check_count("seed", seed, minimum=0),
+        "evaluate_every": _check_schedule(evaluate_every),
+        "threads": threads,
+        "dtype": check_dtype(dtype).name,
+        "data": zlib.crc32(train),  # so that a run cannot be resumed on other data
+    }
+
+
+def _check_schedule(evaluate_every):
+    """Return when to evaluate: an interval, ascending numbers of samples, or None."""
+    if evaluate_every is None or np.ndim(evaluate_every) == 0:
+        return evaluate_every and check_count("evaluate_every", evaluate_every)
+    return sorted({check_count("evaluate_every", samples) for samples in evaluate_every})

@@ -1,0 +1,229 @@
+"""Families of q(z|x): gradients, samples against densities, KL divergences, exact answers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats as distributions
+
+from minivae import VAE, Adam, check_grad, fit, load_model, save_model
+from minivae.gaussian import log_density
+from minivae.likelihoods import FixedGaussian
+from minivae.posteriors import POSTERIORS, get_posterior
+from minivae.workspace import Workspace
+
+RANDOM = [name for name in POSTERIORS if name != "deterministic"]
+ANALYTIC = ["gaussian", "full-covariance", "isotropic", "isotropic-relu"]
+
+problems = st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), st.integers(0, 99))
+
+
+def problem(name, L, M, J, seed):
+    """A posterior, stats of M datapoints and noise for L samples of each."""
+    posterior = POSTERIORS[name]
+    rng = np.random.default_rng(seed)
+    noise = np.empty((L, M, J))
+    posterior.draw_noise(rng, noise)
+    stats = 0.7 * rng.standard_normal((M, posterior.n_stats(J)))
+    return posterior, stats, noise, rng
+
+
+@pytest.mark.parametrize("name", POSTERIORS)
+@given(sizes=problems)
+@settings(max_examples=15)
+def test_gradient_of_sample_and_kl(name, sizes):
+    posterior, stats, noise, rng = problem(name, *sizes)
+    weights = rng.standard_normal((noise.shape[0] * noise.shape[1], noise.shape[2]))
+    for scale in (0.0, 0.7):
+
+        def f(stats, scale=scale):
+            z, minus_kl = posterior.sample(stats, noise, Workspace())
+            grad = posterior.sample_backward(weights, stats, noise, scale, Workspace())
+            return np.sum(weights * z) + scale * np.sum(minus_kl), grad
+
+        check_grad(f, stats)
+
+
+@pytest.mark.parametrize("name", RANDOM)
+@given(sizes=problems)
+@settings(max_examples=15)
+def test_gradient_of_log_density(name, sizes):
+    posterior, stats, noise, rng = problem(name, *sizes)
+    z = posterior.sample(stats, noise, Workspace())[0].copy()
+    weights = rng.standard_normal(len(z))
+
+    def f(arrays):
+        z, stats = arrays["z"], arrays["stats"]
+        dz, dstats = posterior.log_density_grad(z, stats, weights)
+        value = np.sum(weights * posterior.log_density(z, stats))
+        return value, {"z": dz, "stats": dstats}
+
+    check_grad(f, {"z": z, "stats": stats})
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_samples_follow_the_density_and_the_moments(name):
+    """Along a random direction, against the mean and variance that the density itself has."""
+    posterior, stats, _, rng = problem(name, 1, 1, 2, seed=3)
+    stats = np.abs(stats) if name == "isotropic-relu" else stats
+    noise = np.empty((200_000, 1, 2))
+    posterior.draw_noise(rng, noise)
+    z, _ = posterior.sample(stats, noise, Workspace())
+    grid = np.linspace(-40, 40, 1201)
+    points = np.stack(np.meshgrid(grid, grid, indexing="ij"), axis=-1).reshape(-1, 2)
+    density = np.exp(posterior.log_density(points, stats)) * (grid[1] - grid[0]) ** 2
+    assert density.sum() == pytest.approx(1, abs=1e-3)
+    mean = density @ points
+    covariance = (points - mean).T @ ((points - mean) * density[:, None])
+    scale = np.sqrt(np.diag(covariance))
+    np.testing.assert_allclose(z.mean(axis=0), mean, atol=0.01 * scale.max())
+    np.testing.assert_allclose(np.cov(z.T), covariance, atol=0.03 * scale.max() ** 2)
+    exact_mean, exact_log_var = posterior.moments(stats)
+    np.testing.assert_allclose(exact_mean[0], mean, atol=1e-3)
+    np.testing.assert_allclose(np.exp(exact_log_var[0]), np.diag(covariance), rtol=5e-3)
+
+
+@pytest.mark.parametrize("name", ["laplace", "logistic"])
+def test_marginals_pass_kolmogorov_smirnov(name):
+    posterior, stats, _, rng = problem(name, 1, 1, 1, seed=5)
+    noise = np.empty((20_000, 1, 1))
+    posterior.draw_noise(rng, noise)
+    z, _ = posterior.sample(stats, noise, Workspace())
+    mu, log_s = stats[0]
+    law = getattr(distributions, name)(loc=mu, scale=np.exp(log_s))
+    assert distributions.kstest(z[:, 0], law.cdf).pvalue > 1e-3
+    points = np.linspace(-4, 4, 9)[:, None]
+    many = np.repeat(stats, 1, axis=0)
+    np.testing.assert_allclose(
+        posterior.log_density(points, many), law.logpdf(points[:, 0]), rtol=1e-12
+    )
+
+
+def test_full_covariance_agrees_with_scipy():
+    posterior, stats, noise, _ = problem("full-covariance", 4, 1, 3, seed=1)
+    z, minus_kl = posterior.sample(stats, noise, Workspace())
+    C = posterior.cholesky(stats)[0]
+    assert np.array_equal(C, np.tril(C))
+    law = distributions.multivariate_normal(stats[0, :3], C @ C.T)
+    np.testing.assert_allclose(posterior.log_density(z, stats), law.logpdf(z), rtol=1e-10)
+    mu, covariance = stats[0, :3], C @ C.T
+    kl = 0.5 * (np.trace(covariance) + mu @ mu - 3 - np.linalg.slogdet(covariance)[1])
+    assert -minus_kl[0] == pytest.approx(kl, rel=1e-12)
+
+
+def test_a_diagonal_factor_is_a_diagonal_gaussian():
+    _, stats, noise, _ = problem("gaussian", 3, 4, 2, seed=2)
+    full = np.hstack([stats[:, :2], stats[:, 2:] / 2, np.zeros((4, 1))])
+    expected = POSTERIORS["gaussian"].sample(stats, noise, Workspace())
+    came = POSTERIORS["full-covariance"].sample(full, noise, Workspace())
+    for a, b in zip(came, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_kl_is_the_mean_of_log_q_minus_log_p(name):
+    posterior, stats, _, rng = problem(name, 1, 1, 3, seed=4)
+    noise = np.empty((100_000, 1, 3))
+    posterior.draw_noise(rng, noise)
+    z, minus_kl = posterior.sample(stats, noise, Workspace())
+    terms = log_density(z) - posterior.log_density(z, stats)
+    assert minus_kl[0] == pytest.approx(terms.mean(), abs=5 * terms.std() / np.sqrt(len(z)))
+
+
+@pytest.mark.parametrize(("name", "kl_of_unit"), [
+    ("laplace", 0.5 * np.log(2 * np.pi) + 0.5 * 2 - np.log(2 * np.e)),
+    ("logistic", 0.5 * np.log(2 * np.pi) + np.pi**2 / 6 - 2),
+])  # fmt: skip
+def test_sampled_kl_tends_to_the_exact_one(name, kl_of_unit):
+    """KL to N(0, 1) of the family with location 0 and scale 1, from its entropy and variance."""
+    posterior, _, _, rng = problem(name, 1, 1, 1, seed=0)
+    noise = np.empty((200_000, 1, 1))
+    posterior.draw_noise(rng, noise)
+    _, minus_kl = posterior.sample(np.zeros((1, 2)), noise, Workspace())
+    assert -minus_kl[0] == pytest.approx(kl_of_unit, abs=0.015)
+
+
+def correlated_data(n=3000, seed=0):
+    """x from a linear-Gaussian model whose exact posterior is correlated."""
+    rng = np.random.default_rng(seed)
+    W, sigma = np.array([[1.0, 1.0, 0.2], [0.9, -0.1, 1.0]]), 0.4
+    x = rng.standard_normal((n, 2)) @ W + sigma * rng.standard_normal((n, 3))
+    return x.astype(np.float32), W, sigma
+
+
+def evidence(x, W, b, sigma):
+    covariance = W.T @ W + sigma**2 * np.eye(len(b))
+    return distributions.multivariate_normal(b, covariance).logpdf(x).mean()
+
+
+@dataclass(frozen=True)
+class EncoderOnly(Adam):
+    """Adam on the first `size` parameters, those of the encoder."""
+
+    size: int = 0
+
+    def update(self, theta, grad, state, t, decay):
+        moments = {name: vector[: self.size] for name, vector in state.items()}
+        super().update(theta[: self.size], grad[: self.size], moments, t, decay)
+
+
+@pytest.mark.parametrize("name", ["full-covariance", "gaussian", "laplace", "logistic"])
+def test_the_full_gaussian_closes_the_gap_and_the_others_cannot(name):
+    """The decoder is held at the truth, so that the bound's gap is KL(q || p(z|x)), known to be 0
+    for the family that holds the exact posterior and well above for the others."""
+    x, W, sigma = correlated_data()
+    vae = VAE(3, 2, (), FixedGaussian(sigma), posterior=name)
+    start = vae.init_params(np.random.default_rng(0), np.float32)
+    start["decoder.W1"][:] = W
+    size = sum(start[name].size for name in vae.encoder.shapes())
+    result = fit(
+        vae, x, 300_000, optimizer=EncoderOnly(3e-3, size=size), params=start,
+        weight_prior=False, evaluate_every=None, progress=False, threads=1,
+    )  # fmt: skip
+    noise = np.empty((20, len(x), 2))
+    vae.posterior.draw_noise(np.random.default_rng(1), noise)
+    bound = vae.elbo(result.params.astype(np.float64), x, noise)
+    gap = evidence(x, W, np.zeros(3), sigma) - bound
+    assert abs(gap) < 0.02 if name == "full-covariance" else 0.1 < gap < 0.5
+
+
+def test_an_isotropic_relu_encoder_and_a_relu_decoder_are_one_line():
+    """x|z ~ N(ReLU(Az + b), I), q(z|x) = N(ReLU(Bx + d), sigma^2(x) I)."""
+    vae = VAE(5, 2, (), "gaussian-fixed-relu", posterior="isotropic-relu")
+    rng = np.random.default_rng(0)
+    params = vae.init_params(rng)
+    params.vector[:] = rng.standard_normal(params.vector.size)
+    x = rng.random((7, 5))
+    A, b = params["decoder.W1"], params["decoder.b1"]
+    B, d = params["encoder.W1"][:, :2], params["encoder.b1"][:2]
+    log_var = x @ params["encoder.W1"][:, 2] + params["encoder.b1"][2]
+    eps = rng.standard_normal((1, 7, 2))
+    mu = np.maximum(x @ B + d, 0)
+    z = mu + np.exp(log_var / 2)[:, None] * eps[0]
+    log_px = distributions.norm(np.maximum(z @ A + b, 0), 1).logpdf(x).sum(axis=1)
+    minus_kl = 0.5 * (2 + 2 * log_var - np.sum(mu**2, axis=1) - 2 * np.exp(log_var))
+    assert vae.elbo(params, x, eps) == pytest.approx(np.mean(log_px + minus_kl), rel=1e-12)
+    check_grad(lambda p: vae.elbo_and_grad(p, x, eps), params)
+
+
+@pytest.mark.parametrize("name", POSTERIORS)
+def test_trains_and_is_saved(name, tmp_path):
+    rng = np.random.default_rng(0)
+    vae = VAE(12, 3, (8,), posterior=name)
+    data = rng.integers(0, 256, (300, 12), dtype=np.uint8)
+    options = {"batch_size": 30, "evaluate_every": None, "progress": False}
+    params = fit(vae, data, 300, threads=2, **options).params
+    assert np.all(np.isfinite(params.vector))
+    save_model(tmp_path / "model.npz", vae, params)
+    back, same = load_model(tmp_path / "model.npz")
+    assert back.posterior == vae.posterior
+    assert np.array_equal(same.vector, params.vector)
+
+
+def test_unknown_posteriors_are_refused():
+    with pytest.raises(ValueError, match="posterior is 'cauchy', expected one of gaussian, full"):
+        get_posterior("cauchy")
+    with pytest.raises(ValueError, match="posterior is deterministic, expected one that has"):
+        POSTERIORS["deterministic"].log_density(np.zeros((1, 1)), np.zeros((1, 1)))
