@@ -1,0 +1,104 @@
+"""One look for every picture in the notebooks, and one meaning for every colour.
+
+Blue is the truth (the exact posterior, the evidence, a test curve's rival), vermilion the
+approximation (q, the bound), grey the prior, green and the rest whatever else there is. The
+palette and the settings are those of `minivae.plots`.
+"""
+
+import contextlib
+import io
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from minivae.plots import LOOK, PALETTE
+
+TRUTH, APPROXIMATION, THIRD, FOURTH, FIFTH, SIXTH = PALETTE[:6]
+PRIOR = "0.6"  # grey
+_DPI = 144
+
+
+@contextlib.contextmanager
+def _settings():
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(LOOK)
+        matplotlib.rcParams.update({"font.size": 10, "axes.titlesize": 10})
+        yield
+
+
+class _Panels(Figure):
+    """A figure that a notebook shows when it is the last value of a cell."""
+
+    def draw(self, renderer):
+        with _settings():
+            super().draw(renderer)
+
+    def _repr_png_(self):
+        buffer = io.BytesIO()
+        with _settings():
+            self.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
+        width, height = (round(100 * inches) for inches in self.get_size_inches())
+        return buffer.getvalue(), {"width": width, "height": height}
+
+
+def panels(columns=1, rows=1, *, width=None, height=None, **options):
+    """Return ``(figure, axes)``; let the figure be the last value of the cell.
+
+    Parameters
+    ----------
+    columns, rows : int
+    width, height : float, optional
+        Of one panel, in inches: 100 pixels of the page each. A page is about 9 wide.
+    **options
+        Of `matplotlib.figure.Figure.subplots`, such as ``sharey=True``.
+
+    Returns
+    -------
+    figure : Figure
+    axes : Axes, or array of them
+        As of `matplotlib.pyplot.subplots`.
+    """
+    width = width or (5.6 if columns == 1 else 9 / columns)
+    height = height or (3.4 if columns == 1 else min(3.2, 0.9 * width))
+    with _settings():
+        figure = _Panels(figsize=(columns * width, rows * height), layout="constrained")
+        return figure, figure.subplots(rows, columns, **options)
+
+
+def legend(axes, **options):
+    """Add a legend without a frame; the arguments are those of ``axes.legend``."""
+    return axes.legend(**{"frameon": False, "handletextpad": 0.4, **options})
+
+
+def draw_product(axes, result, left, right, sizes):
+    """Draw ``result = left @ right`` as rectangles of the right shapes.
+
+    Parameters
+    ----------
+    axes : Axes
+    result, left, right : str
+        What is written into the rectangles. Names that begin with d are messages going back.
+    sizes : (int, int, int)
+        Rows of `left`, the size that is summed over, columns of `right`.
+    """
+    rows, inner, columns = sizes
+    position = 0
+    factors = ((result, rows, columns), (left, rows, inner), (right, inner, columns))
+    for name, height, width in factors:
+        color = APPROXIMATION if name.startswith("d") else TRUTH
+        corner = position, -height / 2
+        axes.add_patch(Rectangle(corner, width, height, facecolor=color, alpha=0.2))
+        axes.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=color))
+        axes.text(position + width / 2, 0, name, ha="center", va="center")
+        shape = f"({height}, {width})"
+        axes.text(
+            position + width / 2, -height / 2 - 0.2, shape, ha="center", va="top", color="0.5"
+        )
+        position += width + 1.6
+        if name is not right:
+            sign = "=" if name is result else "@"
+            axes.text(position - 0.8, 0, sign, ha="center", va="center")
+    axes.set(xlim=(-0.5, position - 1.1), ylim=(-4.2, 4.2), aspect="equal")
+    axes.axis("off")
