@@ -7,7 +7,7 @@ import pytest
 import scipy.integrate
 import scipy.optimize
 import scipy.stats
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minivae import check_grad
@@ -20,8 +20,8 @@ from minivae.extensions.clutter import (
     gaussian_params,
 )
 
-# Midpoints of 4001 slices of equal probability, scaled to variance one: the mean over them is nearly
-# the expectation, and exact for quadratic functions.
+# Midpoints of 4001 slices of equal probability, scaled to variance one: their mean is nearly the
+# expectation, and that of a quadratic function exactly.
 SLICES = scipy.stats.norm.ppf((np.arange(4001) + 0.5) / 4001)[:, None]
 SLICES /= SLICES.std()
 
@@ -65,6 +65,7 @@ def test_a_single_datapoint_by_hand():
     assert exact.mean[0] == pytest.approx(r * 300 / 101, rel=1e-13)
 
 
+@settings(max_examples=20)
 @given(problems())
 def test_enumeration_by_integrating_out_theta_of_each_subset(problem):
     # Those datapoints that are signal have, together, covariance I + v 11^T.
@@ -114,6 +115,7 @@ def test_simulated_data_are_signal_and_clutter():
 # --- The Gaussian in its place --------------------------------------------------------------------
 
 
+@settings(max_examples=20)
 @given(problems())
 def test_gradient_of_the_bound(problem):
     model, q, noise = problem

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.integrate
 import scipy.stats
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import betaln, expit, log_expit, logsumexp
 
@@ -63,6 +63,7 @@ def expectation(gamma, f):
 # --- Mean field -----------------------------------------------------------------------------------
 
 
+@settings(max_examples=20)
 @given(mixtures())
 def test_gradient_of_the_bound(model):
     rng = np.random.default_rng(0)

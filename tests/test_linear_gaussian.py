@@ -1,0 +1,341 @@
+"""Probabilistic PCA, factor analysis and the linear VAE against what is known of them."""
+
+import itertools
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.linalg import subspace_angles
+
+from minivae import VAE, Adam, check_grad, fit, load
+from minivae.extensions.linear_gaussian import (
+    LinearGaussian,
+    em_step,
+    factor_analysis,
+    linear_vae_marginal,
+    ppca,
+    ppca_em,
+)
+from minivae.likelihoods import FixedGaussian
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "linear_vae.py"
+
+
+def random_model(rng, J, D, isotropic):
+    noise_var = rng.uniform(0.3, 2, () if isotropic else D)
+    return LinearGaussian(rng.standard_normal((J, D)), rng.standard_normal(D), noise_var)
+
+
+@st.composite
+def problems(draw, isotropic=None):
+    """Draw ``(model, x)``; J may exceed D."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    isotropic = draw(st.booleans()) if isotropic is None else isotropic
+    J, D, N = (draw(st.integers(1, 5)) for _ in range(3))
+    return random_model(rng, J, D, isotropic), rng.standard_normal((N, D))
+
+
+@st.composite
+def data_sets(draw):
+    """Draw ``(x, J)`` with J < D < N."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    D = draw(st.integers(2, 6))
+    J = draw(st.integers(1, D - 1))
+    x = rng.standard_normal((draw(st.integers(D + 2, 30)), D)) @ rng.standard_normal((D, D))
+    return x + rng.standard_normal(D), J
+
+
+def as_arrays(model):
+    return {"W": model.W, "b": model.b, "noise_var": model.noise_var}
+
+
+def pooled_digits(n):
+    """Return real digits, pooled to 7 x 7 grey pixels."""
+    pixels = load("mnist").train[:n].reshape(n, 7, 4, 7, 4)
+    return pixels.mean(axis=(2, 4)).reshape(n, 49) / 255
+
+
+# --- Likelihood, posterior, gradient --------------------------------------------------------------
+
+
+@given(problems())
+def test_log_likelihood_is_scipy_s(problem):
+    model, x = problem
+    expected = scipy.stats.multivariate_normal.logpdf(x, model.b, model.covariance)
+    np.testing.assert_allclose(model.log_likelihood(x), np.atleast_1d(expected), rtol=1e-9)
+
+
+@given(problems())
+def test_posterior_is_that_of_the_joint_gaussian(problem):
+    # E[z|x] = Cov(z, x) C^-1 (x - b) and Cov[z|x] = I - Cov(z, x) C^-1 Cov(x, z); Cov(z, x) = W.
+    model, x = problem
+    mean, covariance = model.posterior(x)
+    to_z = model.W @ np.linalg.inv(model.covariance)
+    np.testing.assert_allclose(mean, (x - model.b) @ to_z.T, rtol=1e-8, atol=1e-10)
+    expected = np.eye(len(model.W)) - to_z @ model.W.T
+    np.testing.assert_allclose(covariance, expected, rtol=1e-8, atol=1e-10)
+
+
+@settings(max_examples=20)
+@given(problems())
+def test_gradient_of_the_log_likelihood(problem):
+    model, x = problem
+    check_grad(lambda at: LinearGaussian(**at).log_likelihood_and_grad(x), as_arrays(model))
+
+
+@given(problems())
+def test_the_value_beside_the_gradient_is_the_mean(problem):
+    model, x = problem
+    value, _ = model.log_likelihood_and_grad(x)
+    assert value == pytest.approx(model.log_likelihood(x).mean(), rel=1e-13)
+
+
+def test_many_features_need_no_large_matrix():
+    # 100,000 features: their covariance would take 80 GB. One latent that all see alike.
+    D = 100_000
+    model = LinearGaussian(np.full((1, D), 0.01), np.zeros(D), 1.0)
+    x = np.full((1, D), 0.1)
+    # W W^T = 10, so |C| = 11 and x C^-1 x^T = 1000 / 11: x lies along W, with variance 11.
+    expected = -0.5 * (D * np.log(2 * np.pi) + np.log(11) + 1000 / 11)
+    np.testing.assert_allclose(model.log_likelihood(x), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("isotropic", [True, False])
+def test_samples_have_the_model_s_mean_and_covariance(isotropic):
+    rng = np.random.default_rng(0)
+    model = random_model(rng, 2, 4, isotropic)
+    x = model.sample(40_000, rng)
+    np.testing.assert_allclose(x.mean(axis=0), model.b, atol=0.06)
+    np.testing.assert_allclose(np.cov(x.T), model.covariance, atol=0.15)
+
+
+# --- Probabilistic PCA ----------------------------------------------------------------------------
+
+
+@given(data_sets())
+def test_the_closed_form_has_the_sample_s_eigenvalues(problem):
+    # C keeps the J largest eigenvalues of the data's covariance, and the mean of the others.
+    x, J = problem
+    model = ppca(x, J)
+    expected = np.linalg.eigvalsh(np.cov(x.T, bias=True))
+    expected[:-J] = expected[:-J].mean()
+    np.testing.assert_allclose(np.linalg.eigvalsh(model.covariance), expected, rtol=1e-9)
+    np.testing.assert_allclose(model.b, x.mean(axis=0), rtol=1e-12)
+
+
+@given(data_sets())
+def test_at_the_closed_form_the_likelihood_is_known_and_has_no_gradient(problem):
+    # There tr(C^-1 S) = D; TB sec. 3.2.
+    x, J = problem
+    model = ppca(x, J)
+    value, grad = model.log_likelihood_and_grad(x)
+    D = x.shape[1]
+    log_det = np.linalg.slogdet(model.covariance)[1]
+    assert value == pytest.approx(-0.5 * (D * np.log(2 * np.pi) + log_det + D), rel=1e-10)
+    for name, array in as_arrays(model).items():
+        size = 1 + 1 / model.noise_var
+        np.testing.assert_allclose(grad[name], np.zeros_like(array), atol=1e-9 * size)
+
+
+@settings(max_examples=25)
+@given(data_sets())
+def test_nothing_near_the_closed_form_is_better(problem):
+    x, J = problem
+    model = ppca(x, J)
+    best, rng = model.log_likelihood(x).mean(), np.random.default_rng(0)
+    for scale in (1e-2, 1e-1, 1.0):
+        other = LinearGaussian(
+            model.W + scale * rng.standard_normal(model.W.shape),
+            model.b + scale * rng.standard_normal(model.b.shape),
+            model.noise_var * np.exp(scale * rng.standard_normal()),
+        )
+        assert other.log_likelihood(x).mean() < best
+
+
+def test_em_s_limit_is_the_closed_form():
+    rng = np.random.default_rng(0)
+    truth = random_model(rng, 2, 6, isotropic=True)
+    x = truth.sample(300, rng)
+    result, model = ppca_em(x, 2, rng, tol=1e-14), ppca(x, 2)
+    exact = model.log_likelihood(x).mean()
+    assert result.log_likelihoods[-1] == pytest.approx(exact, abs=1e-10)
+    np.testing.assert_allclose(result.model.noise_var, model.noise_var, rtol=1e-5)
+    np.testing.assert_allclose(result.model.covariance, model.covariance, atol=1e-5)
+    assert subspace_angles(result.model.W.T, model.W.T).max() < 1e-5
+
+
+def test_the_closed_form_recovers_the_parameters_that_made_the_data():
+    rng = np.random.default_rng(0)
+    truth = random_model(rng, 3, 10, isotropic=True)
+    model = ppca(truth.sample(50_000, rng), 3)
+    assert subspace_angles(model.W.T, truth.W.T).max() < np.deg2rad(1)
+    assert model.noise_var == pytest.approx(truth.noise_var, rel=0.01)
+    np.testing.assert_allclose(model.covariance, truth.covariance, atol=0.15)
+
+
+def test_em_of_an_almost_flat_sample_stays_finite():
+    # All but no noise: sigma^2 goes down to the floor and no further.
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((50, 2)) @ rng.standard_normal((2, 5))
+    result = ppca_em(x, 3, rng, sweeps=300)
+    assert np.all(np.diff(result.log_likelihoods) > -1e-8)
+    assert result.model.noise_var >= 1e-6 * x.var(axis=0).mean() * (1 - 1e-12)
+
+
+# --- Factor analysis ------------------------------------------------------------------------------
+
+
+@settings(max_examples=15)
+@given(data_sets(), st.booleans())
+def test_every_sweep_of_em_raises_the_likelihood(problem, isotropic):
+    x, J = problem
+    em = ppca_em if isotropic else factor_analysis
+    result = em(x, J, np.random.default_rng(0), sweeps=50)
+    assert np.all(np.diff(result.log_likelihoods) > -1e-10)
+    assert result.log_likelihoods[-1] == result.model.log_likelihood(x).mean()
+
+
+def test_em_s_limit_in_factor_analysis_has_no_gradient_and_the_sample_s_variances():
+    # At a stationary point diag(C) is that of the sample covariance.
+    rng = np.random.default_rng(0)
+    x = random_model(rng, 2, 7, isotropic=False).sample(400, rng)
+    model = factor_analysis(x, 2, rng, sweeps=5000, tol=1e-15).model
+    _, grad = model.log_likelihood_and_grad(x)
+    for name in grad:
+        np.testing.assert_allclose(grad[name], np.zeros_like(grad[name]), atol=1e-6)
+    np.testing.assert_allclose(np.diag(model.covariance), x.var(axis=0), rtol=1e-5)
+
+
+def test_factor_analysis_recovers_the_parameters_that_made_the_data():
+    rng = np.random.default_rng(0)
+    truth = random_model(rng, 2, 8, isotropic=False)
+    x = truth.sample(20_000, rng)
+    model = factor_analysis(x, 2, rng, tol=1e-6).model
+    assert subspace_angles(model.W.T, truth.W.T).max() < np.deg2rad(1.5)
+    np.testing.assert_allclose(model.noise_var, truth.noise_var, rtol=0.05)
+    assert model.log_likelihood(x).mean() > truth.log_likelihood(x).mean()
+    assert model.log_likelihood(x).mean() > ppca(x, 2).log_likelihood(x).mean() + 0.1
+
+
+def test_factor_analysis_does_not_care_about_units():
+    # Of a feature: x_d -> s_d x_d scales W and Psi, and takes log s_d from the likelihood.
+    rng = np.random.default_rng(0)
+    x = random_model(rng, 2, 5, isotropic=False).sample(200, rng)
+    scale = rng.uniform(0.1, 10, 5)
+    one, other = (
+        factor_analysis(data, 2, np.random.default_rng(1), sweeps=20) for data in (x, x * scale)
+    )
+    np.testing.assert_allclose(other.model.W, one.model.W * scale, rtol=1e-9)
+    np.testing.assert_allclose(
+        other.log_likelihoods, one.log_likelihoods - np.log(scale).sum(), rtol=1e-9
+    )
+
+
+def test_a_feature_without_noise_is_kept_from_an_infinite_likelihood():
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((100, 1))
+    x = np.hstack([z, z + rng.standard_normal((100, 1)), z + rng.standard_normal((100, 1))])
+    result = factor_analysis(x, 1, rng, sweeps=500)
+    assert np.all(np.diff(result.log_likelihoods) > -1e-9)
+    assert result.model.noise_var[0] >= 1e-6 * x[:, 0].var() * (1 - 1e-12)
+
+
+def test_em_step_leaves_the_model_it_is_given_alone():
+    rng = np.random.default_rng(0)
+    model, x = random_model(rng, 2, 4, isotropic=False), rng.standard_normal((20, 4))
+    before = {name: array.copy() for name, array in as_arrays(model).items()}
+    assert em_step(model, x) is not model
+    for name, array in as_arrays(model).items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+# --- The linear VAE -------------------------------------------------------------------------------
+
+
+def test_the_marginal_of_a_linear_vae_is_what_it_samples_from():
+    rng = np.random.default_rng(0)
+    vae = VAE(4, 2, (), FixedGaussian(0.5))
+    params = vae.init_params(rng, std=1.0)
+    params["decoder.b1"][:] = rng.standard_normal(4)
+    model = linear_vae_marginal(vae, params)
+    x = vae.sample(params, 40_000, rng)
+    np.testing.assert_allclose(x.mean(axis=0), model.b, atol=0.06)
+    np.testing.assert_allclose(np.cov(x.T), model.covariance, atol=0.15)
+    assert linear_vae_marginal(vae, params.astype(np.float32)).W.dtype == np.float64
+
+
+def test_the_bound_of_a_linear_vae_is_below_its_likelihood():
+    rng = np.random.default_rng(0)
+    vae = VAE(4, 2, (), FixedGaussian(0.5))
+    params = vae.init_params(rng, std=0.3)
+    x = rng.standard_normal((6, 4))
+    bound = vae.elbo(params, x, rng.standard_normal((2000, 6, 2)))
+    assert bound < linear_vae_marginal(vae, params).log_likelihood(x).mean() - 0.1
+
+
+def test_aevb_on_real_digits_reaches_the_maximum_of_the_likelihood():
+    x = pooled_digits(4000)
+    exact = ppca(x, 5)
+    vae = VAE(49, 5, (), FixedGaussian(float(np.sqrt(exact.noise_var))))
+    params = None
+    for seed, step_size in enumerate((3e-2, 3e-3, 3e-4)):
+        params = fit(
+            vae,
+            x,
+            200_000,
+            optimizer=Adam(step_size),
+            weight_prior=False,
+            evaluate_every=None,
+            params=params,
+            threads=1,
+            progress=False,
+            seed=seed,
+        ).params
+    trained = linear_vae_marginal(vae, params)
+    shortfall = np.mean(exact.log_likelihood(x) - trained.log_likelihood(x))
+    assert 0 < shortfall < 0.03  # nats, of 29.5; about 0.005
+    assert np.rad2deg(subspace_angles(trained.W.T, exact.W.T).max()) < 2  # about 0.7
+    # The bound is short of the likelihood only by what is left of the rotation of z.
+    signs = np.array(list(itertools.product([-1.0, 1.0], repeat=5)))  # as good as all of N(0, I)
+    noise = np.repeat(signs[:, None], len(x), axis=1)
+    bound = vae.elbo(params.astype(np.float64), x, noise)
+    assert 0 < trained.log_likelihood(x).mean() - bound < 0.05
+
+
+def test_the_example_prints_its_table_and_writes_its_picture(tmp_path, capsys):
+    main = runpy.run_path(str(EXAMPLE))["main"]
+    main([str(tmp_path / "curves.png"), "--digits", "300", "--passes", "3", "--latent", "2"])
+    assert (tmp_path / "curves.png").stat().st_size > 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[2:]] == ["1", "2", "3"]
+
+
+# --- Refusals -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda rng: ppca(np.zeros(3), 1), r"x has shape \(3,\), expected \(N, D\)"),
+        (lambda rng: ppca(np.full((3, 2), np.nan), 1), "x has values that are NaN or infinite"),
+        (lambda rng: ppca(rng.random((5, 3)), 3), "n_latent is 3, expected fewer than the 3"),
+        (lambda rng: ppca(np.eye(4)[:3, :], 2), "n_latent is 2, expected fewer than the dimens"),
+        (lambda rng: ppca_em(rng.random((5, 3)), 2, 0), "rng is int, expected"),
+        (lambda rng: ppca_em(rng.random((5, 3)), 2, rng, tol=0), "tol is 0, expected"),
+        (lambda rng: factor_analysis(np.eye(3)[:, [0, 1]] * [1, 0], 1, rng), "in feature 1"),
+        (lambda rng: LinearGaussian(np.ones((1, 2)), np.ones(3), 1.0), "b has shape"),
+        (lambda rng: LinearGaussian(np.ones((1, 2)), np.ones(2), [1.0, 0]), "noise_var is 0.0"),
+        (lambda rng: ppca(rng.random((5, 3)), 1).posterior(np.ones((2, 4))), r"expected \(N, 3\)"),
+        (
+            lambda rng: linear_vae_marginal(VAE(4, 2, (3,), "gaussian-fixed"), None),
+            r"vae is VAE.*expected hidden=\(\)",
+        ),
+    ],
+)
+def test_bad_arguments_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(np.random.default_rng(0))
