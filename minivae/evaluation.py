@@ -1,12 +1,26 @@
-"""How good is the model? The bound over a whole data set, in bounded memory."""
+"""How good is the model? The bound over a whole data set, and log p(x), in bounded memory.
+
+The bound is estimated here; log p(x) in `minivae.marginal`, whose functions this module passes on.
+"""
 
 import numpy as np
 
+from minivae.marginal import HMCEvidence, LogEvidence, appendix_d, importance_sampling
 from minivae.minibatches import EVALUATION, blas_single_threaded, gather, stream
 from minivae.subnormals import flushed_subnormals
 from minivae.team import Team, default_threads
 from minivae.validation import check_count
 from minivae.workspace import Workspace
+
+__all__ = [
+    "HMCEvidence",
+    "LogEvidence",
+    "appendix_d",
+    "bound_terms",
+    "bound_terms_with",
+    "importance_sampling",
+    "mean_bound",
+]
 
 _CHUNK = 500  # datapoints at a time, so that activations stay in the cache
 
@@ -63,7 +77,8 @@ def bound_terms_with(team, vae, params, x, noise_samples, seed):
             pixels = workspace.empty("x", (len(rows), vae.n_features), params.dtype)
             gather(x, rows, pixels)
             shape = (noise_samples, len(rows), vae.n_latent)
-            noise = stream(seed, EVALUATION, start).standard_normal(shape, params.dtype)
+            noise = workspace.empty("noise", shape, params.dtype)
+            vae.posterior.draw_noise(stream(seed, EVALUATION, start), noise)
             terms = vae.elbo_terms(params, pixels, noise, workspace)
             log_px[rows] = terms[0].mean(axis=0)
             minus_kl[rows] = terms[1]

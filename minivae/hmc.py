@@ -206,7 +206,7 @@ class HMC:
             np.where(accepted[:, None], end.grad, chains.grad),
         ), acceptance
 
-    def tune(self, step, acceptance):
+    def tune(self, step, acceptance, weight=1.0):
         """Return the step for the next transition.
 
         Parameters
@@ -215,13 +215,15 @@ class HMC:
             One for all chains, or one for each.
         acceptance : (n,) array
             What `transition` returned with that step.
+        weight : float
+            A factor for the gain.
 
         Returns
         -------
         step : float or (n,) array
         """
         rate = acceptance if np.ndim(step) else acceptance.mean()
-        return step * np.exp(self.gain * (rate - self.target_acceptance))
+        return step * np.exp(weight * self.gain * (rate - self.target_acceptance))
 
     def warm_up(self, target, chains, n, rng):
         """Let chains forget where they started, and tune a step for each.
@@ -231,25 +233,22 @@ class HMC:
         target : callable
         chains : Chains
         n : int
-            Transitions, at least 2.
+            Transitions.
         rng : numpy.random.Generator
 
         Returns
         -------
         chains : Chains
         step : (n,) array
-            The geometric mean of each chain's steps over the second half: steadier than the last.
+            Tuned with a gain that falls to zero: in the beginning a step has far to go, in the end
+            it should no longer follow the luck of single transitions.
         """
         step = np.full(len(chains.z), self.step_size)
-        log_steps = np.zeros_like(step)
-        half = check_count("n", n, minimum=2) // 2
-        for t in range(n):
+        for t in range(check_count("n", n)):
             noise = draw_noise(rng, chains.z.shape, chains.z.dtype)
             chains, acceptance = self.transition(target, chains, step, noise)
-            step = self.tune(step, acceptance)
-            if t >= half:
-                log_steps += np.log(step)
-        return chains, np.exp(log_steps / (n - half))
+            step = self.tune(step, acceptance, 1 - t / n)
+        return chains, step
 
     def sample(self, target, chains, step, n, rng):
         """Draw a sample per transition from every chain, with a step that stays as it is.

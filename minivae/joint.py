@@ -97,7 +97,7 @@ def decoder_params(vae, params):
     return Params(shapes, params.vector[-size:])  # the decoder comes last
 
 
-def unnormalized_posterior(vae, params, x):
+def unnormalized_posterior(vae, params, x, workspace=None):
     """Return log p(z|x) + log p(x) as a target for `minivae.hmc`, one chain per datapoint.
 
     Parameters
@@ -106,6 +106,7 @@ def unnormalized_posterior(vae, params, x):
     params : Params
     x : (M, n_features) array
         Taken as checked.
+    workspace : Workspace, optional
 
     Returns
     -------
@@ -113,7 +114,7 @@ def unnormalized_posterior(vae, params, x):
         ``target(z)`` returns log p(x, z) and its gradient for z of shape (M, n_latent), in buffers
         that are good until the next call. For one thread at a time.
     """
-    workspace = Workspace()
+    workspace = workspace or Workspace()
     x = as_pixels(x, params.dtype)
     return lambda z: log_joint_and_grad(vae, params, x, z, workspace)
 

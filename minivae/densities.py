@@ -1,0 +1,49 @@
+"""Densities that are fitted to the samples of many chains at once (app. D, stage ii).
+
+``fit(z)``, for K samples of each of n chains, z of shape (K, n, J), returns a function ``log_q``
+that maps other samples, (L, n, J), to their log densities, (L, n), each under its own chain's fit.
+They are NaN for a chain whose samples lie in a plane.
+"""
+
+import numpy as np
+from scipy.stats import gaussian_kde
+
+from minivae.kernels import LOG_2PI
+
+_FLAT = 1e-10  # variance, relative to the largest, from which samples count as lying in a plane
+
+
+def gaussian_density(z):
+    """Fit Gaussians with full covariance; K > J (module docstring)."""
+    mu = z.mean(axis=0)
+    errors = z - mu
+    covariance = np.einsum("kni,knj->nij", errors, errors) / (len(z) - 1)
+    variances, axes = np.linalg.eigh(covariance)  # ascending
+    variances[variances <= _FLAT * variances[:, -1:]] = np.nan
+    log_scale = -0.5 * np.sum(LOG_2PI + np.log(variances), axis=1)
+
+    def log_q(z):
+        along = np.einsum("kni,nij->knj", z - mu, axes)
+        return log_scale - 0.5 * np.sum(along**2 / variances, axis=-1)
+
+    return log_q
+
+
+def kernel_density(z):
+    """Fit kernel densities, with the Gaussian kernel of `scipy.stats.gaussian_kde`; K > J."""
+
+    def fit(samples):
+        try:
+            return gaussian_kde(samples.T).logpdf
+        except np.linalg.LinAlgError:  # the samples lie in a plane
+            return lambda points: np.full(points.shape[1], np.nan)
+
+    log_densities = [fit(z[:, i]) for i in range(z.shape[1])]
+
+    def log_q(z):
+        return np.stack([log_q(z[:, i].T) for i, log_q in enumerate(log_densities)], axis=1)
+
+    return log_q
+
+
+DENSITIES = {"gaussian": gaussian_density, "kernel": kernel_density}
