@@ -73,8 +73,11 @@ def build_parser():
         ("sample", "a picture of fresh samples from a run's model", " --n 64 --seed 1"),
         ("reconstruct", "a picture of test images and their reconstructions", " --n 30"),
         ("manifold", "the 2-D latent space as a picture (models with two latents)", " --n 30"),
+        ("interpolate", "a picture of the way from one test image to another", " --n 8"),
+        ("latents", "the bound split by latent, as a table and a picture: which are active", ""),
     ):
         _add_run_command(commands, name, summary, example)
+    _add_reproduce(commands)
     _add_gradcheck(commands)
     _add_command(
         commands,
@@ -113,6 +116,11 @@ def _add_train(commands):
     add = data.add_argument
     add("--data", help="mnist, fashion-mnist, frey, or an .npy, .npz or .mat file (mnist)")
     add("--data-path", metavar="PATH", help="where to look for a named data set first")
+    add(
+        "--binarize",
+        choices=("static", "dynamic"),
+        help="pixels become 0 or 1 at random, once or whenever they are seen (never: the paper's)",
+    )
     training = parser.add_argument_group("training")
     add = training.add_argument
     add("--samples", type=whole(1), metavar="N", help="training samples to see (3e6)")
@@ -141,11 +149,50 @@ def _add_run_command(commands, name, summary, example):
             "--noise-samples", type=whole(1), default=1, metavar="L", help="draws of z (1)"
         )
         return
-    n = {"sample": (100, "images"), "reconstruct": (20, "images"), "manifold": (20, "per side")}
-    parser.add_argument(
-        "--n", type=whole(1), default=n[name][0], help=f"{n[name][1]} (%(default)s)"
-    )
+    n = {
+        "sample": (100, "images"),
+        "reconstruct": (20, "images"),
+        "manifold": (20, "per side"),
+        "interpolate": (10, "pairs"),
+    }
+    if name in n:
+        parser.add_argument(
+            "--n", type=whole(1), default=n[name][0], help=f"{n[name][1]} (%(default)s)"
+        )
     parser.add_argument("--out", metavar="PNG", help="the picture's file (in the run folder)")
+
+
+def _add_reproduce(commands):
+    parser = _add_command(
+        commands,
+        "reproduce",
+        "the paper's figures 2 to 5, as tables and pictures; ten minutes each, or as you like",
+        "minivae reproduce figure2 --samples 1e7",
+    )
+    parser.add_argument(
+        "figure", choices=("figure2", "figure3", "figure4", "figure5", "all"), metavar="FIGURE",
+        help="figure2, figure3, figure4, figure5 or all",
+    )  # fmt: skip
+    add = parser.add_argument
+    add("--samples", type=whole(1), metavar="N", help="of each curve (1e6, in figure 3 2e6)")
+    add("--out", metavar="FOLDER", default="runs/paper", help="for the results (%(default)s)")
+    add("--workers", type=whole(1), metavar="N", help="processes (the cores there are)")
+    add(
+        "--only",
+        metavar="PATTERN",
+        default="*",
+        help="compute only curves with such names, as mnist-h500-z20-*",
+    )
+    add(
+        "--datapoints",
+        type=whole(1),
+        metavar="N",
+        help="in figure 3, to estimate log p(x) on, of each part (200; the paper's 1000)",
+    )
+    add("--data-path", metavar="PATH", help="where to look for Frey Faces first")
+    add("--skip-frey", action="store_true", help="leave out Frey Faces")
+    add("--seed", type=whole(0), default=0, help="of every curve (0)")
+    add("--quiet", action="store_true", help="no progress bar and no messages")
 
 
 def _add_gradcheck(commands):
@@ -181,7 +228,7 @@ def main(argv=None):
     try:
         from minivae import commands
 
-        return commands.COMMANDS[arguments.command](arguments) or 0
+        return commands.run(arguments) or 0
     except BrokenPipeError:  # the reader of our output has gone, as in `minivae info | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_ERROR

@@ -24,6 +24,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from minivae._download import FASHION_MNIST, FREY, obtain
+from minivae.binarization import binarized
 
 NAMES = ("mnist", "frey", "fashion-mnist")
 
@@ -68,7 +69,9 @@ class Dataset(NamedTuple):
 
 
 def load(
-    name_or_path: str | os.PathLike = "mnist", path: str | os.PathLike | None = None
+    name_or_path: str | os.PathLike = "mnist",
+    path: str | os.PathLike | None = None,
+    binarize: str | None = None,
 ) -> Dataset:
     """Load a data set by name, or your own arrays from a file.
 
@@ -91,6 +94,11 @@ def load(
         at first. Next come the cache folder (the environment variable ``MINIVAE_DATA``, else the
         platform's own), the place of Debian's package, and at last a download into the cache
         folder. The pixels are checked against a known sha256 wherever they come from.
+    binarize : {"static", "dynamic"}, optional
+        Draw black and white pixels with the grey values as probabilities: of both parts, always the
+        same draw; or of the test set alone, for training with ``fit(..., binarize=True)``, which
+        draws anew whenever it fetches a datapoint. Default: as the paper, not at all. Scores on the
+        three kinds differ and must never be compared.
 
     Returns
     -------
@@ -118,8 +126,12 @@ def load(
     become uint8. Binary data, that is bool or whole numbers of which none exceeds 1, become 0 and
     255, which a model sees as 0 and 1. Pickled objects are never loaded.
     """
-    if isinstance(name_or_path, str) and name_or_path in NAMES:
-        return _load_named(name_or_path, path)
+    named = isinstance(name_or_path, str) and name_or_path in NAMES
+    data = _load_named(name_or_path, path) if named else _load_file(name_or_path, path)
+    return data if binarize is None else binarized(data, binarize)
+
+
+def _load_file(name_or_path: str | os.PathLike, path: str | os.PathLike | None) -> Dataset:
     file = _as_file(name_or_path)
     if path is not None:
         raise ValueError(

@@ -1,47 +1,23 @@
-"""What the commands of the command line do; each takes the parsed arguments."""
+"""`minivae train`: a new run folder, or an old one that goes on."""
 
 import contextlib
-import math
 import sys
 import threading
 from pathlib import Path
 
 import numpy as np
 
-from minivae import datasets, plots
-from minivae._download import cache_folder
-from minivae.evaluation import bound_terms
+from minivae import plots
+from minivae.binarization import SCORES_DIFFER
+from minivae.commands.settings import DEFAULTS, load_data, open_run
 from minivae.interruption import Interrupted
 from minivae.likelihoods import FixedGaussian
 from minivae.optimizers import OPTIMIZERS, Adagrad
-from minivae.runs import create_run, free_folder, open_run
-from minivae.system import BlasProbe, describe
+from minivae.runs import create_run, free_folder
+from minivae.system import BlasProbe
 from minivae.training import choose_step_size, fit
 from minivae.vae import VAE
 from minivae.validation import check_batch_size
-
-DEFAULTS = {
-    "data": "mnist",
-    "data_path": None,
-    "latent": 20,
-    "hidden": [500],
-    "activation": "tanh",
-    "likelihood": None,  # by data
-    "sigma": None,
-    "batch_size": 100,
-    "noise_samples": 1,
-    "optimizer": "adagrad",
-    "step_size": None,  # adagrad: by a short trial; others: their default
-    "no_weight_prior": False,
-    "samples": 3_000_000,
-    "seed": 0,
-    "threads": None,
-    "dtype": "float32",
-    "evaluate_every": 100_000,
-}
-
-
-# --- train ----------------------------------------------------------------------------------------
 
 
 def train(arguments):
@@ -59,6 +35,8 @@ def train(arguments):
     if advice:
         say(f"Note: {advice}")
     say(f"{_title(run.settings, data)}; run folder {run.folder}")
+    if run.settings["binarize"] is not None:
+        say(f"Note: {SCORES_DIFFER}")
     try:
         _compile(vae, data, run.settings, say)
         history, params = _fit(run, vae, data, arguments.quiet, say)
@@ -85,7 +63,7 @@ def _new_run(requested, folder):
     settings = {**DEFAULTS, **requested}
     if settings["data_path"] is not None:
         settings["data_path"] = str(Path(settings["data_path"]).resolve())
-    data = datasets.load(settings["data"], settings["data_path"])
+    data = load_data(settings)
     if Path(settings["data"]).is_file():
         settings["data"] = str(Path(settings["data"]).resolve())
     if settings["likelihood"] is None:
@@ -103,19 +81,15 @@ def _resumed_run(requested, arguments):
     if fixed or arguments.out is not None:
         option = (fixed or ["out"])[0].replace("_", "-")
         raise ValueError(f"--{option} cannot be given with --resume: a run keeps its settings")
-    run = open_run(arguments.resume, DEFAULTS)
+    run = open_run(arguments.resume)
     seen = run.samples_seen()
     if requested.get("samples", seen) < seen:
         raise ValueError(
             f"samples is {requested['samples']:,}, but {run.folder} has seen {seen:,} already"
         )
     run.settings.update(requested)
-    data = _load_data(run)
+    data = load_data(run.settings)
     return run, data, _build_vae(run.settings, data)
-
-
-def _load_data(run):
-    return datasets.load(run.settings["data"], run.settings["data_path"])
 
 
 def _default_likelihood(data):
@@ -161,7 +135,8 @@ def _title(settings, data):
     widths = [data.train.shape[1], *settings["hidden"], settings["latent"]]
     layers = "-".join(map(str, widths + widths[-2::-1]))
     kind = f"{settings['likelihood']}, {settings['activation']}"
-    return f"Training a VAE {layers} ({kind}) on {data.name}"
+    binarized = f", {settings['binarize']}ally binarised" if settings["binarize"] else ""
+    return f"Training a VAE {layers} ({kind}) on {data.name}{binarized}"
 
 
 @contextlib.contextmanager
@@ -202,6 +177,7 @@ def _fit(run, vae, data, quiet, say):
         "seed": settings["seed"],
         "threads": settings["threads"],
         "dtype": settings["dtype"],
+        "binarize": settings["binarize"] == "dynamic",
     }
     if settings["optimizer"] == Adagrad.name and settings["step_size"] is None:
         settings["step_size"], bounds = choose_step_size(vae, data, **options)
@@ -257,117 +233,3 @@ def _report(run, history, pictures, say):
     )
     if run.settings["latent"] != 2:
         say("      minivae train --latent 2, for a map of the latent space")
-
-
-# --- What can be done with a run ------------------------------------------------------------------
-
-
-def evaluate(arguments):
-    """Print the bound on both parts of the data, and its two terms."""
-    run = open_run(arguments.run, DEFAULTS)
-    vae, params = run.load_model()
-    data = _load_data(run)
-    header = ("nats per datapoint", "bound (std. error)", "log p(x|z)", "KL", "datapoints")
-    print("{:<20} {:>18} {:>12} {:>8} {:>12}".format(*header))
-    for name, x in (("test", data.test), ("train", data.train)):
-        log_px, minus_kl = bound_terms(
-            vae, params, x, noise_samples=arguments.noise_samples, seed=arguments.seed
-        )
-        bounds = log_px + minus_kl
-        error = bounds.std() / math.sqrt(len(bounds))
-        bound = f"{bounds.mean():.2f} ({error:.2f})"
-        print(
-            f"{name:<20} {bound:>18} {log_px.mean():>12.2f} {-minus_kl.mean():>8.2f} "
-            f"{len(bounds):>12,}"
-        )
-
-
-def _picture(arguments, name, draw):
-    """Draw one picture of a run, ``draw(vae, params, data)``, and say where it is."""
-    run = open_run(arguments.run, DEFAULTS)
-    vae, params = run.load_model()
-    figure = draw(vae, params, _load_data(run))
-    path = Path(arguments.out) if arguments.out else run.folder / f"{name}.png"
-    plots.save(figure, path)
-    print(path)
-
-
-def sample(arguments):
-    """Draw fresh samples from the model."""
-    rng = np.random.default_rng(arguments.seed)
-    _picture(
-        arguments,
-        "samples",
-        lambda vae, params, data: plots.samples(
-            vae, params, data.image_shape, n=arguments.n, rng=rng
-        ),
-    )
-
-
-def reconstruct(arguments):
-    """Draw test images above their reconstructions."""
-
-    def draw(vae, params, data):
-        n = min(arguments.n, len(data.test))
-        rows = np.random.default_rng(arguments.seed).permutation(len(data.test))[:n]
-        return plots.reconstructions(vae, params, data.test[rows], data.image_shape)
-
-    _picture(arguments, "reconstructions", draw)
-
-
-def manifold(arguments):
-    """Draw the two-dimensional latent space, decoded."""
-    _picture(
-        arguments,
-        "manifold",
-        lambda vae, params, data: plots.manifold(vae, params, data.image_shape, n=arguments.n),
-    )
-
-
-# --- gradcheck, info ------------------------------------------------------------------------------
-
-
-def gradcheck(arguments):
-    """Print the table of gradient checks; the exit code is 1 if one fails."""
-    from minivae.selfcheck import run_checks
-
-    print(f"{'gradient of':<42} {'cases':>5} {'parameters':>10} {'worst rel. error':>17}")
-    failures = []
-    n_parameters = n_rows = 0
-    for row in run_checks(arguments.cases, arguments.seed):
-        verdict = "ok" if row.passed else "FAILED"
-        print(
-            f"{row.name:<42} {row.cases:>5} {row.parameters:>10,} {row.max_rel_error:>17.1e}  "
-            f"{verdict}",
-            flush=True,
-        )
-        n_rows += 1
-        n_parameters += row.parameters
-        failures += [] if row.passed else [row]
-    for row in failures:
-        print(f"\n{row.name}:\n{row.text}")
-    print(
-        f"{n_rows} gradients, {n_parameters:,} partial derivatives checked in float64: "
-        + (f"{len(failures)} FAILED" if failures else "all agree with finite differences")
-    )
-    return 1 if failures else 0
-
-
-def info(arguments):
-    """Print what matters about this machine, and advice if its BLAS kernels are held back."""
-    probe = BlasProbe()
-    lines = [*describe(), ("data cache", str(cache_folder()))]
-    for name, text in lines:
-        print(f"{name:<14} {text}")
-    print(probe.report())
-
-
-COMMANDS = {
-    "train": train,
-    "evaluate": evaluate,
-    "sample": sample,
-    "reconstruct": reconstruct,
-    "manifold": manifold,
-    "gradcheck": gradcheck,
-    "info": info,
-}

@@ -1,0 +1,60 @@
+"""Black and white pixels, drawn at random with the grey values as probabilities.
+
+Three kinds of MNIST are in use. The paper trains on grey pixels in [0, 1] as they are. *Statically*
+binarised data are drawn once (Salakhutdinov and Murray 2008); *dynamically* binarised ones anew
+whenever a datapoint is fetched for training (Burda, Grosse and Salakhutdinov 2015), and once for
+testing. The same model scores differently on each.
+"""
+
+import numpy as np
+
+BINARIZATIONS = ("static", "dynamic")
+SCORES_DIFFER = (
+    "Scores on grey, on statically and on dynamically binarised pixels differ: never compare them."
+)
+
+_ROWS = 1000  # at a time
+
+
+def binarized(data, how):
+    """Return a data set with black and white pixels.
+
+    Parameters
+    ----------
+    data : Dataset
+        With pixels in [0, 1], or uint8.
+    how : str
+        "static": both parts are drawn, always the same way. "dynamic": only the test set is, the
+        same way; the training set stays grey, for ``fit(..., binarize=True)`` to draw from.
+
+    Returns
+    -------
+    data : Dataset
+        Of the same dtypes.
+
+    Raises
+    ------
+    ValueError
+        If `how` is unknown, or a pixel is no probability.
+    """
+    if how not in BINARIZATIONS:
+        raise ValueError(f"binarize is {how!r}, expected one of {', '.join(BINARIZATIONS)}, None")
+    train = data.train if how == "dynamic" else _draw("train", data.train, seed=0)
+    return data._replace(train=train, test=_draw("test", data.test, seed=1))
+
+
+def _draw(name, x, seed):
+    """Draw every pixel as 0 or 1, in uint8 as 0 or 255."""
+    if x.dtype != np.uint8 and (x.min() < 0 or x.max() > 1):
+        raise ValueError(f"{name} has pixels from {x.min():.6g} to {x.max():.6g}, expected [0, 1]")
+    # NumPy has frozen the stream of RandomState (NEP 19): everyone gets the same data set.
+    rng = np.random.RandomState(seed)
+    drawn = np.empty_like(x)
+    for start in range(0, len(x), _ROWS):
+        part = x[start : start + _ROWS]
+        if x.dtype == np.uint8:  # of 255 equally likely numbers, as many are below p as p says
+            ones = 255 * (rng.randint(0, 255, part.shape, np.uint8) < part)
+        else:
+            ones = rng.random_sample(part.shape) < part
+        drawn[start : start + _ROWS] = ones
+    return drawn

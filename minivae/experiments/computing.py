@@ -1,0 +1,144 @@
+"""Computing a curve: training to its next point, measuring there, and so on to its end."""
+
+import contextlib
+import math
+
+import numpy as np
+
+from minivae.baselines.mcem import fit_mcem
+from minivae.baselines.wake_sleep import WakeSleep
+from minivae.checkpoint import save_model
+from minivae.experiments.curves import BOUNDS, CurveFolder
+from minivae.marginal import appendix_d
+from minivae.minibatches import blas_single_threaded
+from minivae.optimizers import Adagrad
+from minivae.training import choose_step_size, fit
+
+_TRIAL = 20_000  # training samples after which the paper's three step sizes are compared
+_MCEM_STEP_SIZE = 0.02  # there is no bound to choose it by
+_CHECKPOINT_SECONDS = 10.0
+_AT_THE_END = 2**53  # `fit` evaluates at its end in any case; with this, nowhere else
+
+
+def run_curve(curve, folder, threads=1):
+    """Compute a curve, or what is missing of it.
+
+    This is what worker processes run: a function of a module, whose arguments can be pickled.
+
+    Parameters
+    ----------
+    curve : Curve
+    folder : path
+        Of the whole reproduction; every worker must see the same.
+    threads : int or None
+        As for `minivae.fit`; a curve that goes on keeps the number it was begun with.
+
+    Returns
+    -------
+    name : str
+        The curve's.
+
+    Raises
+    ------
+    ValueError, OSError, TrainingDiverged, Interrupted
+        As by `minivae.load` and `minivae.fit`.
+    """
+    place = CurveFolder(curve, folder)
+    place.settings()  # makes the folder, or refuses that of another curve
+    if not place.is_finished:
+        compute = _compute_with_mcem if curve.method == "mcem" else _compute_with_fit
+        with blas_single_threaded() if threads == 1 else contextlib.nullcontext():
+            compute(curve, place, threads)
+    return curve.name
+
+
+def _compute_with_fit(curve, place, threads):
+    data = curve.load_data()
+    vae = curve.build_model(data)
+    options = {
+        "batch_size": curve.batch_size,
+        "seed": curve.seed,
+        **({"estimator": WakeSleep()} if curve.method == "wake-sleep" else {}),
+    }
+    optimizer = Adagrad(_step_size(curve, place, vae, data, threads, options))
+    rows = place.rows()
+    for due in curve.points:
+        if rows and rows[-1]["samples"] >= due:
+            continue
+        resume = place.model_path.exists()
+        result = fit(
+            vae,
+            data,
+            due,
+            optimizer=optimizer,
+            evaluate_every=_AT_THE_END,
+            checkpoint=place.model_path,
+            checkpoint_every=_CHECKPOINT_SECONDS,
+            resume=resume,
+            threads=None if resume else threads,
+            progress=False,
+            **options,
+        )
+        row = dict(zip(result.history.columns, result.history.rows()[-1], strict=True))
+        rows.append(row | _log_likelihoods(curve, vae, result.params, data, threads))
+        place.save_rows(rows)
+
+
+def _step_size(curve, place, vae, data, threads, options):
+    """Return the step size in the curve's settings, or choose one as the paper does."""
+    settings = place.settings()
+    if "step_size" not in settings:
+        trial = min(_TRIAL, curve.samples)
+        step_size, bounds = choose_step_size(vae, data, samples=trial, threads=threads, **options)
+        settings["step_size"] = step_size
+        settings["trial"] = {"samples": trial, "train_bounds": list(bounds.items())}
+        place.save_settings(settings)
+    return settings["step_size"]
+
+
+def _compute_with_mcem(curve, place, threads):
+    data = curve.load_data()
+    vae = curve.build_model(data)
+    place.save_settings({**place.settings(), "step_size": _MCEM_STEP_SIZE})
+    rows = []
+
+    def measure(params, samples, seconds):
+        due = next(point for point in curve.points if not rows or point > rows[-1]["samples"])
+        if samples >= due:
+            row = {"samples": samples, "seconds": seconds, **dict.fromkeys(BOUNDS, math.nan)}
+            rows.append(row | _log_likelihoods(curve, vae, params, data, threads))
+            place.save_rows(rows)
+
+    result = fit_mcem(
+        vae,
+        data,
+        curve.samples,
+        batch_size=curve.batch_size,
+        optimizer=Adagrad(_MCEM_STEP_SIZE),
+        seed=curve.seed,
+        evaluate_every=math.gcd(*curve.points),
+        progress=False,
+        callback=measure,
+    )
+    save_model(place.model_path, vae, result.params)
+
+
+def _log_likelihoods(curve, vae, params, data, threads):
+    """Estimate log p(x) on both parts of the data as in appendix D, if the curve asks for it.
+
+    The means over the datapoints, in nats, with two standard errors: of the mean as one for all
+    digits, of which these are a few; and of the Monte Carlo estimate for these datapoints.
+    """
+    row = {}
+    if curve.log_px_datapoints:
+        for part in ("train", "test"):
+            x = getattr(data, part)[: curve.log_px_datapoints]
+            evidence = appendix_d(vae, params, x, seed=curve.seed, threads=threads)
+            known = np.isfinite(evidence.values)  # where the chain has moved
+            values, errors = evidence.values[known], evidence.errors[known]
+            n = len(values)
+            row[f"{part}_log_px"] = float(values.mean())
+            row[f"{part}_log_px_error"] = float(values.std() / math.sqrt(n))
+            row[f"{part}_log_px_mc_error"] = float(math.hypot(*errors) / n)
+            row[f"{part}_log_px_datapoints"] = n
+    return row

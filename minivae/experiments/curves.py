@@ -1,0 +1,234 @@
+"""A curve: one model, trained by one method, and measured as training goes on.
+
+The paper's figures are made of such curves, and of the models at their ends. Curves know nothing of
+each other, so that they can be computed side by side, in any order and on any machine. Each has a
+folder of its own, which is all that is known of it:
+
+settings.json   what it is, and the step size that a short trial chose for it
+curve.csv       what was measured so far, a row for each point
+model.npz       the checkpoint; with Monte Carlo EM, which starts anew when interrupted, the result
+"""
+
+import csv
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from minivae import datasets
+from minivae.checkpoint import atomic_write, load_model, read_archive
+from minivae.vae import VAE
+from minivae.validation import check_count
+
+METHODS = ("aevb", "wake-sleep", "mcem")
+BOUNDS = ("train_bound", "test_bound")
+LOG_LIKELIHOODS = tuple(
+    f"{part}_log_px{suffix}"
+    for part in ("train", "test")
+    for suffix in ("", "_error", "_mc_error", "_datapoints")
+)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What a curve is of.
+
+    Parameters
+    ----------
+    dataset : str
+        As `minivae.load` takes it.
+    method : str
+        "aevb", "wake-sleep" or "mcem".
+    n_latent, hidden : int
+        Dimensions of z, and units in the hidden layer of encoder and decoder.
+    points : tuple of int
+        Training samples seen when it is measured, increasing; the last is the budget. A curve that
+        was computed to a smaller budget before goes on from there.
+    likelihood : str
+        As `VAE` takes it.
+    n_train : int, optional
+        Train on the first so many datapoints only.
+    log_px_datapoints : int
+        Estimate log p(x) too, on so many training and test datapoints; 0: only the bound.
+    batch_size : int
+    seed : int
+    data_path : str, optional
+        As `minivae.load` takes it.
+    """
+
+    dataset: str
+    method: str
+    n_latent: int
+    hidden: int
+    points: tuple
+    likelihood: str = "bernoulli"
+    n_train: int | None = None
+    log_px_datapoints: int = 0
+    batch_size: int = 100
+    seed: int = 0
+    data_path: str | None = None
+
+    def __post_init__(self):
+        if self.method not in METHODS:
+            raise ValueError(f"method is {self.method!r}, expected one of {', '.join(METHODS)}")
+        points = tuple(check_count("points", point) for point in self.points)
+        if not points or list(points) != sorted(set(points)):
+            raise ValueError(f"points is {self.points!r}, expected numbers that increase")
+        object.__setattr__(self, "points", points)
+
+    @property
+    def name(self):
+        """The name of its folder."""
+        part = "" if self.n_train is None else f"-{self.n_train}"
+        data = Path(self.dataset).stem
+        return f"{data}{part}-h{self.hidden}-z{self.n_latent}-{self.method}"
+
+    @property
+    def samples(self):
+        """Its budget: the training samples seen at its end."""
+        return self.points[-1]
+
+    @property
+    def columns(self):
+        """The columns of its curve.csv."""
+        measured = LOG_LIKELIHOODS if self.log_px_datapoints else ()
+        return ("samples", "seconds", *BOUNDS, *measured)
+
+    @property
+    def identity(self):
+        """What must be the same for it to go on from what is in its folder, as a dict."""
+        settings = asdict(self)
+        del settings["points"], settings["data_path"]
+        return settings
+
+    def load_data(self):
+        """Return its `Dataset`."""
+        data = datasets.load(self.dataset, self.data_path)
+        return data if self.n_train is None else data._replace(train=data.train[: self.n_train])
+
+    def build_model(self, data):
+        """Return its `VAE`."""
+        return VAE(data.train.shape[1], self.n_latent, (self.hidden,), self.likelihood)
+
+    def merged_with(self, other):
+        """Return a curve that serves two figures: the one with the larger budget, with all points.
+
+        Raises
+        ------
+        ValueError
+            If the two are not the same but for their points.
+        """
+        if self.identity != other.identity:
+            raise ValueError(f"two different curves are called {self.name}")
+        points = tuple(sorted({*self.points, *other.points}))
+        return replace(self, points=points)
+
+
+class CurveFolder:
+    """The folder of a curve, as described at the top of this module.
+
+    Parameters
+    ----------
+    curve : Curve
+    folder : path
+        The folder of the whole reproduction; the curve's own need not exist yet.
+    """
+
+    def __init__(self, curve, folder):
+        self.curve = curve
+        self.path = Path(folder) / "curves" / curve.name
+        self.model_path = self.path / "model.npz"
+
+    @property
+    def is_finished(self):
+        """Whether the curve has reached its budget."""
+        return self.measured_until() >= self.curve.samples
+
+    def measured_until(self):
+        """Return the training samples seen at the last measurement."""
+        rows = self.rows()
+        return rows[-1]["samples"] if rows else 0
+
+    def samples_seen(self):
+        """Return how many training samples are behind the last measurement or checkpoint."""
+        seen = self.measured_until()
+        if self.curve.method != "mcem" and self.model_path.exists():
+            training = read_archive(self.model_path)[0]["training"]
+            seen = max(seen, training["step"] * training["settings"]["batch_size"])
+        return min(seen, self.curve.samples)
+
+    def settings(self):
+        """Return the curve's settings; make the folder if there is none.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds a curve with other settings, or is damaged.
+        OSError
+            If it cannot be made or written.
+        """
+        path = self.path / "settings.json"
+        if not path.exists():
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.save_settings(self.curve.identity)
+        try:
+            settings = dict(json.loads(path.read_text()))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path} is damaged ({error}); remove {self.path}") from error
+        for name, wanted in self.curve.identity.items():
+            if settings.get(name) != wanted:
+                raise ValueError(
+                    f"{name} is {wanted}, but the curve in {self.path} has "
+                    f"{settings.get(name)}: choose another folder"
+                )
+        return settings
+
+    def save_settings(self, settings):
+        """Write settings.json."""
+        with atomic_write(self.path / "settings.json", "w") as file:
+            json.dump(settings, file, indent=2)
+            file.write("\n")
+
+    def rows(self):
+        """Return what was measured: a dict for each row of curve.csv, if there is such a file.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged.
+        """
+        path = self.path / "curve.csv"
+        if not path.exists():
+            return []
+        try:
+            with path.open(newline="") as file:
+                table = csv.DictReader(file, strict=True)
+                if tuple(table.fieldnames or ()) != self.curve.columns:
+                    raise ValueError("its columns are not those of the curve")
+                return [{name: _number(row[name]) for name in table.fieldnames} for row in table]
+        except (ValueError, TypeError, csv.Error) as error:
+            raise ValueError(f"{path} is damaged ({error}); remove {self.path}") from error
+
+    def save_rows(self, rows):
+        """Write curve.csv."""
+        with atomic_write(self.path / "curve.csv", "w", newline="") as file:
+            table = csv.DictWriter(file, self.curve.columns)
+            table.writeheader()
+            table.writerows(rows)
+
+    def table(self):
+        """Return what was measured: a dict with an array for each column."""
+        rows = self.rows()
+        return {name: np.array([row[name] for row in rows]) for name in self.curve.columns}
+
+    def load_model(self):
+        """Return ``(vae, params)`` of the last checkpoint."""
+        return load_model(self.model_path)
+
+
+def _number(text):
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)

@@ -1,0 +1,67 @@
+"""What a figure of the paper is: its curves, and how it is drawn from their folders."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from minivae.validation import check_count
+
+
+class Model(NamedTuple):
+    """A model of the paper; one hidden layer in encoder and decoder."""
+
+    dataset: str
+    n_latent: int
+    hidden: int
+    likelihood: str = "bernoulli"
+
+
+MNIST = tuple(Model("mnist", n_latent, 500) for n_latent in (2, 3, 5, 10, 20, 200))
+FREY = tuple(Model("frey", n_latent, 200, "gaussian-sigmoid") for n_latent in (2, 5, 10, 20))
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A figure of the paper.
+
+    Attributes
+    ----------
+    name : str
+        "figure2", ...
+    samples : int
+        The default budget of every curve, in training samples: minutes on two cores.
+    curves : callable
+        ``curves(samples)`` returns a list of `Curve`.
+    draw : callable
+        ``draw(places)`` returns the figure, for a list of `CurveFolder` in which something has been
+        measured.
+    """
+
+    name: str
+    samples: int
+    curves: Callable
+    draw: Callable
+
+
+def log_spaced(samples, first=10_000):
+    """Return round numbers of samples, five in a decade, that end with `samples`.
+
+    The others do not depend on `samples`, so that a curve can go on to a larger budget.
+    """
+    samples = check_count("samples", samples)
+    points, power = [], first
+    while power < samples:
+        points += [power * part // 10 for part in (10, 16, 25, 40, 63)]
+        power *= 10
+    return (*(point for point in points if point < samples), samples)
+
+
+def title(curve):
+    """Return what the paper calls a model, such as "MNIST, $N_z$ = 3"."""
+    return f"{dataset_title(curve.dataset)}, $N_z$ = {curve.n_latent}"
+
+
+def dataset_title(dataset):
+    """Return what the paper calls a data set; of a file, the name."""
+    return {"mnist": "MNIST", "frey": "Frey Faces"}.get(dataset, Path(dataset).stem)

@@ -1,0 +1,210 @@
+"""`minivae reproduce`: the paper's figures, from nothing to CSV files and pictures."""
+
+import csv
+import os
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from minivae import datasets, plots
+from minivae.checkpoint import atomic_write
+from minivae.experiments.curves import CurveFolder
+from minivae.experiments.experiment import Experiment
+from minivae.experiments.figure2 import FIGURE2
+from minivae.experiments.figure3 import FIGURE3
+from minivae.experiments.figure4 import FIGURE4
+from minivae.experiments.figure5 import FIGURE5
+from minivae.experiments.running import run_curves
+from minivae.team import available_cores
+from minivae.validation import check_count
+
+EXPERIMENTS = {figure.name: figure for figure in (FIGURE2, FIGURE3, FIGURE4, FIGURE5)}
+
+_IDENTITY = ("dataset", "n_train", "n_latent", "hidden", "method", "seed")
+
+
+def reproduce(
+    figure,
+    folder,
+    samples=None,
+    *,
+    executor=None,
+    workers=None,
+    threads=None,
+    only="*",
+    datapoints=None,
+    seed=0,
+    data_path=None,
+    skip_frey=False,
+    progress=None,
+):
+    """Compute the curves of a figure, as far as they are not in the folder yet, and draw it.
+
+    Whatever interrupts it, the same call goes on where it was: in the middle of a curve, too. A
+    larger budget goes on from a smaller one. Figures share the curves they have in common.
+
+    Parameters
+    ----------
+    figure : str or Experiment
+        "figure2", "figure3", "figure4", "figure5" or "all".
+    folder : str or path
+        For ``figure2.csv``, ``figure2.png`` and so on, and for the curves.
+    samples : int, optional
+        The budget of each curve in training samples. Default: the experiment's own, for about ten
+        minutes on two cores. The paper's is 1e8 (figure 2) and 6e7 (figure 3).
+    executor : executor, optional
+        Where to compute the curves: anything with ``submit(function, *arguments)`` that returns
+        futures with ``done()`` and ``result()``, such as the executors of `concurrent.futures`, of
+        Dask (``client.get_executor()``) or of mpi4py. Its workers must see `folder`. It is not
+        shut down: after Ctrl-C, what it has begun goes on. Default: worker processes.
+    workers : int, optional
+        How many worker processes. Default: as many as there are cores.
+    threads : int, optional
+        Of each worker. Default: one, or with a single worker as for `minivae.fit`.
+    only : str
+        Compute the curves with such names only, with ``*`` for any text; the figure shows whatever
+        has been computed.
+    datapoints : int, optional
+        Of the training and of the test set, on which figure 3 estimates log p(x). The paper's are
+        1000; the default are 200.
+    seed : int
+    data_path : str or path, optional
+        A file or folder with Frey Faces, as for `minivae.load`.
+    skip_frey : bool
+        Leave out Frey Faces.
+    progress : bool or None
+        Whether to show a progress bar on stderr; None: if that is a terminal.
+
+    Returns
+    -------
+    files : list of path
+        What was written.
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit, or the folder holds curves with other settings.
+    FileNotFoundError
+        If Frey Faces are neither on this machine nor could be downloaded.
+    OSError
+        If the folder cannot be written.
+    CurvesFailed
+        If there was an error in a curve, after the others were computed.
+    Interrupted
+        A KeyboardInterrupt, after Ctrl-C or SIGTERM.
+    """
+    experiments = _experiments(figure)
+    adjust = _adjuster(datapoints, seed, data_path)
+    if samples is not None:
+        samples = check_count("samples", samples)
+    plan = {
+        experiment: [
+            adjust(curve)
+            for curve in experiment.curves(samples or experiment.samples)
+            if not (skip_frey and curve.dataset == "frey")
+        ]
+        for experiment in experiments
+    }
+    curves = _chosen(_merged(plan), only)
+    workers = available_cores() if workers is None else check_count("workers", workers)
+    if threads is None and (executor is not None or workers > 1):
+        threads = 1
+    folder = Path(folder)
+    _check_data(curves)
+    _check_folder(folder, curves)
+    run_curves(
+        curves,
+        folder,
+        executor=executor,
+        workers=workers,
+        threads=threads,
+        progress=progress,
+    )
+    files = []
+    for experiment, parts in plan.items():
+        places = [CurveFolder(curve, folder) for curve in parts]
+        places = [place for place in places if place.rows()]
+        if places:
+            files += _write(experiment, places, folder)
+    return files
+
+
+def _experiments(figure):
+    if isinstance(figure, Experiment):
+        return [figure]
+    if figure != "all" and figure not in EXPERIMENTS:
+        raise ValueError(f"figure is {figure!r}, expected one of {', '.join(EXPERIMENTS)}, all")
+    return list(EXPERIMENTS.values()) if figure == "all" else [EXPERIMENTS[figure]]
+
+
+def _adjuster(datapoints, seed, data_path):
+    """Return a function that gives a curve what was asked for."""
+    seed = check_count("seed", seed, minimum=0)
+    if datapoints is not None:
+        datapoints = check_count("datapoints", datapoints)
+    if data_path is not None:
+        data_path = str(Path(data_path).expanduser().resolve())
+
+    def adjust(curve):
+        changes = {"seed": seed}
+        if curve.log_px_datapoints and datapoints is not None:
+            changes["log_px_datapoints"] = datapoints
+        if curve.dataset == "frey":
+            changes["data_path"] = data_path
+        return replace(curve, **changes)
+
+    return adjust
+
+
+def _merged(plan):
+    """Return the curves of all figures, each once."""
+    curves = {}
+    for curve in (curve for parts in plan.values() for curve in parts):
+        known = curves.get(curve.name)
+        curves[curve.name] = curve if known is None else known.merged_with(curve)
+    return list(curves.values())
+
+
+def _chosen(curves, only):
+    chosen = [curve for curve in curves if fnmatchcase(curve.name, only)]
+    if not chosen:
+        names = ", ".join(curve.name for curve in curves)
+        raise ValueError(f"only is {only!r}, expected a pattern of one of {names}")
+    return chosen
+
+
+def _check_data(curves):
+    """Find every data set before the work starts, and download it once if need be."""
+    for dataset, path in {(curve.dataset, curve.data_path) for curve in curves}:
+        try:
+            datasets.load(dataset, path)
+        except FileNotFoundError as error:
+            first_line = str(error).partition("\n")[0]
+            raise FileNotFoundError(f"{first_line}; or leave it out (--skip-frey)") from error
+
+
+def _check_folder(folder, curves):
+    """Make the folders of all curves, or say what is in the way, before the work starts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for curve in curves:
+        place = CurveFolder(curve, folder)
+        place.settings()
+        place.rows()
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"folder: {folder} cannot be written")
+
+
+def _write(experiment, places, folder):
+    """Write the figure's table and picture, and return their paths."""
+    table, picture = (folder / f"{experiment.name}.{suffix}" for suffix in ("csv", "png"))
+    with atomic_write(table, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow((*_IDENTITY, "step_size", *places[0].curve.columns))
+        for place in places:
+            settings = place.settings()
+            settings["n_train"] = settings["n_train"] or "all"
+            head = [settings[name] for name in (*_IDENTITY, "step_size")]
+            for row in place.rows():
+                writer.writerow([*head, *(row[name] for name in place.curve.columns)])
+    plots.save(experiment.draw(places), picture)
+    return [table, picture]
