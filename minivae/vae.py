@@ -112,10 +112,11 @@ class VAE:
     def __repr__(self):
         name = self.likelihood.name
         likelihood = name if LIKELIHOODS.get(name) == self.likelihood else self.likelihood
+        usual = self.posterior.name == "gaussian"
+        posterior = "" if usual else f", posterior={self.posterior.name!r}"
         return (
             f"VAE(n_features={self.n_features}, n_latent={self.n_latent}, hidden={self.hidden}, "
-            f"likelihood={likelihood!r}, activation={self.activation.name!r}, "
-            f"posterior={self.posterior.name!r})"
+            f"likelihood={likelihood!r}, activation={self.activation.name!r}{posterior})"
         )
 
     def init_params(self, rng, dtype=np.float64, std=0.01):

@@ -1,0 +1,107 @@
+"""The standard VAE: layers, reparameterisation and KL, likelihoods, and the bound itself."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from minivae.gaussian import sample_posterior, sample_posterior_backward
+from minivae.layers import ACTIVATIONS, dense_backward, dense_forward, dense_gradient
+from minivae.likelihoods import LIKELIHOODS
+from minivae.vae import VAE
+from minivae.workspace import Workspace
+
+
+def _sizes(rng, n, largest=6):
+    return (int(size) for size in rng.integers(1, largest + 1, size=n))
+
+
+def dense_layer(activation, rng):
+    """Return ``(f, arrays)`` for a dense layer: f is a random projection of its output."""
+    activation = ACTIVATIONS[activation]
+    n, n_in, n_out = _sizes(rng, 3)
+    arrays = {
+        "x": rng.standard_normal((n, n_in)),
+        "W": rng.standard_normal((n_in, n_out)),
+        "b": rng.standard_normal(n_out),
+    }
+    if activation.name == "relu" and _near_kink(**arrays):
+        return dense_layer("relu", rng)
+    weights = rng.standard_normal((n, n_out))
+
+    def f(arrays):
+        x, W, b = arrays["x"], arrays["W"], arrays["b"]
+        h = dense_forward(x, W, b, activation)
+        grad = {name: np.empty_like(array) for name, array in arrays.items()}
+        da = weights.copy()
+        dense_backward(da, h, W, activation, grad["x"])
+        dense_gradient(x, da, grad["W"], grad["b"])
+        return np.sum(weights * h), grad
+
+    return f, arrays
+
+
+def _near_kink(x, W, b):
+    """Whether a finite difference could step over relu's kink."""
+    return np.min(np.abs(x @ W + b)) < 0.1
+
+
+def latent_block(rng):
+    """Return ``(f, stats)``: a random projection of z, plus scale * sum of -KL."""
+    L, M, J = _sizes(rng, 3, largest=4)
+    noise = rng.standard_normal((L, M, J))
+    weights = rng.standard_normal((L * M, J))
+    scale = rng.uniform(0.5, 2)
+
+    def f(stats):
+        z, minus_kl = sample_posterior(stats, noise, Workspace())
+        grad = sample_posterior_backward(weights, stats, noise, scale, Workspace())
+        return np.sum(weights * z) + scale * np.sum(minus_kl), grad
+
+    return f, rng.standard_normal((M, 2 * J))
+
+
+def likelihood(name, rng):
+    """Return ``(f, out)``: scale * sum of log p(x|z) as a function of the decoder's outputs."""
+    model = LIKELIHOODS[name]
+    L, M, D = _sizes(rng, 3, largest=4)
+    x = rng.random((M, D))
+    scale = rng.uniform(0.5, 2)
+
+    def f(out):
+        log_px, grad = np.empty(L * M), out.copy()
+        model.log_prob_and_grad(grad, x, scale, log_px)
+        return scale * np.sum(log_px), grad
+
+    return f, rng.standard_normal((L * M, D * model.outputs_per_pixel))
+
+
+def whole_model(likelihood, activation, depth, L, rng):
+    """Return ``(f, params)``: the ELBO of a small VAE as a function of all its parameters."""
+    M, D, J = _sizes(rng, 3, largest=5)
+    vae = VAE(D, J, tuple(_sizes(rng, depth)), likelihood, activation)
+    params = vae.init_params(rng)
+    params.vector[:] = 0.5 * rng.standard_normal(params.vector.size)
+    x = rng.random((M, D))
+    noise = rng.standard_normal((L, M, J))
+    return lambda params: vae.elbo_and_grad(params, x, noise), params
+
+
+def catalogue():
+    """Return ``{name: make}``, where ``make(rng)`` gives the arguments of `check_grad`."""
+    entries: dict[str, Callable] = {}
+    for name in ACTIVATIONS:
+        entries[f"dense layer, {name}"] = lambda rng, name=name: dense_layer(name, rng)
+    entries["reparameterisation and KL"] = latent_block
+    for name in LIKELIHOODS:
+        entries[f"log p(x|z), {name}"] = lambda rng, name=name: likelihood(name, rng)
+    for name in LIKELIHOODS:
+        for depth in (1, 2, 3):
+            for L in (1, 3):
+                entries[f"ELBO, {name}, {depth} hidden, L = {L}"] = (
+                    lambda rng, setting=(name, "tanh", depth, L): whole_model(*setting, rng)
+                )
+    for name in ("softplus", "sigmoid", "identity"):
+        entries[f"ELBO, {name} units"] = lambda rng, name=name: whole_model(
+            "bernoulli", name, 2, 2, rng
+        )
+    return entries
