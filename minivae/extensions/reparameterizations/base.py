@@ -168,7 +168,7 @@ class Reparameterization:
         if dvalue.shape != self._value_shape(noise.shape):
             expected = self._value_shape(noise.shape)
             raise ValueError(f"dvalue has shape {dvalue.shape}, expected {expected}")
-        gradients = self._backward(dvalue, noise, self._sample(noise, *params), *params)
+        gradients = self._backward(dvalue, noise, *params)
         return tuple(
             sum_to(gradient, param.shape).astype(noise.dtype, copy=False)
             for gradient, param in zip(gradients, params, strict=True)
@@ -207,7 +207,8 @@ class Reparameterization:
 
     # --- What a distribution may say otherwise ----------------------------------------------------
 
-    def _backward(self, dvalue, noise, value, *params):
+    def _backward(self, dvalue, noise, *params):
+        value = self._sample(noise, *params)
         return (dvalue * slope for slope in self._slopes(noise, value, *params))
 
     def _log_density_anywhere(self, value, *params):

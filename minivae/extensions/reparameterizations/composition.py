@@ -47,9 +47,9 @@ class LogNormal(Reparameterization):
     def _sample(self, eps, mu, sigma):
         return np.exp(GAUSSIAN._sample(eps, mu, sigma))
 
-    def _backward(self, dz, eps, z, mu, sigma):
-        y = GAUSSIAN._sample(eps, mu, sigma)
-        return GAUSSIAN._backward(dz * z, eps, y, mu, sigma)
+    def _backward(self, dz, eps, mu, sigma):
+        dy = dz * self._sample(eps, mu, sigma)
+        return GAUSSIAN._backward(dy, eps, mu, sigma)
 
     def _inside(self, z, mu, sigma):
         return z > 0

@@ -128,9 +128,11 @@ class Dirichlet(UniformNoise):
     def _sample(self, u, concentration):
         return softmax(log_gamma_quantile(u, concentration), axis=-1)
 
-    def _backward(self, dz, u, z, concentration):
+    def _backward(self, dz, u, concentration):
+        log_g = log_gamma_quantile(u, concentration)
+        z = softmax(log_g, axis=-1)
         dlog_g = z * (dz - (dz * z).sum(axis=-1, keepdims=True))
-        return (dlog_g * log_gamma_slope(log_gamma_quantile(u, concentration), concentration),)
+        return (dlog_g * log_gamma_slope(log_g, concentration),)
 
     def _log_density_anywhere(self, z, concentration):
         return densities.dirichlet(z, concentration)

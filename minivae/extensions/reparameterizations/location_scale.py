@@ -91,7 +91,7 @@ class Uniform(OnUnitInterval):
         return draw_uniform(rng, shape, dtype)
 
     def _standard_log_density(self, eps):
-        return np.zeros_like(eps)
+        return 0 * eps  # NaN stays NaN
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class Elliptical(Reparameterization):
     def _sample(self, eps, loc, A):
         return loc + (A @ eps[..., None])[..., 0]
 
-    def _backward(self, dz, eps, z, loc, A):
+    def _backward(self, dz, eps, loc, A):
         return dz, np.tril(dz[..., :, None] * eps[..., None, :])
 
     def _log_density_anywhere(self, z, loc, A):
