@@ -15,15 +15,16 @@ _FLAT = 1e-10  # variance, relative to the largest, from which samples count as 
 
 def gaussian_density(z):
     """Fit Gaussians with full covariance; K > J (module docstring)."""
-    mu = z.mean(axis=0)
-    errors = z - mu
+    origin = z[0]  # so that the variance of samples that are all the same is exactly zero
+    mu = (z - origin).mean(axis=0)
+    errors = z - origin - mu
     covariance = np.einsum("kni,knj->nij", errors, errors) / (len(z) - 1)
     variances, axes = np.linalg.eigh(covariance)  # ascending
     variances[variances <= _FLAT * variances[:, -1:]] = np.nan
     log_scale = -0.5 * np.sum(LOG_2PI + np.log(variances), axis=1)
 
     def log_q(z):
-        along = np.einsum("kni,nij->knj", z - mu, axes)
+        along = np.einsum("kni,nij->knj", z - origin - mu, axes)
         return log_scale - 0.5 * np.sum(along**2 / variances, axis=-1)
 
     return log_q
@@ -31,6 +32,7 @@ def gaussian_density(z):
 
 def kernel_density(z):
     """Fit kernel densities, with the Gaussian kernel of `scipy.stats.gaussian_kde`; K > J."""
+    origin = z[0]  # see above
 
     def fit(samples):
         try:
@@ -38,10 +40,11 @@ def kernel_density(z):
         except np.linalg.LinAlgError:  # the samples lie in a plane
             return lambda points: np.full(points.shape[1], np.nan)
 
-    log_densities = [fit(z[:, i]) for i in range(z.shape[1])]
+    log_densities = [fit(samples) for samples in np.swapaxes(z - origin, 0, 1)]
 
     def log_q(z):
-        return np.stack([log_q(z[:, i].T) for i, log_q in enumerate(log_densities)], axis=1)
+        points = np.swapaxes(z - origin, 0, 1)
+        return np.stack([f(p.T) for f, p in zip(log_densities, points, strict=True)], axis=1)
 
     return log_q
 

@@ -277,3 +277,10 @@ class HMC:
             z[k], log_p[k] = chains.z, chains.log_p
             total += acceptance
         return Samples(z, log_p, total / n), chains
+
+
+def check_hmc(hmc):
+    """Return `hmc`, or raise ValueError unless it is an `HMC`."""
+    if not isinstance(hmc, HMC):
+        raise ValueError(f"hmc is {hmc!r}, expected one such as HMC(n_leapfrog=4)")
+    return hmc

@@ -26,7 +26,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from minivae.densities import DENSITIES
-from minivae.hmc import HMC, begin
+from minivae.hmc import HMC, begin, check_hmc
 from minivae.joint import log_joint, unnormalized_posterior
 from minivae.minibatches import EVALUATION, blas_single_threaded, gather, stream
 from minivae.mlp import mlp_forward
@@ -253,7 +253,7 @@ def appendix_d(
     if not isinstance(density, str) or density not in DENSITIES:
         raise ValueError(f"density is {density!r}, expected one of {', '.join(DENSITIES)}")
     warm_up = check_count("warm_up", warm_up)
-    hmc = HMC(n_leapfrog=4) if hmc is None else hmc
+    hmc = check_hmc(HMC(n_leapfrog=4) if hmc is None else hmc)
     if start is not None:
         start = np.ascontiguousarray(start, params.dtype)
         if start.shape != (len(x), vae.n_latent):

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from minivae.hmc import HMC, begin, draw_noise
+from minivae.hmc import HMC, begin, check_hmc, draw_noise
 from minivae.joint import decoder_params, mean_log_joint_and_grad, unnormalized_posterior
 from minivae.minibatches import INIT, NOISE, ORDER, blas_single_threaded, gather, stream
 from minivae.optimizers import Adagrad
@@ -144,9 +144,7 @@ def fit_mcem(
     optimizer = Adagrad() if optimizer is None else optimizer
     if not hasattr(optimizer, "update"):
         raise ValueError(f"optimizer is {optimizer!r}, expected one such as Adagrad(0.02)")
-    hmc = HMC() if hmc is None else hmc
-    if not isinstance(hmc, HMC):
-        raise ValueError(f"hmc is {hmc!r}, expected one such as HMC(n_leapfrog=10)")
+    hmc = check_hmc(HMC(n_leapfrog=10) if hmc is None else hmc)
     dtype = check_dtype(dtype)
     if params is None:
         params = vae.init_params(stream(seed, INIT), dtype)
