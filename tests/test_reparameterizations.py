@@ -84,6 +84,9 @@ VECTORS = [
     Case(composition.Dirichlet((2, 1, 4)), (), None),
     Case(implicit.Dirichlet(), (np.array([0.7, 0.2, 2.5]),), None),
 ]
+UNIFORM_NOISE = [
+    case for case in CASES + VECTORS if isinstance(case.distribution, inverse_cdf.UniformNoise)
+]
 each = pytest.mark.parametrize("case", CASES, ids=repr)
 each_of_all = pytest.mark.parametrize("case", CASES + VECTORS, ids=repr)
 
@@ -192,6 +195,12 @@ def test_log_density_of_vectors_is_scipy_s():
     (a,) = dirichlet.params
     expected = np.apply_along_axis(scipy.stats.dirichlet(a).logpdf, -1, p)
     np.testing.assert_allclose(dirichlet.distribution.log_density(p, a), expected)
+
+
+def test_the_density_of_a_dirichlet_under_several_concentrations():
+    z, a = np.array([0.2, 0.3, 0.5]), np.array([[0.7, 0.2, 2.5], [1.0, 1.0, 1.0]])
+    expected = [scipy.stats.dirichlet(row).logpdf(z) for row in a]
+    np.testing.assert_allclose(implicit.Dirichlet().log_density(z, a), expected)
 
 
 def test_the_density_of_a_dirichlet_is_zero_off_the_simplex():
@@ -452,11 +461,9 @@ def test_uniform_noise_is_inside_the_open_interval(dtype):
     assert_distributed(u.astype(float), scipy.stats.uniform)
 
 
-@each_of_all
+@pytest.mark.parametrize("case", UNIFORM_NOISE, ids=repr)
 def test_the_outermost_noise_gives_finite_values_and_gradients(case):
     distribution = case.distribution
-    if not isinstance(distribution, inverse_cdf.UniformNoise):
-        return
     for dtype in (np.float32, np.float64):
         eps = np.finfo(dtype).eps
         params = [np.asarray(param, dtype) for param in case.params]
@@ -539,6 +546,11 @@ UNFIT = [
     (lambda: composition.Dirichlet((2, 0.5)), WHOLE),
     (lambda: composition.Dirichlet((2,)), "concentration has 1 entries, expected at least 2"),
     (lambda: composition.Dirichlet((2, 1)).draw_noise(RNG, (5, 3)), "(5, 3), expected (..., 2)"),
+    (
+        lambda: composition.Dirichlet((2, 1)).log_density(ONES),
+        "value has shape (2, 3), expected (.",
+    ),
+    (lambda: implicit.Dirichlet().sample(0.5, 1.0), "noise has shape (), expected (..., K)"),
     (lambda: implicit.Beta().sample(ONES / 2, 1, 1), "noise has shape (2, 3), expected (..., 2)"),
     (lambda: location_scale.StudentT(0), "df is 0, expected a positive number"),
     (lambda: location_scale.MultivariateStudentT(-1.0), "df is -1.0, expected a positive number"),

@@ -143,6 +143,9 @@ class Dirichlet(Composition, UniformNoise):
         return ()
 
     def _log_density_anywhere(self, z):
+        K = len(self.concentration)
+        if z.shape[-1:] != (K,):
+            raise ValueError(f"value has shape {z.shape}, expected (..., {K})")
         return densities.dirichlet(z, np.array(self.concentration))
 
 

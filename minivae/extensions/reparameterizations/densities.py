@@ -27,9 +27,9 @@ def f(z, df1, df2):
 
 def dirichlet(z, concentration):
     """Log of prod z_k^(a_k - 1) / B(a) on the simplex, minus infinity off it; z is (..., K)."""
+    z, a = np.broadcast_arrays(z, concentration)
     rounding = np.sqrt(np.finfo(z.dtype).eps)
     off = (np.abs(z.sum(axis=-1) - 1) > rounding) | (z < 0).any(axis=-1)
     z = np.where(off[..., None], np.nan, z)
-    a = np.broadcast_to(concentration, z.shape)
     log_B = gammaln(a).sum(axis=-1) - gammaln(a.sum(axis=-1))
     return np.where(off, -np.inf, xlogy(a - 1, z).sum(axis=-1) - log_B)
