@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_known_answers import linear_gaussians, random_encoder
 
@@ -65,6 +65,7 @@ def test_all_functions_give_the_same_value():
 # --- Gradients ------------------------------------------------------------------------------------
 
 
+@settings(max_examples=25)
 @given(st.sampled_from(sorted(catalogue())), st.integers(0, 2**32 - 1))
 def test_gradients(name, seed):
     check_grad(*catalogue()[name](np.random.default_rng(seed)))

@@ -76,7 +76,8 @@ def test_one_sample_estimates_the_bound_and_more_rise_to_the_evidence(linear):
     vae, params, exact = linear.vae(), linear.exact_params(), linear.log_evidence().mean()
     x = np.tile(linear.x, (20, 1))
     means = [importance_sampling(vae, params, x, samples=K).mean for K in (1, 3, 10, 100)]
-    assert means[0] == pytest.approx(mean_bound(vae, params, x), abs=0.02)
+    bound = mean_bound(vae, params, x, noise_samples=50)
+    assert means[0] == pytest.approx(bound, abs=0.03)
     assert means[0] < exact - 0.04 and np.all(np.diff(means) > 0)
     assert means[-1] == pytest.approx(exact, abs=0.01)
 
@@ -165,7 +166,7 @@ def test_with_the_paper_s_settings_it_is_within_a_tenth_of_a_nat(density, seed):
 def test_with_more_samples_it_is_right_within_its_errors(linear, density):
     exact = linear.log_evidence()
     evidence = appendix_d(
-        linear.vae(), linear.exact_params(), linear.x, samples=400, density=density
+        linear.vae(), linear.exact_params(), linear.x, samples=300, density=density
     )
     assert abs(evidence.mean - exact.mean()) < 0.03
     assert rms(evidence.values - exact) < 0.15

@@ -82,7 +82,7 @@ def test_it_reaches_the_exact_maximum_of_the_evidence(weight_prior):
         **QUIET,
     )
     # The samples of z are noise to theta, so that it wanders about near the maximum.
-    assert 0 < min(gaps) and np.mean(gaps[4:]) < 0.02
+    assert min(gaps) > 0 and np.mean(gaps[4:]) < 0.02
     # Those with and without the prior are further apart than that.
     other = maximum(model, not weight_prior)
     theta = np.hstack([other[1].ravel(), other[2]])
