@@ -244,6 +244,28 @@ def test_a_feature_without_noise_is_kept_from_an_infinite_likelihood():
     assert result.model.noise_var[0] >= 1e-6 * x[:, 0].var() * (1 - 1e-12)
 
 
+@given(problems())
+def test_a_sweep_of_em_is_regression_on_the_expected_latents(problem):
+    # Datapoint by datapoint, with E[z z^T] = Cov[z|x] + E[z] E[z]^T.
+    model, x = problem
+    D, J = len(model.b), len(model.W)
+    mean, covariance = model.posterior(x)
+    S_zz, S_zx = np.zeros((J, J)), np.zeros((J, D))
+    for z, e in zip(mean, x - model.b, strict=True):
+        S_zz += covariance + np.outer(z, z)
+        S_zx += np.outer(z, e)
+    W = np.linalg.inv(S_zz) @ S_zx
+    psi = np.zeros(D)  # E[(e - z W)^2], the square written out
+    for z, e in zip(mean, x - model.b, strict=True):
+        psi += e**2 - 2 * e * (z @ W) + np.diag(W.T @ (covariance + np.outer(z, z)) @ W)
+    psi /= len(x)
+    after = em_step(model, x)
+    np.testing.assert_allclose(after.W, W, rtol=1e-7, atol=1e-9)
+    expected = psi if model.noise_var.ndim else psi.mean()
+    np.testing.assert_allclose(after.noise_var, expected, rtol=1e-7, atol=1e-9)
+    np.testing.assert_array_equal(after.b, model.b)
+
+
 def test_em_step_leaves_the_model_it_is_given_alone():
     rng = np.random.default_rng(0)
     model, x = random_model(rng, 2, 4, isotropic=False), rng.standard_normal((20, 4))

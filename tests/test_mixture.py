@@ -203,6 +203,15 @@ def test_gibbs_draws_have_the_moments_of_the_exact_posterior():
         assert abs(of_chains.mean() - value) < 4 * error
 
 
+def test_burn_in_is_thrown_away():
+    model = two_bumps(10)
+    all_sweeps, kept = (
+        gibbs(model, 8 - burn_in, np.random.default_rng(0), chains=2, burn_in=burn_in)
+        for burn_in in (0, 3)
+    )
+    np.testing.assert_array_equal(kept, all_sweeps[3:])
+
+
 def test_gibbs_on_known_assignments_draws_from_a_beta():
     signs = np.array([1, 1, -1])
     w = gibbs(Mixture(50.0 * signs, -50.0 * signs), 1, np.random.default_rng(0), chains=5000)
