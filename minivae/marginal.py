@@ -12,7 +12,8 @@ and so in three stages: (i) draw z from the posterior by HMC; (ii) fit q to thes
 draw fresh ones, log p(x) ~ -log 1/K sum_k v_k. (Those of the first stage would not do: q has been
 fitted to them, and is too large there.) The closer q is to the posterior, the less v varies. But
 from K samples a density can only be estimated in a few dimensions: the paper trusts the result
-below five.
+below five. And where a posterior has several modes, a chain that stays in one of them finds no more
+than that one's share of p(x).
 
 **Errors.** To first order the standard deviation of log mean(w) is that of mean(w), divided by
 mean(w): sd(w) / (mean(w) sqrt(K)) for independent samples. As the logarithm is concave, the former
@@ -236,6 +237,7 @@ def appendix_d(
     -------
     evidence : HMCEvidence
         Values too high on average. NaN for a datapoint whose chain has not moved in all directions.
+        With 50 samples the errors, by batch means, are themselves too small by up to a half.
 
     Raises
     ------

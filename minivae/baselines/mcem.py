@@ -8,8 +8,8 @@ kept for every training datapoint, and each minibatch is visited in two steps:
 - **M-step**: 5 steps of the optimizer on theta, along the gradient of the minibatch's mean of
   log p(x, z) at the acquired z, with the weight prior of `minivae.fit`.
 
-A datapoint is visited once per epoch: that is why the method is slow on much data, and why it is
-not an online method: what it has seen, it has to see again.
+No recognition model is learned. But a chain moves only when its datapoint is visited: with much
+data it is seldom, and with data that come once, never again. So one cannot learn on line.
 """
 
 import itertools
