@@ -548,7 +548,7 @@ UNFIT = [
     (lambda: composition.Dirichlet((2, 1)).draw_noise(RNG, (5, 3)), "(5, 3), expected (..., 2)"),
     (
         lambda: composition.Dirichlet((2, 1)).log_density(ONES),
-        "value has shape (2, 3), expected (.",
+        "value has shape (2, 3), expected (..., 2)",
     ),
     (lambda: implicit.Dirichlet().sample(0.5, 1.0), "noise has shape (), expected (..., K)"),
     (lambda: implicit.Beta().sample(ONES / 2, 1, 1), "noise has shape (2, 3), expected (..., 2)"),
