@@ -101,8 +101,8 @@ def latents(arguments):
         print(
             f"Bound {usage.reconstruction - kl:.2f} = log p(x|z) {usage.reconstruction:.2f} - KL "
             f"{kl:.2f}, in nats per test datapoint.\n"
-            f"{usage.active.sum()} of {vae.n_latent} latents are active: over the test set, the mean "
-            f"of q(z_j|x) has a variance above {ACTIVE_ABOVE}."
+            f"{usage.active.sum()} of {vae.n_latent} latents are active: over the test set, the "
+            f"mean of q(z_j|x) has a variance above {ACTIVE_ABOVE}."
         )
         return plots.latent_usage(usage)
 

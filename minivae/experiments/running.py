@@ -60,29 +60,29 @@ def run_curves(curves, folder, executor=None, workers=1, threads=1, progress=Non
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(_Bar(places, progress))
         guard = stack.enter_context(InterruptionGuard())
+        pending = {}
         if executor is None:
             executor = stack.enter_context(_WorkerProcesses(min(workers, len(missing))))
-        _compute(missing, folder, executor, threads, guard, bar)
-
-
-def _compute(curves, folder, executor, threads, guard, bar):
-    pending, failures = {}, []
-    try:
-        for curve in curves:
+        else:
+            stack.callback(lambda: [future.cancel() for future in pending.values()])
+        for curve in missing:
             pending[curve.name] = executor.submit(run_curve, curve, str(folder), threads)
             guard.check()  # an executor may do the work in `submit`
-        while pending:
-            for name in [name for name, future in pending.items() if future.done()]:
-                try:
-                    pending.pop(name).result()
-                except Exception as error:  # whatever happens in a curve, the others go on
-                    failures.append((name, error))
-            bar.update()
-            guard.check()
-            time.sleep(_LOOK_SECONDS)
-    finally:
-        for future in pending.values():
-            future.cancel()
+        _wait(pending, guard, bar)
+
+
+def _wait(pending, guard, bar):
+    """Wait for futures, given by the names of their curves, until none is left."""
+    failures = []
+    while pending:
+        for name in [name for name, future in pending.items() if future.done()]:
+            try:
+                pending.pop(name).result()
+            except Exception as error:  # whatever happens in a curve, the others go on
+                failures.append((name, error))
+        bar.update()
+        guard.check()
+        time.sleep(_LOOK_SECONDS if pending else 0)
     if failures:
         name, error = failures[0]
         others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
@@ -168,7 +168,8 @@ class _WorkerProcesses:
             for worker in workers:
                 worker.join(max(0, deadline - time.monotonic()))
                 worker.kill()
-        self._pool.shutdown(cancel_futures=True)
+        # Nothing is cancelled: a pool whose workers are gone stumbles over cancelled futures.
+        self._pool.shutdown()
 
 
 @contextlib.contextmanager
@@ -186,6 +187,7 @@ def _ctrl_c_ignored():
 def _prepare_worker():
     """Leave Ctrl-C to the parent, and end when the parent ends, however that may be."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore, which a worker's end would leave
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -1,0 +1,557 @@
+"""The paper's experiments in small: curves that stop and go on, executors, figures, refusals."""
+
+import csv
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minivae import cli, datasets
+from minivae.evaluation import appendix_d, mean_bound
+from minivae.experiments import (
+    EXPERIMENTS,
+    computing,
+    figure2,
+    figure3,
+    figure4,
+    figure5,
+    reproduce,
+)
+from minivae.experiments.curves import Curve, CurveFolder
+from minivae.experiments.experiment import Model, log_spaced
+from minivae.experiments.running import CurvesFailed
+from minivae.interruption import Interrupted
+from minivae.training import TrainingDiverged
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+class Serial:
+    """The smallest executor: `submit` does the work. It remembers for which curves."""
+
+    def __init__(self):
+        self.names = []
+
+    def submit(self, function, curve, *arguments):
+        self.names.append(curve.name)
+        future = Future()
+        try:
+            future.set_result(function(curve, *arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+@pytest.fixture(scope="module")
+def dots(tmp_path_factory):
+    """A file with a small data set."""
+    path = tmp_path_factory.mktemp("data") / "dots.npz"
+    rng = np.random.default_rng(0)
+    x = (rng.random((500, 4, 4)) < rng.random((500, 1, 1))).astype(np.float32)
+    np.savez(path, x_train=x[:400], x_test=x[400:])
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def small(dots):
+    """The four figures, with small models of small data."""
+    models = [Model(dots, n_latent, 6) for n_latent in (2, 3)]
+    return {
+        "figure2": replace(
+            figure2.FIGURE2, curves=lambda n: _every(300, figure2.curves(n, models), n)
+        ),
+        "figure3": replace(
+            figure3.FIGURE3,
+            curves=lambda n: _every(1000, figure3.curves(n, models[0], (100, 200)), n),
+        ),
+        "figure4": replace(figure4.FIGURE4, curves=lambda n: figure4.curves(n, models[:1])),
+        "figure5": replace(figure5.FIGURE5, curves=lambda n: figure5.curves(n, models)),
+    }
+
+
+def _every(step, curves, samples):
+    """The curves with points close together, so that small budgets have some, too."""
+    points = (*range(step, samples, step), samples)
+    return [replace(curve, points=points) for curve in curves]
+
+
+@pytest.fixture(scope="module")
+def reference(small, tmp_path_factory):
+    """Figure 2 to 1200 samples, computed without any interruption."""
+    folder = tmp_path_factory.mktemp("reference")
+    reproduce(small["figure2"], folder, 1200, executor=Serial())
+    return folder
+
+
+def table(folder, name="figure2"):
+    """The rows of a figure's CSV file, without the times."""
+    with (Path(folder) / f"{name}.csv").open(newline="") as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+NAMES = [f"dots-h6-z{n}-{method}" for n in (2, 3) for method in ("aevb", "wake-sleep")]
+
+
+# --- What the paper did ---------------------------------------------------------------------------
+
+
+def test_figure_2_is_the_papers():
+    curves = figure2.curves(10**6)
+    assert len(curves) == 18
+    for method in ("aevb", "wake-sleep"):
+        of_method = [c for c in curves if c.method == method]
+        mnist = [c for c in of_method if c.dataset == "mnist"]
+        frey = [c for c in of_method if c.dataset == "frey"]
+        assert [c.n_latent for c in mnist] == [3, 5, 10, 20, 200]
+        assert [c.n_latent for c in frey] == [2, 5, 10, 20]
+        assert {(c.hidden, c.likelihood) for c in mnist} == {(500, "bernoulli")}
+        assert {(c.hidden, c.likelihood) for c in frey} == {(200, "gaussian-sigmoid")}
+    assert {(c.batch_size, c.n_train, c.samples) for c in curves} == {(100, None, 10**6)}
+
+
+def test_figure_3_is_the_papers():
+    curves = figure3.curves(2 * 10**6)
+    assert [(c.n_train, c.method) for c in curves] == [
+        (n, method) for n in (1000, 50_000) for method in ("aevb", "wake-sleep", "mcem")
+    ]
+    assert {(c.dataset, c.n_latent, c.hidden) for c in curves} == {("mnist", 3, 100)}
+    assert all(c.points[0] < c.samples / 50 for c in curves)
+
+
+def test_figures_4_and_5_are_the_papers_and_share_what_figure_2_has():
+    plane = figure4.curves(10**6)
+    assert [(c.dataset, c.n_latent, c.hidden) for c in plane] == [
+        ("frey", 2, 200), ("mnist", 2, 500),
+    ]  # fmt: skip
+    dreams = figure5.curves(10**6)
+    assert [(c.dataset, c.n_latent, c.hidden) for c in dreams] == [
+        ("mnist", n, 500) for n in (2, 5, 10, 20)
+    ]
+    assert {c.method for c in plane + dreams} == {"aevb"}
+    of_figure_2 = figure2.curves(10**6)
+    assert [c in of_figure_2 for c in plane] == [True, False]
+    assert [c in of_figure_2 for c in dreams] == [False, True, True, True]
+
+
+@given(st.integers(1, 10**9), st.integers(1, 10**9))
+def test_points_are_log_spaced_and_do_not_depend_on_the_budget(samples, more):
+    points = log_spaced(samples)
+    assert points[-1] == samples
+    assert all(1.5 < b / a < 1.7 for a, b in itertools.pairwise(points[:-1]))
+    assert set(points[:-1]) <= {*log_spaced(samples + more)}
+    assert len(points) == 1 or points[0] == 10_000
+
+
+# --- From nothing to tables and pictures ----------------------------------------------------------
+
+
+def test_figure_2(reference, dots):
+    rows = table(reference)
+    assert list(rows[0]) == [
+        "dataset", "n_train", "n_latent", "hidden", "method", "seed", "step_size", "samples",
+        "train_bound", "test_bound",
+    ]  # fmt: skip
+    models = [(r["n_latent"], r["method"]) for r in rows]
+    assert models == [(n, m) for n in "23" for m in ("aevb", "wake-sleep") for _ in range(4)]
+    assert [r["samples"] for r in rows] == ["300", "600", "900", "1200"] * 4
+    assert {float(r["step_size"]) for r in rows} <= {0.01, 0.02, 0.1}
+    assert (reference / "figure2.png").read_bytes().startswith(PNG_SIGNATURE)
+    place = CurveFolder(Curve(dots, "aevb", 3, 6, (1200,)), reference)
+    vae, params = place.load_model()
+    (last,) = [
+        r for r in rows if (r["n_latent"], r["method"], r["samples"]) == ("3", "aevb", "1200")
+    ]
+    test = datasets.load(dots).test
+    assert float(last["test_bound"]) == pytest.approx(mean_bound(vae, params, test), rel=1e-5)
+
+
+def test_the_methods_are_trained_differently_from_the_same_start(reference):
+    rows = table(reference)
+    aevb, wake_sleep = ([r for r in rows if r["method"] == m] for m in ("aevb", "wake-sleep"))
+    assert all(a["test_bound"] != w["test_bound"] for a, w in zip(aevb, wake_sleep, strict=True))
+
+
+def test_figure_3(small, dots, tmp_path):
+    options = {"executor": Serial(), "datapoints": 20}
+    files = reproduce(small["figure3"], tmp_path, 2000, **options)
+    assert files == [tmp_path / "figure3.csv", tmp_path / "figure3.png"]
+    rows = table(tmp_path, "figure3")
+    assert {(r["n_train"], r["method"]) for r in rows} == {
+        (n, m) for n in ("100", "200") for m in ("aevb", "wake-sleep", "mcem")
+    }
+    for row in rows:
+        assert (row["train_bound"] == "nan") == (row["method"] == "mcem")
+        for part in ("train", "test"):
+            assert -20 < float(row[f"{part}_log_px"]) < -4
+            assert 0 < float(row[f"{part}_log_px_mc_error"]) < float(row[f"{part}_log_px_error"])
+            assert row[f"{part}_log_px_datapoints"] == "20"
+    last = [r for r in rows if (r["n_train"], r["method"]) == ("200", "mcem")][-1]
+    assert last["samples"] == "2000"
+    curve = Curve(dots, "mcem", 2, 6, (2000,), n_train=200, log_px_datapoints=20)
+    vae, params = CurveFolder(curve, tmp_path).load_model()
+    x = datasets.load(dots).test[:20]
+    evidence = appendix_d(vae, params, x, seed=0)
+    assert float(last["test_log_px"]) == pytest.approx(evidence.mean, rel=1e-5)
+    spread = evidence.values.std() / np.sqrt(20)
+    assert float(last["test_log_px_error"]) == pytest.approx(spread, rel=1e-5)
+    assert float(last["test_log_px_mc_error"]) == pytest.approx(evidence.mean_error, rel=1e-5)
+
+
+def test_fewer_training_digits_are_the_first_ones(dots):
+    data = Curve(dots, "aevb", 2, 6, (100,), n_train=7).load_data()
+    whole = datasets.load(dots)
+    np.testing.assert_array_equal(data.train, whole.train[:7])
+    np.testing.assert_array_equal(data.test, whole.test)
+
+
+def test_figures_4_and_5_use_what_figure_2_has_left(small, reference, tmp_path):
+    executor = Serial()
+    for name in ("figure4", "figure5"):
+        table_, picture = reproduce(small[name], reference, 1200, executor=executor)
+        assert picture.read_bytes().startswith(PNG_SIGNATURE)
+        assert table_ == reference / f"{name}.csv"
+    assert executor.names == []
+    reproduce(small["figure4"], tmp_path, 100, executor=executor)
+    assert executor.names == ["dots-h6-z2-aevb"]
+
+
+# --- Executors ------------------------------------------------------------------------------------
+
+
+def test_threads_compute_the_same(small, reference, tmp_path):
+    with ThreadPoolExecutor(2) as executor:
+        reproduce(small["figure2"], tmp_path, 1200, executor=executor)
+    assert table(tmp_path) == table(reference)
+
+
+def test_processes_compute_the_same(small, reference, tmp_path, capsys):
+    reproduce(small["figure2"], tmp_path, 1200, workers=2, progress=True)
+    assert table(tmp_path) == table(reference)
+    error = capsys.readouterr().err
+    assert "4 of 4 curves" in error
+    assert "4.80k/4.80k" in error
+
+
+# --- Stopping and going on ------------------------------------------------------------------------
+
+
+def test_finished_curves_are_not_computed_again(small, reference, tmp_path):
+    executor = Serial()
+    reproduce(small["figure2"], tmp_path, 1200, executor=executor)
+    assert sorted(executor.names) == NAMES
+    before = table(tmp_path)
+    (tmp_path / "curves" / NAMES[1] / "curve.csv").unlink()
+    (tmp_path / "curves" / NAMES[1] / "model.npz").unlink()
+    executor = Serial()
+    reproduce(small["figure2"], tmp_path, 1200, executor=executor)
+    assert executor.names == [NAMES[1]]
+    assert table(tmp_path) == before == table(reference)
+
+
+def test_an_interrupted_curve_goes_on(small, reference, tmp_path, monkeypatch):
+    calls = []
+
+    def fit(vae, data, samples, **options):
+        calls.append(samples)
+        if len(calls) == 3:
+            raise Interrupted(signal.SIGINT)
+        return right(vae, data, samples, **options)
+
+    right = computing.fit
+    monkeypatch.setattr(computing, "fit", fit)
+    with pytest.raises(Interrupted):
+        reproduce(small["figure2"], tmp_path, 1200, executor=Serial())
+    assert calls == [300, 600, 900]
+    reproduce(small["figure2"], tmp_path, 1200, executor=Serial())
+    assert calls[3:5] == [900, 1200]
+    assert table(tmp_path) == table(reference)
+
+
+def test_the_step_size_is_chosen_once(small, dots, tmp_path, monkeypatch):
+    curve = Curve(dots, "aevb", 2, 6, (100,))
+    computing.run_curve(curve, tmp_path)
+    settings = CurveFolder(curve, tmp_path).settings()
+    bounds = dict(settings["trial"]["train_bounds"])
+    assert settings["step_size"] == max(bounds, key=bounds.get)
+    assert set(bounds) == {0.01, 0.02, 0.1}
+    monkeypatch.delattr(computing, "choose_step_size")
+    computing.run_curve(replace(curve, points=(100, 200)), tmp_path)
+
+
+def test_a_larger_budget_goes_on(dots, tmp_path):
+    curve = Curve(dots, "wake-sleep", 2, 6, (300, 600))
+    computing.run_curve(curve, tmp_path / "parts")
+    longer = replace(curve, points=(300, 600, 900))
+    place = CurveFolder(longer, tmp_path / "parts")
+    assert not place.is_finished
+    assert place.samples_seen() == 600
+    computing.run_curve(longer, tmp_path / "parts")
+    computing.run_curve(longer, tmp_path / "whole")
+    whole = CurveFolder(longer, tmp_path / "whole")
+    for name in ("samples", "train_bound", "test_bound"):
+        np.testing.assert_array_equal(place.table()[name], whole.table()[name])
+
+
+def test_only_some_curves(small, tmp_path):
+    executor = Serial()
+    reproduce(small["figure2"], tmp_path, 300, executor=executor, only="*z3-aevb")
+    assert executor.names == ["dots-h6-z3-aevb"]
+    reproduce(small["figure2"], tmp_path, 600, executor=executor, only="*z2*")
+    assert {r["samples"] for r in table(tmp_path) if r["n_latent"] == "2"} == {"300", "600"}
+    assert {r["samples"] for r in table(tmp_path) if r["n_latent"] == "3"} == {"300"}
+
+
+def test_figures_share_curves(small, dots):
+    a = Curve(dots, "aevb", 2, 6, (300, 600))
+    assert a.merged_with(replace(a, points=(400, 900))).points == (300, 400, 600, 900)
+    with pytest.raises(ValueError, match="two different curves are called dots-h6-z2-aevb"):
+        a.merged_with(replace(a, likelihood="gaussian"))
+
+
+SCRIPT = """
+import sys
+from dataclasses import replace
+from minivae import cli
+from minivae.experiments import figure2, reproduction
+from minivae.experiments.experiment import Model
+
+models = [Model({dots!r}, n_latent, 6) for n_latent in (2, 3)]
+reproduction.EXPERIMENTS["figure2"] = replace(
+    figure2.FIGURE2, curves=lambda samples: figure2.curves(samples, models)
+)
+if __name__ == "__main__":
+    sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def _gone(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def _wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "kill"])
+def test_whatever_ends_it_ends_the_workers_and_it_goes_on(dots, tmp_path, how):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(dots=dots))
+    command = [sys.executable, script, "reproduce", "figure2", "--samples", "1e8", "--out", "out"]
+    process = subprocess.Popen(
+        [*command, "--workers", "2"], cwd=tmp_path, start_new_session=True, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    curves = [tmp_path / "out" / "curves" / name / "curve.csv" for name in NAMES]
+    _wait_for(lambda: sum(path.exists() for path in curves) == 2 or process.poll() is not None)
+    if how == "Ctrl-C":
+        os.killpg(process.pid, signal.SIGINT)  # a terminal tells the whole group
+    else:
+        process.kill()
+    out, error = process.communicate(timeout=60)
+    _wait_for(lambda: _gone(process.pid), 15)
+    assert "Traceback" not in error
+    assert out == ""
+    if how == "Ctrl-C":
+        assert process.returncode == 130
+        assert error == (
+            "Stopped by Ctrl-C; what is done is kept in out. To go on, give the same command "
+            "again.\n"
+        )
+    begun = [path.parent / "model.npz" for path in curves if path.exists()]
+    assert len(begun) == 2 and all(path.exists() for path in begun)
+
+
+# --- Refusals -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_work(monkeypatch):
+    """No curve may be computed."""
+    monkeypatch.delattr(computing, "fit")
+    monkeypatch.delattr(computing, "fit_mcem")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"figure": "figure6"}, "figure is 'figure6', expected one of figure2, figure3, figure4"),
+        ({"samples": 0}, "samples is 0, expected a whole number of at least 1"),
+        ({"samples": 2.5}, "samples is 2.5"),
+        ({"workers": 0}, "workers is 0"),
+        ({"seed": -1}, "seed is -1"),
+        ({"datapoints": 0}, "datapoints is 0"),
+        ({"only": "mnist-z2"}, "only is 'mnist-z2', expected a pattern of one of mnist-h500-z2-a"),
+    ],
+)
+def test_nonsense(no_work, tmp_path, changes, message):
+    arguments = {"figure": "figure5", "folder": tmp_path / "out", **changes}
+    with pytest.raises(ValueError, match=message):
+        reproduce(**arguments)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_other_curves(no_work, small, reference):
+    with pytest.raises(ValueError, match=r"seed is 1, but the curve in .* has 0: choose another"):
+        reproduce(small["figure2"], reference, 1200, seed=1)
+
+
+def test_damaged_curves(no_work, small, reference, tmp_path):
+    place = CurveFolder(small["figure2"].curves(300)[0], tmp_path)
+    place.settings()
+    for text in ("", "samples\n1\n", "samples,seconds,train_bound,test_bound\n1,2\n"):
+        (place.path / "curve.csv").write_text(text)
+        with pytest.raises(ValueError, match=r"curve.csv is damaged .*; remove "):
+            reproduce(small["figure2"], tmp_path, 300)
+    (place.path / "settings.json").write_text("{")
+    with pytest.raises(ValueError, match=r"settings.json is damaged"):
+        reproduce(small["figure2"], tmp_path, 300)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"method": "magic"}, "method is 'magic', expected one of aevb, wake-sleep, mcem"),
+        ({"points": ()}, r"points is \(\), expected numbers that increase"),
+        ({"points": (200, 100)}, "expected numbers that increase"),
+        ({"points": (0, 100)}, "points is 0"),
+    ],
+)
+def test_nonsensical_curves(changes, message):
+    with pytest.raises(ValueError, match=message):
+        Curve(**{"dataset": "mnist", "method": "aevb", "n_latent": 2, "hidden": 6, "points": (1,)}
+              | changes)  # fmt: skip
+
+
+def run_cli(capsys, *arguments):
+    code = cli.main(["reproduce", *map(str, arguments)])
+    return code, capsys.readouterr().err
+
+
+def test_frey_faces_not_found_are_one_line_before_any_work(no_work, tmp_path, capsys, monkeypatch):
+    def load(name, path=None, binarize=None):
+        if name == "frey":
+            raise FileNotFoundError(f"data set 'frey' was not found in {path}\nTried:\n - there")
+
+    monkeypatch.setattr(datasets, "load", load)
+    code, error = run_cli(
+        capsys, "figure4", "--out", tmp_path / "out", "--data-path", tmp_path / "faces"
+    )
+    assert code == 2
+    assert error == (
+        f"minivae reproduce: error: data set 'frey' was not found in {tmp_path / 'faces'}; or "
+        "leave it out (--skip-frey)\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_frey_faces_can_be_left_out(tmp_path, small, dots, monkeypatch):
+    computed = []
+    monkeypatch.setattr(
+        "minivae.experiments.reproduction.run_curves",
+        lambda curves, *arguments, **options: computed.extend(curves),
+    )
+    assert reproduce("all", tmp_path, 1000, skip_frey=True, data_path="nowhere") == []
+    names = [curve.name for curve in computed]
+    assert len(names) == len(set(names)) == 5 * 2 + 6 + 1
+    assert {curve.dataset for curve in computed} == {"mnist"}
+
+
+@pytest.mark.parametrize("place", ["file", "file/out"])
+def test_an_unwritable_folder_is_one_line(no_work, tmp_path, capsys, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    code, error = run_cli(capsys, "figure5", "--out", place)
+    assert code == 2
+    assert "file" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_curve_that_fails_leaves_the_others(small, tmp_path, capsys, monkeypatch):
+    def fit(vae, data, samples, **options):
+        if vae.n_latent == 2 and samples == 600:
+            raise TrainingDiverged("the bound became nan")
+        return right(vae, data, samples, **options)
+
+    right = computing.fit
+    monkeypatch.setattr(computing, "fit", fit)
+    with pytest.raises(CurvesFailed) as failure:
+        reproduce(small["figure2"], tmp_path, 600, executor=Serial())
+    message = "dots-h6-z2-aevb (and 1 more): the bound became nan"
+    assert str(failure.value) == message
+    places = [CurveFolder(curve, tmp_path) for curve in small["figure2"].curves(600)]
+    assert [place.measured_until() for place in places] == [300, 300, 600, 600]
+
+    def fail(*arguments, **options):
+        raise failure.value
+
+    monkeypatch.setattr("minivae.commands.reproduce.reproduce_figures", fail)
+    code, error = run_cli(capsys, "figure2")
+    assert code == 2
+    assert error == f"minivae reproduce: error: {message} (the other curves are kept)\n"
+
+
+def test_the_command_line_reaches_the_library(monkeypatch, capsys):
+    monkeypatch.setattr(
+        "minivae.commands.reproduce.reproduce_figures",
+        lambda *arguments, **options: seen.append((arguments, options)) or ["a.csv", "a.png"],
+    )
+    seen = []
+    code = cli.main(
+        [
+            "reproduce",
+            "figure3",
+            "--samples",
+            "1e7",
+            "--out",
+            "there",
+            "--workers",
+            "3",
+            "--only",
+            "*aevb",
+            "--datapoints",
+            "1e3",
+            "--data-path",
+            "faces",
+            "--skip-frey",
+            "--seed",
+            "4",
+        ]
+    )
+    assert code == 0
+    assert capsys.readouterr().out == "a.csv\na.png\n"
+    assert seen == [
+        (
+            ("figure3", "there", 10_000_000),
+            {
+                "workers": 3, "only": "*aevb", "datapoints": 1000, "seed": 4, "data_path": "faces",
+                "skip_frey": True, "progress": None,
+            },
+        )
+    ]  # fmt: skip
+
+
+def test_every_figure_is_on_the_command_line(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["reproduce", "figure6"])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    for name in (*EXPERIMENTS, "all"):
+        assert name in error
