@@ -246,6 +246,8 @@ def test_history_and_callback(small):
         np.isfinite(record).all() and 0 < record.acceptance <= 1 for record in result.history
     )
     assert result.history[-1]._fields == Record._fields
+    at = fit_mcem(vae, x, 170, batch_size=20, evaluate_every=[20, 70, 1000], progress=False)
+    assert [record.samples for record in at.history] == [20, 80, 180]
     never = fit_mcem(vae, x, 170, batch_size=20, evaluate_every=None, callback=callback)
     assert never.history == [] and len(calls) == 3
     assert np.array_equal(never.params.vector, result.params.vector)
@@ -272,6 +274,7 @@ def test_divergence_is_reported():
         ({"m_steps": 0}, "m_steps is 0, expected"),
         ({"seed": -1}, "seed is -1, expected"),
         ({"evaluate_every": 0}, "evaluate_every is 0, expected"),
+        ({"evaluate_every": [20, 0.5]}, "evaluate_every is 0.5, expected"),
         ({"optimizer": 0.02}, "optimizer is 0.02, expected one such as Adagrad"),
         ({"hmc": 10}, "hmc is 10, expected one such as HMC"),
         ({"dtype": np.float16}, "dtype is float16, expected"),

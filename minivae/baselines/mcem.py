@@ -112,8 +112,9 @@ def fit_mcem(
         Default ``HMC(n_leapfrog=10)``.
     m_steps : int
         Steps of the optimizer per minibatch.
-    evaluate_every : int or None
-        Samples between entries of the history, of which there is one at the end, too; None: never.
+    evaluate_every : int, sequence of int, or None
+        Samples between entries of the history, or the numbers of samples seen at which to add one;
+        there is one at the end, too. None: never.
     params : Params, optional
         Where to start, instead of ``vae.init_params``; copied.
     dtype : dtype
@@ -139,8 +140,8 @@ def fit_mcem(
     batch_size = check_batch_size(batch_size, train)
     seed = check_count("seed", seed, minimum=0)
     m_steps = check_count("m_steps", m_steps)
-    if evaluate_every is not None:
-        evaluate_every = check_count("evaluate_every", evaluate_every)
+    n_visits = math.ceil(samples / batch_size)
+    due = _visits_due(evaluate_every, n_visits, batch_size)
     optimizer = Adagrad() if optimizer is None else optimizer
     if not hasattr(optimizer, "update"):
         raise ValueError(f"optimizer is {optimizer!r}, expected one such as Adagrad(0.02)")
@@ -160,7 +161,7 @@ def fit_mcem(
         dynamic_ncols=True,
         disable=None if progress is None else not progress,
     ) as bar:
-        history = em.run(samples, batch_size, evaluate_every, bar, callback)
+        history = em.run(n_visits, batch_size, due, bar, callback)
     return MCEMResult(params, history, em.z)
 
 
@@ -210,10 +211,8 @@ class _EM:
         self._noise_rng = stream(seed, NOISE)
         self._workspace = Workspace()
 
-    def run(self, samples, batch_size, evaluate_every, bar, callback):
-        """Visit minibatches until that many samples have been seen; return the history."""
-        n_visits = math.ceil(samples / batch_size)
-        every = math.inf if evaluate_every is None else math.ceil(evaluate_every / batch_size)
+    def run(self, n_visits, batch_size, due, bar, callback):
+        """Visit that many minibatches; return the history, with entries where they are due."""
         history, seconds, recent = [], 0.0, []
         with blas_single_threaded():
             minibatches = itertools.islice(self._minibatches(batch_size), n_visits)
@@ -223,7 +222,7 @@ class _EM:
                 seconds += time.perf_counter() - started
                 bar.update(min(batch_size, bar.total - bar.n))
                 bar.set_postfix_str(f"log p(x, z) {recent[-1][0]:.1f}", refresh=False)
-                if evaluate_every is not None and (visit % every == 0 or visit == n_visits):
+                if visit in due:
                     seen = visit * batch_size
                     history.append(Record(seen, *_means(recent), self.step_size, seconds))
                     recent = []
@@ -273,6 +272,17 @@ class _EM:
             f"the parameters became NaN or infinite after {seen:,} samples: "
             f"try a step size below {self.optimizer.step_size:g}"
         )
+
+
+def _visits_due(evaluate_every, n_visits, batch_size):
+    """Return the visits after which the history gets an entry."""
+    if evaluate_every is None:
+        return set()
+    if np.ndim(evaluate_every) == 0:
+        every = math.ceil(check_count("evaluate_every", evaluate_every) / batch_size)
+        return {*range(every, n_visits, every), n_visits}
+    counts = [check_count("evaluate_every", samples) for samples in evaluate_every]
+    return {*(math.ceil(samples / batch_size) for samples in counts), n_visits}
 
 
 def _means(pairs):
