@@ -129,7 +129,7 @@ def test_the_closed_form_has_the_sample_s_eigenvalues(problem):
 
 @given(data_sets())
 def test_at_the_closed_form_the_likelihood_is_known_and_has_no_gradient(problem):
-    # There tr(C^-1 S) = D; TB sec. 3.2.
+    # There tr(C^-1 S) = D.
     x, J = problem
     model = ppca(x, J)
     value, grad = model.log_likelihood_and_grad(x)

@@ -197,7 +197,7 @@ def ppca(x, n_latent):
 
 
 def ppca_em(x, n_latent, rng, *, sweeps=1000, tol=1e-9):
-    """Fit probabilistic PCA by EM; TB sec. 3.3 and app. B, PRML 12.54 to 12.57.
+    """Fit probabilistic PCA by EM; TB app. B, PRML 12.54 to 12.57.
 
     Parameters
     ----------
