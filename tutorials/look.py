@@ -16,7 +16,7 @@ from minivae.plots import LOOK, PALETTE
 
 TRUTH, APPROXIMATION, THIRD, FOURTH, FIFTH, SIXTH = PALETTE[:6]
 PRIOR = "0.6"  # grey
-_DPI = 144
+_DPI = 120
 
 
 @contextlib.contextmanager
