@@ -182,6 +182,16 @@ def test_log_density_is_scipy_s(case):
     assert np.isnan(case.distribution.log_density(np.nan, *case.params))
 
 
+def test_log_density_at_the_ends_of_an_interval_is_no_nan():
+    # Where (z - loc) / scale is rounded to a little more than 1.
+    rng = np.random.default_rng(0)
+    loc, scale = rng.uniform(-1, 1, 200), rng.uniform(0.1, 2, 200)
+    density = location_scale.Triangular().log_density(loc + scale, loc, scale)
+    assert np.any((loc + scale - loc) / scale > 1) and np.all(density < -30)
+    density = location_scale.Uniform().log_density(loc + scale, loc, scale)
+    np.testing.assert_array_equal(density, -np.log(scale))
+
+
 def test_log_density_of_vectors_is_scipy_s():
     z = np.random.default_rng(0).normal(size=(2, 4, 3))
     gaussian, student, whole, dirichlet = VECTORS
