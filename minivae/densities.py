@@ -6,7 +6,6 @@ They are NaN for a chain whose samples lie in a plane.
 """
 
 import numpy as np
-from scipy.stats import gaussian_kde
 
 from minivae.kernels import LOG_2PI
 
@@ -32,6 +31,8 @@ def gaussian_density(z):
 
 def kernel_density(z):
     """Fit kernel densities, with the Gaussian kernel of `scipy.stats.gaussian_kde`; K > J."""
+    from scipy.stats import gaussian_kde  # takes longer to import than all of this library
+
     origin = z[0]  # see above
 
     def fit(samples):
