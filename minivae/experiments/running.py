@@ -141,7 +141,7 @@ class _Bar:
 
 
 class _WorkerProcesses:
-    """An executor for curves that ends its processes at once when its block ends by an exception.
+    """An executor whose processes stop what they do when its block ends by an exception.
 
     Processes are spawned, not forked: forks of a process with BLAS or Numba threads may hang.
     """
@@ -160,16 +160,15 @@ class _WorkerProcesses:
         return self
 
     def __exit__(self, *exception):
-        if exception[0] is not None:
-            workers = set(multiprocessing.active_children()) - self._strangers
-            for worker in workers:
-                worker.terminate()
-            deadline = time.monotonic() + _PATIENCE
-            for worker in workers:
-                worker.join(max(0, deadline - time.monotonic()))
-                worker.kill()
-        # Nothing is cancelled: a pool whose workers are gone stumbles over cancelled futures.
-        self._pool.shutdown()
+        with contextlib.ExitStack() as stack:
+            if exception[0] is not None:
+                workers = set(multiprocessing.active_children()) - self._strangers
+                for worker in workers:
+                    worker.terminate()
+                patience = threading.Timer(_PATIENCE, lambda: [w.kill() for w in workers])
+                patience.start()
+                stack.callback(patience.cancel)
+            self._pool.shutdown()
 
 
 @contextlib.contextmanager
@@ -184,20 +183,37 @@ def _ctrl_c_ignored():
         signal.signal(signal.SIGINT, before)
 
 
+_worker = {"busy": False, "stopping": False}  # what the handler of SIGTERM must know in a worker
+
+
 def _prepare_worker():
-    """Leave Ctrl-C to the parent, and end when the parent ends, however that may be."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    tqdm.set_lock(threading.RLock())  # its own is a semaphore, which a worker's end would leave
+    """Have the parent alone decide when a worker stops, and end when the parent has ended."""
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()  # a terminal sends Ctrl-C to the parent's group
+    signal.signal(signal.SIGTERM, _stop)
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore that a killed worker would leave
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _stop(signum, frame):
+    """Break off the call under way; while it trains, training handles the signal, and saves."""
+    _worker["stopping"] = True
+    if _worker["busy"]:
+        raise Interrupted(signum)
+
+
+def _call_in_worker(function, *arguments):
+    _worker["busy"] = True
+    try:
+        if not _worker["stopping"]:
+            return function(*arguments)
+    except Interrupted:
+        _worker["stopping"] = True
+    finally:
+        _worker["busy"] = False
+    raise CurvesFailed("stopped")
 
 
 def _end_with_parent():
     multiprocessing.parent_process().join()
     os._exit(1)
-
-
-def _call_in_worker(function, *arguments):
-    try:
-        return function(*arguments)
-    except Interrupted:  # training has saved; a pool would begin with the next curve
-        os._exit(1)

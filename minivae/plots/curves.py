@@ -117,9 +117,9 @@ def bounds_of_methods(rows):
         for i, row in enumerate(rows):
             first = None
             for j, (title, tables, limits) in enumerate(row):
-                axes = figure.add_subplot(grid[i, j], sharey=first, xscale="log", ylim=limits)
+                axes = figure.add_subplot(grid[i, j], sharey=first, xscale="log")
                 axes.set_title(title, fontsize=11)
-                _draw_methods(axes, tables, "bound")
+                _draw_methods(axes, tables, "bound", limits)
                 _samples_axis(axes, rows)
                 axes.tick_params(labelleft=first is None)
                 if first is None:
@@ -156,9 +156,9 @@ def log_likelihoods_of_methods(panels):
     with house_look():
         figure = HouseFigure(figsize=(4.2 * len(panels) + 0.4, 4.4), layout="constrained")
         for k, (title, tables, limits) in enumerate(panels):
-            axes = figure.add_subplot(1, len(panels), k + 1, ylim=limits)
+            axes = figure.add_subplot(1, len(panels), k + 1)
             axes.set_title(title, fontsize=11)
-            _draw_methods(axes, tables, "log_px")
+            _draw_methods(axes, tables, "log_px", limits)
             axes.xaxis.set_major_formatter(EngFormatter(sep=""))
             axes.set_xlim(left=0)
             if k == 0:
@@ -168,7 +168,7 @@ def log_likelihoods_of_methods(panels):
     return figure
 
 
-def _draw_methods(axes, tables, quantity):
+def _draw_methods(axes, tables, quantity, limits):
     for method, table in tables.items():
         for part, style in _STYLES.items():
             values = table[f"{part}_{quantity}"]
@@ -178,10 +178,12 @@ def _draw_methods(axes, tables, quantity):
                 table["samples"], values, errors, color=color, ls=style, lw=1.6, elinewidth=1
             )
     axes.grid(axis="y", color="0.9")
+    if limits is not None:
+        axes.set_ylim(limits)
 
 
 def _legend(figure, rows):
-    """Name the methods and the two parts of the data, in one line above the panels."""
+    """Name the methods above the panels, and below each other the two parts of the data."""
     shown = {method for row in rows for _, tables, _ in row for method in tables}
     handles = [
         Line2D([], [], color=color, ls=style, label=f"{name} ({part})")
@@ -189,4 +191,10 @@ def _legend(figure, rows):
         if method in shown
         for part, style in _STYLES.items()
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), handlelength=2.2)
+    figure.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncols=len(shown),
+        handlelength=2.2,
+        handletextpad=0.5,
+    )
