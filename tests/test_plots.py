@@ -18,6 +18,7 @@ from scipy.special import ndtri
 
 from minivae import VAE, plots
 from minivae.history import History
+from minivae.latents import LatentUsage
 from minivae.likelihoods import FixedGaussian
 from minivae.plots.curves import readable_limits
 
@@ -491,3 +492,151 @@ def test_ten_colours_are_as_far_apart_as_the_eight_of_okabe_and_ito(simulation):
         return min(np.linalg.norm(a - b) for a, b in itertools.combinations(colors, 2))
 
     assert nearest(lab) == nearest(lab[:8]) > 0.07
+
+
+# Figures 2 and 3
+
+
+def method_table(offset, quantity="bound", errors=False):
+    samples = np.array([1e4, 1e5, 1e6])
+    table = {"samples": samples}
+    for k, part in enumerate(("train", "test")):
+        table[f"{part}_{quantity}"] = offset - k + np.array([-160.0, -130.0, -110.0])
+        if errors:
+            table[f"{part}_{quantity}_error"] = np.array([1.0, 2.0, 3.0])
+    return table
+
+
+def test_bounds_of_methods_are_laid_out_in_rows_of_panels():
+    tables = {"aevb": method_table(0), "wake-sleep": method_table(-5)}
+    top = [(f"MNIST, $N_z$ = {n}", tables, (-150, -100)) for n in (3, 5, 200)]
+    bottom = [("Frey Faces", tables, (0, 1600)), ("unknown", {"aevb": tables["aevb"]}, None)]
+    figure = plots.bounds_of_methods([top, bottom])
+    figure.draw_without_rendering()
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == [title for title, *_ in top + bottom]
+    tops = [axes.get_position().y1 for axes in figure.axes]
+    assert min(tops[:3]) > max(tops[3:]) + 0.2
+    assert figure.axes[1].get_ylim() == (-150, -100) and figure.axes[3].get_ylim() == (0, 1600)
+    for axes in figure.axes:
+        assert axes.get_xscale() == "log"
+        assert axes.get_xlim() == (1e5, 1e6)
+    for line, (method, part) in zip(
+        figure.axes[0].lines,
+        itertools.product(tables, ("test", "train")),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(line.get_ydata(), tables[method][f"{part}_bound"])
+        np.testing.assert_array_equal(line.get_xdata(), tables[method]["samples"])
+    styles = [(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines]
+    assert len(set(styles)) == 4 and len({color for color, _ in styles}) == 2
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "AEVB (test)", "AEVB (train)", "wake-sleep (test)", "wake-sleep (train)",
+    ]  # fmt: skip
+    assert [(h.get_color(), h.get_linestyle()) for h in legend.legend_handles] == styles
+
+
+def test_bounds_of_short_curves_are_shown():
+    table = {name: values[:1] for name, values in method_table(0).items()}
+    figure = plots.bounds_of_methods([[("one point", {"aevb": table}, None)]])
+    left, right = figure.axes[0].get_xlim()
+    assert left <= 1e4 < right
+
+
+def test_log_likelihoods_of_methods_have_error_bars():
+    tables = {m: method_table(-k, "log_px", True) for k, m in enumerate(("aevb", "mcem"))}
+    panels = [("$N$ = 1000", tables, (-160, -100)), ("$N$ = 50000", tables, None)]
+    figure = plots.log_likelihoods_of_methods(panels)
+    axes = figure.axes[0]
+    assert len(figure.axes) == 2 and axes.get_ylim() == (-160, -100)
+    assert axes.get_xscale() == "linear" and axes.get_xlim()[0] == 0
+    assert len(axes.lines) == len(axes.collections) == 4
+    bars = np.array([segment[:, 1] for segment in axes.collections[0].get_segments()])
+    middle, error = tables["aevb"]["test_log_px"], tables["aevb"]["test_log_px_error"]
+    np.testing.assert_allclose(bars, np.stack([middle - error, middle + error], axis=1))
+
+
+# Figures 4 and 5: several grids
+
+
+def test_side_by_side_keeps_pixels_whole(tmp_path):
+    rng = np.random.default_rng(0)
+    grids = [rng.integers(0, 2, shape).astype(float) for shape in ((40, 30), (20, 50), (40, 20))]
+    figure = plots.side_by_side(grids, ["a", "b", "c"])
+    assert [axes.get_title() for axes in figure.axes] == ["a", "b", "c"]
+    plots.save(figure, tmp_path / "x.png")
+    picture = imread(tmp_path / "x.png")[..., 0]
+    left = 0
+    for grid in grids:
+        scale = 2 * (640 // max(grid.shape))  # files have twice the screen's resolution
+        height, width = scale * len(grid), scale * grid.shape[1]
+        top = 2 * 30
+        shown_here = picture[top : top + height, left : left + width]
+        np.testing.assert_array_equal(shown_here, np.kron(grid, np.ones((scale, scale))))
+        left += width + 2 * 20
+    assert picture.shape[1] == left - 2 * 20
+    assert picture[: 2 * 30].min() < 0.5  # the titles are not cut off
+
+
+# Interpolation
+
+
+def test_interpolation_goes_in_equal_steps_from_one_datapoint_to_the_other():
+    """The plane's pixels are 0.5 + 0.1 z and z is 10 (x - 0.5): every x is its reconstruction."""
+    vae, params = plane()
+    x_from, x_to = np.array([[0.2, 0.4], [0.0, 1.0]]), np.array([[0.8, 0.4], [1.0, 0.0]])
+    grid = shown(plots.interpolation(vae, params, x_from, x_to, (2, 1), steps=4))
+    columns = grid[:, [0, 3, 5, 7, 9, 12]]  # one wide, one apart, two more at the ends
+    expected = np.linspace(x_from, x_to, 4, axis=1)  # (pair, step, pixel)
+    expected = np.concatenate([x_from[:, None], expected, x_to[:, None]], axis=1)
+    np.testing.assert_allclose(columns[:2], expected[0].T, atol=1e-6)
+    np.testing.assert_allclose(columns[3:], expected[1].T, atol=1e-6)
+    assert np.all(grid[:, [1, 2, 4, 6, 8, 10, 11]] == 1) and grid.shape == (5, 13)
+
+
+def test_interpolation_takes_uint8_pixels():
+    vae, params = model()
+    x = RNG.integers(0, 256, (2, 6), dtype=np.uint8)
+    a = shown(plots.interpolation(vae, params, x[:1], x[1:], (3, 2)))
+    b = shown(plots.interpolation(vae, params, x[:1] / 255, x[1:] / 255, (3, 2)))
+    np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"x_to": np.zeros((2, 6))}, "x_to has 2 rows, expected 1 as x_from has"),
+        ({"x_to": np.zeros((1, 5))}, "x_to has 5 features, the model expects 6"),
+        ({"steps": 1}, "steps is 1, expected a whole number of at least 2"),
+        ({"image_shape": (2, 2)}, "image_shape is"),
+    ],
+)
+def test_impossible_interpolations(arguments, message):
+    vae, params = model()
+    x = np.zeros((1, 6))
+    with pytest.raises(ValueError, match=message):
+        plots.interpolation(
+            vae, params, **{"x_from": x, "x_to": x, "image_shape": (3, 2), **arguments}
+        )
+
+
+# Latents
+
+
+def test_latent_usage_is_drawn_in_order():
+    kl = np.array([0.001, 3.0, 1.5, 0.0])
+    usage = LatentUsage(kl, np.array([0, 1, 0.5, 0]), np.array([False, True, True, False]), -90.0)
+    axes = plots.latent_usage(usage).axes[0]
+    bars = sorted(axes.patches, key=lambda bar: bar.get_x())
+    assert [bar.get_height() for bar in bars] == [3.0, 1.5, 0.001, 0.0]
+    np.testing.assert_allclose([bar.get_x() + bar.get_width() / 2 for bar in bars], [1, 2, 3, 4])
+    colors = [bar.get_facecolor() for bar in bars]
+    assert colors[0] == colors[1] == to_rgba(plots.PALETTE[0]) != colors[2] == colors[3]
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["2 active", "2 inactive"]
+
+
+def test_latent_usage_of_a_single_latent():
+    usage = LatentUsage(np.array([2.0]), np.array([0.9]), np.array([True]), -90.0)
+    axes = plots.latent_usage(usage).axes[0]
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["1 active"]
