@@ -163,7 +163,7 @@ class FullVB:
             Laid out as by `init_params`.
         x : (M, n_features) array
         noise : (L, M, n_latent) array
-            eps, standard normal. The estimate is a deterministic function of its four arguments.
+            eps, as for the VAE. The estimate is a deterministic function of its four arguments.
         zeta : (n_theta,) array
             Standard normal; one draw of theta for the whole minibatch.
         workspace : Workspace, optional
@@ -373,17 +373,17 @@ class _Ascent:
         self._eps_rng, self._zeta_rng = stream(seed, NOISE, 0), stream(seed, NOISE, 1)
         self._rows = _minibatches(len(train), batch_size, seed)
         self._x = np.empty((batch_size, train.shape[1]), params.dtype)
+        self._eps = np.empty((1, batch_size, model.vae.n_latent), params.dtype)
         self._workspace = Workspace()
 
     def step(self, t):
         """Take step t, or raise TrainingDiverged and leave the parameters as they were."""
-        dtype = self.params.dtype
         gather(self.train, next(self._rows), self._x)
-        eps = self._eps_rng.standard_normal((1, len(self._x), self.model.vae.n_latent), dtype)
-        zeta = self._zeta_rng.standard_normal(self.model.n_theta, dtype)
+        self.model.vae.posterior.draw_noise(self._eps_rng, self._eps)
+        zeta = self._zeta_rng.standard_normal(self.model.n_theta, self.params.dtype)
         with np.errstate(all="ignore"), flushed_subnormals():
             bound, grad = self.model.bound_and_grad(
-                self.params, self._x, eps, zeta, self._workspace
+                self.params, self._x, self._eps, zeta, self._workspace
             )
             if not math.isfinite(bound):
                 raise TrainingDiverged(
