@@ -104,6 +104,7 @@ SIZES = {"n": 5, "n_in": 4, "n_out": 3}
         (DW * 5, DW, "too large by the factor n = 5: a sum where a mean belongs"),
         (DW * -3, DW, "has the wrong sign, and is too large by the factor n_out = 3"),
         (DW * 20, DW, "by the factor n n_in = 20"),
+        (DW * 1.0001, DW, "is off by the factor 1.0001, the same everywhere"),
         (DW * 1.37, DW, "is off by the factor 1.37, the same everywhere"),
         (DW + 0.25, DW, "is off by +0.25, the same everywhere"),
         (

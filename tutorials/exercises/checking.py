@@ -197,7 +197,7 @@ def _compare(exercise, came, expected, arguments):
         words = diagnose(name, came[k], expected[k], rtol=exercise.rtol, sizes=sizes, terms=terms)
         if words:
             fine = False
-            known = _recognised(came[k], expected[k], k, wrong, exercise.rtol)
+            known = _recognised(came[k], k, wrong, exercise.rtol)
             words = f"{name}: {known}" if known else words
         lines.append(f"  {words or f'{name} is right'}")
     if fine:
@@ -207,10 +207,11 @@ def _compare(exercise, came, expected, arguments):
     return "\n".join(lines)
 
 
-def _recognised(came, expected, k, wrong, rtol):
+def _recognised(came, k, wrong, rtol):
+    """Return what to say to somebody whose part `k` is that of a known mistake, or None."""
+    if is_unfilled(came):
+        return None
     for words, values in wrong.items():
-        if is_unfilled(came) or close(values[k], expected, rtol):
-            continue
         if np.shape(came) == np.shape(values[k]) and close(came, values[k], rtol):
             return words
     return None

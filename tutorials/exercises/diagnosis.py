@@ -171,7 +171,7 @@ def _factor(came, expected, rtol, *, sizes, **_):
         return f"{sign}is off by the factor 1/2: one 1/2 too many?"
     if came.size == 1:  # one number alone is a multiple of any other
         return None
-    return f"{sign}is off by the factor {size:.4g}, the same everywhere"
+    return f"{sign}is off by the factor {size:.6g}, the same everywhere"
 
 
 def _named_factors(sizes):
