@@ -39,12 +39,18 @@ def binarized(data, how):
     """
     if how not in BINARIZATIONS:
         raise ValueError(f"binarize is {how!r}, expected one of {', '.join(BINARIZATIONS)}, None")
-    train = data.train if how == "dynamic" else _draw("train", data.train, seed=0)
-    return data._replace(train=train, test=_draw("test", data.test, seed=1))
+    train = data.train if how == "dynamic" else fixed_draw("train", data.train, seed=0)
+    return data._replace(train=train, test=fixed_draw("test", data.test, seed=1))
 
 
-def _draw(name, x, seed):
-    """Draw every pixel as 0 or 1, in uint8 as 0 or 255."""
+def fixed_draw(name, x, seed):
+    """Return `x` with every pixel drawn as 0 or 1, in uint8 as 0 or 255; `seed` decides how.
+
+    Raises
+    ------
+    ValueError
+        If a pixel is no probability; the message calls the data `name`.
+    """
     if x.dtype != np.uint8 and (x.min() < 0 or x.max() > 1):
         raise ValueError(f"{name} has pixels from {x.min():.6g} to {x.max():.6g}, expected [0, 1]")
     # NumPy has frozen the stream of RandomState (NEP 19): everyone gets the same data set.

@@ -20,7 +20,7 @@ from minivae.subnormals import flushed_subnormals
 from minivae.workspace import WorkspacePart
 
 # Streams of random numbers that all come from one seed, and never meet.
-INIT, ORDER, NOISE, EVALUATION, SUBSET, BINARIZE = range(6)
+INIT, ORDER, NOISE, EVALUATION, SUBSET = range(5)
 
 
 def stream(seed, *key):
@@ -190,15 +190,6 @@ class MinibatchLoop:
 def draw_binary(x, rng):
     """Turn every pixel into 1 with its value as the probability, else into 0; in place."""
     np.less(rng.random(x.shape, x.dtype), x, out=x)
-
-
-def binary_draw(data, rng):
-    """Return a data set drawn from the pixels of `data` as probabilities, one row at a time."""
-    ones = 255 if data.dtype == np.uint8 else 1
-    drawn = np.empty_like(data)
-    for row, out in zip(data, drawn, strict=True):
-        out[:] = ones * (rng.random(len(row), np.float32) * ones < row)
-    return drawn
 
 
 def gather(data, rows, out):

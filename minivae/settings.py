@@ -59,6 +59,8 @@ def run_settings(
 
 def _check_schedule(evaluate_every):
     """Return when to evaluate: an interval, ascending numbers of samples, or None."""
-    if evaluate_every is None or np.ndim(evaluate_every) == 0:
-        return evaluate_every and check_count("evaluate_every", evaluate_every)
+    if evaluate_every is None:
+        return None
+    if np.ndim(evaluate_every) == 0:
+        return check_count("evaluate_every", evaluate_every)
     return sorted({check_count("evaluate_every", samples) for samples in evaluate_every})

@@ -8,18 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from minivae.binarization import fixed_draw
 from minivae.estimators import SGVBB
 from minivae.evaluation import bound_terms_with
 from minivae.history import History
 from minivae.interruption import InterruptionGuard
-from minivae.minibatches import (
-    BINARIZE,
-    SUBSET,
-    MinibatchLoop,
-    binary_draw,
-    blas_single_threaded,
-    stream,
-)
+from minivae.minibatches import SUBSET, MinibatchLoop, blas_single_threaded, stream
 from minivae.optimizers import Adagrad
 from minivae.params import Params
 from minivae.settings import run_settings
@@ -203,9 +197,8 @@ class _Training:
         subset = stream(settings["seed"], SUBSET).permutation(len(train))[:n_subset]
         self._train_subset = train[np.sort(subset)]
         if settings["binarize"]:
-            rng = stream(settings["seed"], BINARIZE)
-            self._train_subset = binary_draw(self._train_subset, rng)
-            self.test = None if test is None else binary_draw(test, rng)
+            self._train_subset = fixed_draw("data.train", self._train_subset, seed=0)
+            self.test = None if test is None else fixed_draw("data.test", test, seed=1)
 
     def run(self, samples, checkpoint_every, bar, callback):
         """Train until that many samples have been seen."""

@@ -1,0 +1,83 @@
+"""Options of `fit`: evaluation at given numbers of samples, dynamic binarisation."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from minivae import VAE, fit
+from minivae.binarization import fixed_draw
+from minivae.datasets import Dataset
+from minivae.estimators import SGVBB
+from minivae.evaluation import mean_bound
+
+DATA = np.random.default_rng(0).integers(0, 256, (200, 12), dtype=np.uint8)
+VAE_ = VAE(12, 2, (8,))
+QUIET = {"batch_size": 20, "progress": False, "threads": 1}
+
+
+def test_evaluates_at_the_numbers_asked_for_and_at_the_end():
+    history = fit(VAE_, DATA, 1000, evaluate_every=[500, 100, 130, 5000], **QUIET).history
+    assert history.samples == [100, 140, 500, 1000]  # whole minibatches
+    assert fit(VAE_, DATA, 500, evaluate_every=[500], **QUIET).history.samples == [500]
+
+
+def test_when_one_looks_does_not_change_what_is_learned():
+    often = fit(VAE_, DATA, 600, evaluate_every=range(20, 600, 60), **QUIET)
+    never = fit(VAE_, DATA, 600, evaluate_every=None, **QUIET)
+    assert np.array_equal(often.params.vector, never.params.vector)
+
+
+@pytest.mark.parametrize("schedule", [0, [0, 100], [1.5], "often"])
+def test_a_schedule_of_nonsense_is_refused(schedule):
+    with pytest.raises(ValueError, match=r"evaluate_every is .*, expected a whole number of at"):
+        fit(VAE_, DATA, 100, evaluate_every=schedule, **QUIET)
+
+
+@dataclass(frozen=True)
+class Spy(SGVBB):
+    """Estimator B that keeps a copy of what it was shown."""
+
+    seen: list = field(default_factory=list)
+
+    def propagate(self, vae, params, x, *rest):
+        self.seen.append(x.copy())
+        return super().propagate(vae, params, x, *rest)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_binarised_pixels_are_drawn_anew_with_their_grey_as_probability(dtype):
+    grey = np.array([0, 51, 102, 255] * 3, np.uint8)
+    data = np.tile(grey, (40, 1))
+    data = data if dtype == np.uint8 else np.float32(data / 255)
+    spy = Spy()
+    fit(VAE_, data, 40_000, estimator=spy, binarize=True, evaluate_every=None,
+        batch_size=40, progress=False, threads=1)  # fmt: skip
+    x = np.stack(spy.seen)  # (steps, M, pixels)
+    assert set(np.unique(x)) == {0.0, 1.0}
+    np.testing.assert_allclose(x.mean(axis=(0, 1)), grey / 255, atol=0.01)
+    assert len({step.tobytes() for step in spy.seen}) == len(spy.seen)
+
+
+def test_evaluations_of_a_binarised_run_use_one_fixed_draw():
+    data = Dataset(DATA, DATA[:50], (3, 4), "own")
+    result = fit(VAE_, data, 400, binarize=True, evaluate_every=200, seed=3, **QUIET)
+    x = fixed_draw("test", DATA[:50], seed=1)
+    assert set(np.unique(x)) == {0, 255}
+    assert result.history.test_bound[-1] == pytest.approx(
+        mean_bound(VAE_, result.params, x, seed=3), rel=1e-6
+    )
+
+
+def test_a_binarised_run_resumes_to_the_bit(tmp_path):
+    options = {**QUIET, "binarize": True, "evaluate_every": None, "threads": 2}
+    straight = fit(VAE_, DATA, 400, **options).params.vector
+    fit(VAE_, DATA, 200, checkpoint=tmp_path / "run.npz", **options)
+    resumed = fit(VAE_, DATA, 400, checkpoint=tmp_path / "run.npz", resume=True, **options)
+    assert np.array_equal(straight, resumed.params.vector)
+    assert not np.array_equal(straight, fit(VAE_, DATA, 400, **{**options, "binarize": False})[0])
+
+
+def test_what_is_no_probability_cannot_be_binarised():
+    with pytest.raises(ValueError, match=r"binarize is True, expected a data set with pixels in"):
+        fit(VAE(12, 2, likelihood="gaussian"), DATA / 100.0, 100, binarize=True)
