@@ -183,6 +183,69 @@ def test_pictures_on_request(run, capsys):
     assert (run / "samples.png").read_bytes() != before
 
 
+def test_interpolate(run, capsys):
+    assert minivae("interpolate", "run", "--n", 500) == 0  # more pairs than there are test images
+    assert capsys.readouterr().out == f"run{os.sep}interpolation.png\n"
+    assert (run / "interpolation.png").read_bytes().startswith(PNG_SIGNATURE)
+
+
+def test_latents(run, capsys):
+    assert minivae("latents", "run") == 0
+    header, *rows, bound, active, picture = capsys.readouterr().out.splitlines()
+    assert header.split()[:2] == ["latent", "KL"]
+    assert {row.split()[0] for row in rows} == {"z_1", "z_2"}
+    kl = [float(row.split()[1]) for row in rows]
+    assert kl == sorted(kl, reverse=True)
+    n_active = sum(row.endswith(" active") for row in rows)
+    assert active.startswith(f"{n_active} of 2 latents are active")
+    minivae("evaluate", "run")
+    _, total, _, log_px, all_kl, _ = capsys.readouterr().out.splitlines()[1].split()
+    assert bound.startswith(f"Bound {total} = log p(x|z) {log_px} - KL {all_kl}, in nats")
+    assert float(all_kl) == pytest.approx(sum(kl), abs=0.007)
+    assert Path(picture).read_bytes().startswith(PNG_SIGNATURE)
+
+
+@pytest.fixture
+def greys(here):
+    x = np.random.default_rng(0).integers(0, 256, (300, 6), dtype=np.uint8)
+    np.savez("greys.npz", x_train=x[:200], x_test=x[200:])
+    common = ["--data", "greys.npz", "--hidden", 4, "--latent", 2, "--samples", 400]
+    return ["train", *common, "--batch-size", 20, "--step-size", 0.02]
+
+
+def test_binarised_training(greys, capsys):
+    """Dynamic pixels are drawn by training; a run keeps to what it was begun with."""
+    histories = {}
+    for how in ("static", "dynamic"):
+        assert minivae(*greys, "--binarize", how, "--out", how) == 0
+        out = capsys.readouterr().out
+        assert f"on greys, {how}ally binarised" in out
+        assert "never compare" in out
+        assert minivae("evaluate", how) == 0
+        note, _, test, _ = capsys.readouterr().out.splitlines()
+        assert note.startswith(f"{how.title()}ally binarised pixels. Scores on grey, ")
+        histories[how] = open_run(how, []).history()
+        assert float(test.split()[1]) == pytest.approx(histories[how].test_bound[-1], abs=0.006)
+        assert minivae("train", "--resume", how, "--samples", 500, "--quiet") == 0
+    assert histories["static"].train_bound != histories["dynamic"].train_bound
+    with np.load("dynamic/model.npz") as file:
+        assert json.loads(file["meta"].tobytes())["training"]["settings"]["binarize"] is True
+
+
+def test_grey_training_says_nothing_of_binarisation(greys, capsys):
+    assert minivae(*greys, "--out", "grey") == 0
+    minivae("evaluate", "grey")
+    assert "binaris" not in capsys.readouterr().out
+
+
+def test_runs_from_before_binarisation_can_be_used(run):
+    settings = json.loads((run / "settings.json").read_text())
+    del settings["binarize"]
+    (run / "settings.json").write_text(json.dumps(settings))
+    assert minivae("evaluate", "run") == 0
+    assert minivae("train", "--resume", "run", "--samples", 2100, "--quiet") == 0
+
+
 def test_run_works_from_another_folder(run, monkeypatch, tmp_path_factory):
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     assert minivae("evaluate", run) == 0
@@ -316,6 +379,14 @@ def test_ctrl_c_saves_and_says_how_to_resume(here, uninterrupted):
         (["evaluate", "nowhere"], "there is no folder nowhere"),
         (["sample", "dots.npz"], "there is no folder dots.npz"),
         (["sample", ".", "--n", "0"], "--n"),
+        (["interpolate", ".", "--n", "0"], "--n"),
+        (["latents", "nowhere"], "there is no folder nowhere"),
+        (["train", "--binarize", "often"], "--binarize: invalid choice: 'often'"),
+        (["train", "--data", "big.npy", "--binarize", "static"], "expected [0, 1]"),
+        (["reproduce"], "FIGURE"),
+        (["reproduce", "figure1"], "invalid choice: 'figure1'"),
+        (["reproduce", "figure2", "--samples", "0"], "--samples: '0' is not a whole number"),
+        (["reproduce", "figure2", "--workers", "0"], "--workers"),
         (["gradcheck", "--cases", "0"], "--cases"),
     ],
 )
@@ -397,8 +468,12 @@ def test_reader_that_leaves_early_is_no_error(here):
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "evaluate", "sample", "reconstruct", "manifold", "gradcheck", "info"]
-)
+    "command",
+    [
+        "train", "evaluate", "sample", "reconstruct", "manifold", "interpolate", "latents",
+        "reproduce", "gradcheck", "info",
+    ],
+)  # fmt: skip
 def test_help_has_an_example(capsys, command):
     assert minivae(command, "--help") == 0
     assert f"Example: minivae {command}" in capsys.readouterr().out

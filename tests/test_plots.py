@@ -567,9 +567,8 @@ def test_side_by_side_keeps_pixels_whole(tmp_path):
     assert [axes.get_title() for axes in figure.axes] == ["a", "b", "c"]
     plots.save(figure, tmp_path / "x.png")
     picture = imread(tmp_path / "x.png")[..., 0]
-    left = 0
+    left, scale = 0, 2 * (1300 // 100)  # files have twice the screen's resolution
     for grid in grids:
-        scale = 2 * (640 // max(grid.shape))  # files have twice the screen's resolution
         height, width = scale * len(grid), scale * grid.shape[1]
         top = 2 * 30
         shown_here = picture[top : top + height, left : left + width]

@@ -14,6 +14,7 @@ from minivae.plots.look import LOOK, HouseFigure, house_look
 from minivae.validation import as_pixels, check_count
 
 _PICTURE_SIZE = 640  # pixels on the screen that the longer side of a grid of images may take
+_ROW_SIZE = 1300  # and that several grids may take side by side
 
 
 def samples(vae, params, image_shape, n=100, rng=None):
@@ -173,11 +174,8 @@ def side_by_side(grids, titles):
     figure : matplotlib.figure.Figure
     """
     gap, top = 20, 30  # screen pixels between the grids, and for the titles
-    scales = [max(1, _PICTURE_SIZE // max(grid.shape)) for grid in grids]
-    sizes = [
-        (scale * len(grid), scale * grid.shape[1])
-        for scale, grid in zip(scales, grids, strict=True)
-    ]
+    scale = max(1, _ROW_SIZE // sum(grid.shape[1] for grid in grids))
+    sizes = [(scale * len(grid), scale * grid.shape[1]) for grid in grids]
     height = top + max(rows for rows, _ in sizes)
     width = sum(columns for _, columns in sizes) + gap * (len(sizes) - 1)
     with house_look():
