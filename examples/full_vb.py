@@ -8,12 +8,12 @@ variational Bayes it is averaged over draws of theta; the table also has it at t
 
     python examples/full_vb.py [picture.png] [--digits 200] [--samples 1200000]
 
-Overfitting is the gap between training and test. It ends at 21.5 nats with maximum likelihood, whose
-test bound falls from 240,000 samples on; at 10.0 with MAP; at 2.8 with full variational Bayes, whose
-test bound dips while sigma grows from its small start, and then rises to the end. That does not make
-it the better model of new digits: averaged over theta its test bound is 3 nats below MAP's, at the
-mean theta it is level with it. Under a prior as wide as N(0, I) a q(theta) without correlations
-gives most of the hidden units up, and leaves their outgoing weights to the prior.
+Overfitting is the gap between training and test. It ends at 21.5 nats with maximum likelihood,
+whose test bound falls from 240,000 samples on; at 10.0 with MAP; at 2.8 with full variational
+Bayes, whose test bound dips while sigma grows from its small start, and then rises to the end. That
+does not make it the better model of new digits: averaged over theta its test bound is 3 nats below
+MAP's, at the mean theta level with it. Under a prior as wide as N(0, I) a q(theta) without
+correlations gives most of the hidden units up, and leaves their outgoing weights to the prior.
 """
 
 import argparse
