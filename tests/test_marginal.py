@@ -215,11 +215,22 @@ def test_the_samples_that_the_density_is_fitted_to_would_not_do(monkeypatch):
     assert reused < fresh - 0.5 and reused < -0.1
 
 
+STUCK = HMC(4, step_size=1e6, gain=1e-9)
+
+
+def test_every_chain_starts_where_it_is_told_to():
+    model = linear_gaussian(2, 3, N=600)  # several parts
+    start = np.random.default_rng(0).standard_normal((600, 2))
+    evidence = appendix_d(
+        model.vae(), model.exact_params(), model.x, samples=3, warm_up=1, start=start, hmc=STUCK
+    )
+    assert np.array_equal(evidence.z, start)
+
+
 def test_a_chain_that_has_not_moved_gives_nan(linear):
-    stuck = HMC(4, step_size=1e6, gain=1e-9)
     for density in DENSITIES:
         evidence = appendix_d(
-            linear.vae(), linear.exact_params(), linear.x[:3], hmc=stuck, density=density
+            linear.vae(), linear.exact_params(), linear.x[:3], hmc=STUCK, density=density
         )
         assert np.all(np.isnan(evidence.values)) and np.all(np.isnan(evidence.errors))
         assert not evidence.acceptance.any()
