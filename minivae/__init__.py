@@ -12,7 +12,7 @@ To read the library, follow the paper:
 8. `minivae.estimators`, `minivae.posteriors`: other gradients, other families of q(z|x);
 9. `minivae.marginal`, `minivae.hmc`: log p(x) (app. D); `minivae.baselines`: the paper's rivals;
    `minivae.experiments`: its figures;
-10. `minivae.extensions`: full variational Bayes (app. F), reparameterisations (sec. 2.4), relatives.
+10. `minivae.extensions`: full variational Bayes (app. F), sec. 2.4 in full, classical relatives.
 
 The names below are loaded when first used, so that ``import minivae`` costs almost nothing.
 """
