@@ -65,7 +65,7 @@ def test_all_functions_give_the_same_value():
 # --- Gradients ------------------------------------------------------------------------------------
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.sampled_from(sorted(catalogue())), st.integers(0, 2**32 - 1))
 def test_gradients(name, seed):
     check_grad(*catalogue()[name](np.random.default_rng(seed)))

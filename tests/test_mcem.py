@@ -73,11 +73,11 @@ def test_it_reaches_the_exact_maximum_of_the_evidence(weight_prior):
     fit_mcem(
         model.vae(),
         model.x,
-        4000,
+        3000,
         batch_size=10,
         optimizer=Adagrad(0.05),
         weight_prior=weight_prior,
-        evaluate_every=500,
+        evaluate_every=375,
         callback=lambda params, *_: gaps.append(best - objective(params)),
         **QUIET,
     )
@@ -95,7 +95,7 @@ def test_bernoulli_models_learn_and_overlook_no_datapoint():
     rng = np.random.default_rng(0)
     x = np.repeat([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]], 40, axis=0)
     x = np.abs(x - (rng.random(x.shape) < 0.1))  # two kinds of datapoints, and noise
-    result = fit_mcem(vae, x, 16_000, batch_size=40, evaluate_every=None, progress=False)
+    result = fit_mcem(vae, x, 10_000, batch_size=40, evaluate_every=None, progress=False)
     # The entropy of what x was drawn from: log 2 for the kind, and for every pixel that of noise.
     entropy = np.log(2) - 6 * (0.1 * np.log(0.1) + 0.9 * np.log(0.9))
     assert result.params.dtype == result.z.dtype == np.float32
