@@ -259,10 +259,11 @@ def test_finished_curves_are_not_computed_again(small, reference, tmp_path):
 
 
 def test_an_interrupted_curve_goes_on(small, reference, tmp_path, monkeypatch):
-    calls = []
+    calls, resumed = [], []
 
     def fit(vae, data, samples, **options):
         calls.append(samples)
+        resumed.append(options["resume"])
         if len(calls) == 3:
             raise Interrupted(signal.SIGINT)
         return right(vae, data, samples, **options)
@@ -274,6 +275,7 @@ def test_an_interrupted_curve_goes_on(small, reference, tmp_path, monkeypatch):
     assert calls == [300, 600, 900]
     reproduce(small["figure2"], tmp_path, 1200, executor=Serial())
     assert calls[3:5] == [900, 1200]
+    assert resumed[:5] == [False, True, True, True, True]
     assert table(tmp_path) == table(reference)
 
 
