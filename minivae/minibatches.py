@@ -7,6 +7,7 @@ need to be exchanged and added up, and the same seed and number of threads give 
 Within a thread BLAS runs single-threaded.
 """
 
+import itertools
 import math
 import threading
 from itertools import pairwise
@@ -32,6 +33,16 @@ def shares(n, size):
     """Cut range(n) into `size` slices of nearly equal length."""
     edges = [n * k // size for k in range(size + 1)]
     return [slice(start, stop) for start, stop in pairwise(edges)]
+
+
+def minibatches(n, batch_size, seed):
+    """Yield the datapoints of one minibatch after the other, without end: (batch_size,) indices.
+
+    Whole minibatches, in a new order every epoch: those of `minivae.fit` with that seed.
+    """
+    for epoch in itertools.count():
+        order = stream(seed, ORDER, epoch).permutation(n)
+        yield from order[: n - n % batch_size].reshape(-1, batch_size)
 
 
 def blas_single_threaded():

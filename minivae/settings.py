@@ -1,11 +1,55 @@
-"""The settings of a training run: what decides its course, and is kept in its checkpoint."""
+"""What a training run is given: its data, its start, and the settings that a checkpoint keeps."""
 
 import zlib
 from dataclasses import asdict
 
 import numpy as np
 
+from minivae.minibatches import INIT, stream
 from minivae.validation import check_batch_size, check_count, check_dtype
+
+
+def training_and_test(vae, data):
+    """Return the two parts of `data`, checked; the test set may be None.
+
+    Parameters
+    ----------
+    vae : VAE
+    data : Dataset or (N, n_features) array
+        A training set alone, if it is an array.
+
+    Raises
+    ------
+    ValueError
+        If one does not fit the model.
+    """
+    if not hasattr(data, "train"):
+        return vae.check_data("data", data), None
+    test = getattr(data, "test", None)
+    if test is not None:
+        test = vae.check_data("data.test", test)
+    return vae.check_data("data.train", data.train), test
+
+
+def check_optimizer(optimizer):
+    """Return `optimizer`, or raise ValueError if it is none."""
+    if not hasattr(optimizer, "update"):
+        raise ValueError(f"optimizer is {optimizer!r}, expected one such as Adagrad(0.02)")
+    return optimizer
+
+
+def first_params(model, params, seed, dtype):
+    """Return where training starts: a copy of `params`, or if None, a random draw.
+
+    Raises
+    ------
+    ValueError
+        If `params` is not laid out for the model.
+    """
+    if params is None:
+        return model.init_params(stream(seed, INIT), dtype)
+    model.check_params(params)
+    return params.astype(dtype)
 
 
 def run_settings(
@@ -32,8 +76,7 @@ def run_settings(
     ValueError
         If one of them does not fit.
     """
-    if not hasattr(optimizer, "update"):
-        raise ValueError(f"optimizer is {optimizer!r}, expected one such as Adagrad(0.02)")
+    check_optimizer(optimizer)
     if not hasattr(estimator, "propagate"):
         raise ValueError(f"estimator is {estimator!r}, expected one such as SGVBB()")
     batch_size = check_batch_size(batch_size, train)

@@ -6,8 +6,9 @@ import numpy as np
 
 from minivae.checkpoint import read_archive, save_model, vae_settings
 from minivae.history import History
-from minivae.minibatches import INIT, NOISE, stream
+from minivae.minibatches import NOISE, stream
 from minivae.params import Params
+from minivae.settings import first_params
 
 
 @dataclass
@@ -51,11 +52,7 @@ def begin(vae, optimizer, params, settings):
     settings : dict
         With "seed", "threads" and "dtype".
     """
-    if params is None:
-        params = vae.init_params(stream(settings["seed"], INIT), settings["dtype"])
-    else:
-        vae.check_params(params)
-        params = params.astype(settings["dtype"])
+    params = first_params(vae, params, settings["seed"], settings["dtype"])
     rngs = [stream(settings["seed"], NOISE, k) for k in range(settings["threads"])]
     return TrainingState(params, optimizer.init(params.vector), rngs, History())
 

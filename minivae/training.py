@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from minivae.binarization import fixed_draw
 from minivae.estimators import SGVBB
@@ -16,7 +15,8 @@ from minivae.interruption import InterruptionGuard
 from minivae.minibatches import SUBSET, MinibatchLoop, blas_single_threaded, stream
 from minivae.optimizers import Adagrad
 from minivae.params import Params
-from minivae.settings import run_settings
+from minivae.progress import progress_bar
+from minivae.settings import run_settings, training_and_test
 from minivae.state import begin, restore, save
 from minivae.team import Team, default_threads
 from minivae.validation import check_count
@@ -134,7 +134,7 @@ def fit(
     OSError
         If the checkpoint cannot be written; an earlier one is untouched.
     """
-    train, test = _training_and_test(vae, data)
+    train, test = training_and_test(vae, data)
     optimizer = Adagrad() if optimizer is None else optimizer
     estimator = SGVBB() if estimator is None else estimator
     settings = run_settings(
@@ -160,27 +160,9 @@ def fit(
         settings["threads"] = settings["threads"] or default_threads(vae, batch_size)
         state = begin(vae, optimizer, params, settings)
     training = _Training(vae, train, test, optimizer, estimator, state, settings, checkpoint)
-    with tqdm(
-        total=samples,
-        initial=min(samples, state.step * settings["batch_size"]),
-        unit=" samples",
-        unit_scale=True,
-        dynamic_ncols=True,
-        smoothing=0.1,
-        disable=None if progress is None else not progress,
-    ) as bar:
+    with progress_bar(samples, progress, state.step * settings["batch_size"]) as bar:
         training.run(samples, checkpoint_every, bar, callback)
     return FitResult(state.params, state.history)
-
-
-def _training_and_test(vae, data):
-    """Return the two parts of `data`, checked; the test set may be None."""
-    if not hasattr(data, "train"):
-        return vae.check_data("data", data), None
-    test = getattr(data, "test", None)
-    if test is not None:
-        test = vae.check_data("data.test", test)
-    return vae.check_data("data.train", data.train), test
 
 
 class _Training:

@@ -18,13 +18,21 @@ import time
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from minivae.hmc import HMC, begin, check_hmc, draw_noise
 from minivae.joint import decoder_params, mean_log_joint_and_grad, unnormalized_posterior
-from minivae.minibatches import INIT, NOISE, ORDER, blas_single_threaded, gather, stream
+from minivae.minibatches import (
+    INIT,
+    NOISE,
+    blas_single_threaded,
+    gather,
+    minibatches,
+    stream,
+)
 from minivae.optimizers import Adagrad
 from minivae.params import Params
+from minivae.progress import progress_bar
+from minivae.settings import check_optimizer, first_params
 from minivae.subnormals import flushed_subnormals
 from minivae.training import TrainingDiverged
 from minivae.validation import check_batch_size, check_count, check_dtype
@@ -143,24 +151,12 @@ def fit_mcem(
     n_visits = math.ceil(samples / batch_size)
     due = _visits_due(evaluate_every, n_visits, batch_size)
     optimizer = Adagrad() if optimizer is None else optimizer
-    if not hasattr(optimizer, "update"):
-        raise ValueError(f"optimizer is {optimizer!r}, expected one such as Adagrad(0.02)")
+    check_optimizer(optimizer)
     hmc = check_hmc(HMC(n_leapfrog=10) if hmc is None else hmc)
-    dtype = check_dtype(dtype)
-    if params is None:
-        params = vae.init_params(stream(seed, INIT), dtype)
-    else:
-        vae.check_params(params)
-        params = params.astype(dtype)
+    params = first_params(vae, params, seed, check_dtype(dtype))
     decay = 1 / len(train) if weight_prior else 0.0
     em = _EM(vae, train, params, hmc, optimizer, m_steps, decay, seed)
-    with tqdm(
-        total=samples,
-        unit=" samples",
-        unit_scale=True,
-        dynamic_ncols=True,
-        disable=None if progress is None else not progress,
-    ) as bar:
+    with progress_bar(samples, progress) as bar:
         history = em.run(n_visits, batch_size, due, bar, callback)
     return MCEMResult(params, history, em.z)
 
@@ -215,8 +211,8 @@ class _EM:
         """Visit that many minibatches; return the history, with entries where they are due."""
         history, seconds, recent = [], 0.0, []
         with blas_single_threaded():
-            minibatches = itertools.islice(self._minibatches(batch_size), n_visits)
-            for visit, rows in enumerate(minibatches, 1):
+            visits = itertools.islice(minibatches(len(self.train), batch_size, self.seed), n_visits)
+            for visit, rows in enumerate(visits, 1):
                 started = time.perf_counter()
                 recent.append(self._visit(rows, (visit - 1) * batch_size))
                 seconds += time.perf_counter() - started
@@ -229,13 +225,6 @@ class _EM:
                     if callback is not None:
                         callback(self.params, seen, seconds)
         return history
-
-    def _minibatches(self, batch_size):
-        """Yield the datapoints of each minibatch: whole ones, in a new order every epoch."""
-        n = len(self.train)
-        for epoch in itertools.count():
-            order = stream(self.seed, ORDER, epoch).permutation(n)
-            yield from order[: n - n % batch_size].reshape(-1, batch_size)
 
     def _visit(self, rows, seen):
         """One E-step and its M-steps; return mean log p(x, z) and the acceptance."""

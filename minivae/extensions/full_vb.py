@@ -28,27 +28,26 @@ of its variance that is due to zeta does not shrink with M: what one draw of the
 datapoint it does to all.
 """
 
-import itertools
 import math
 import time
 
 import numpy as np
-from tqdm import tqdm
 
 from minivae.evaluation import mean_bound
 from minivae.history import History
 from minivae.minibatches import (
     EVALUATION,
-    INIT,
     NOISE,
-    ORDER,
     SUBSET,
     blas_single_threaded,
     gather,
+    minibatches,
     stream,
 )
 from minivae.optimizers import Adam
 from minivae.params import Params
+from minivae.progress import progress_bar
+from minivae.settings import check_optimizer, first_params, training_and_test
 from minivae.subnormals import flushed_subnormals
 from minivae.training import FitResult, TrainingDiverged
 from minivae.validation import check_batch_size, check_count, check_dtype, check_positive
@@ -306,11 +305,10 @@ def fit_full_vb(
     TrainingDiverged
         If the bound becomes NaN or infinite.
     """
-    train, test = _training_and_test(vae, data)
+    train, test = training_and_test(vae, data)
     model = FullVB(vae, len(train), prior_std)
     optimizer = Adam() if optimizer is None else optimizer
-    if not hasattr(optimizer, "update"):
-        raise ValueError(f"optimizer is {optimizer!r}, expected one such as Adam(0.001)")
+    check_optimizer(optimizer)
     seed = check_count("seed", seed, minimum=0)
     dtype, draws = check_dtype(dtype), check_count("draws", draws)
     batch_size = check_batch_size(batch_size, train)
@@ -318,24 +316,13 @@ def fit_full_vb(
     every = last_step + 1  # never
     if evaluate_every is not None:
         every = math.ceil(check_count("evaluate_every", evaluate_every) / batch_size)
-    if params is None:
-        params = model.init_params(stream(seed, INIT), dtype)
-    else:
-        model.check_params(params)
-        params = params.astype(dtype)
-
+    params = first_params(model, params, seed, dtype)
     ascent = _Ascent(model, train, params, optimizer, batch_size, seed)
     history, seconds = History(), 0.0
     n_subset = 10_000 if test is None else len(test)
     subset = train[np.sort(stream(seed, SUBSET).permutation(len(train))[:n_subset])]
     with (
-        tqdm(
-            total=last_step * batch_size,
-            unit=" samples",
-            unit_scale=True,
-            dynamic_ncols=True,
-            disable=None if progress is None else not progress,
-        ) as bar,
+        progress_bar(last_step * batch_size, progress) as bar,
         blas_single_threaded(),
     ):
         for t in range(1, last_step + 1):
@@ -354,16 +341,6 @@ def fit_full_vb(
     return FitResult(params, history)
 
 
-def _training_and_test(vae, data):
-    """Return the two parts of `data`, checked; the test set may be None."""
-    if not hasattr(data, "train"):
-        return vae.check_data("data", data), None
-    test = getattr(data, "test", None)
-    if test is not None:
-        test = vae.check_data("data.test", test)
-    return vae.check_data("data.train", data.train), test
-
-
 class _Ascent:
     """Algorithm 2: steps on `params`, which they change in place."""
 
@@ -371,7 +348,7 @@ class _Ascent:
         self.model, self.train, self.params, self.optimizer = model, train, params, optimizer
         self._state = optimizer.init(params.vector)
         self._eps_rng, self._zeta_rng = stream(seed, NOISE, 0), stream(seed, NOISE, 1)
-        self._rows = _minibatches(len(train), batch_size, seed)
+        self._rows = minibatches(len(train), batch_size, seed)
         self._x = np.empty((batch_size, train.shape[1]), params.dtype)
         self._eps = np.empty((1, batch_size, model.vae.n_latent), params.dtype)
         self._workspace = Workspace()
@@ -391,11 +368,3 @@ class _Ascent:
                     f"try a step size below {self.optimizer.step_size:g}"
                 )
             self.optimizer.update(self.params.vector, grad.vector, self._state, t, 0.0)
-
-
-def _minibatches(n_datapoints, batch_size, seed):
-    """Yield the rows of minibatches, epoch after epoch, in the order of `minivae.fit`."""
-    for epoch in itertools.count():
-        order = stream(seed, ORDER, epoch).permutation(n_datapoints)
-        for start in range(0, n_datapoints - batch_size + 1, batch_size):
-            yield order[start : start + batch_size]
