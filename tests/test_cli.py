@@ -207,10 +207,11 @@ def test_latents(run, capsys):
 
 @pytest.fixture
 def greys(here):
-    x = np.random.default_rng(0).integers(0, 256, (300, 6), dtype=np.uint8)
+    rng = np.random.default_rng(0)
+    x = rng.integers([0, 0, 0, 150, 150, 150], [100, 100, 100, 256, 256, 256], (300, 6), np.uint8)
     np.savez("greys.npz", x_train=x[:200], x_test=x[200:])
     common = ["--data", "greys.npz", "--hidden", 4, "--latent", 2, "--samples", 400]
-    return ["train", *common, "--batch-size", 20, "--step-size", 0.02]
+    return ["train", *common, "--batch-size", 20, "--step-size", 0.1]
 
 
 def test_binarised_training(greys, capsys):
