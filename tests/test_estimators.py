@@ -280,6 +280,16 @@ def test_alternating_moves_one_network_at_a_time(optimizer, threads):
             assert moved == name.startswith(mover), name
 
 
+def test_alternating_counts_the_updates_of_each_network():
+    """Adam's first update moves every parameter by the step size: the decoder's is the second."""
+    vae = VAE(12, 2, (8,))
+    options = {"batch_size": 40, "alternate": True, "weight_prior": False, "evaluate_every": None,
+               "progress": False, "threads": 1}  # fmt: skip
+    first, second = (fit(vae, DATA, n, optimizer=Adam(1e-3), **options).params for n in (40, 80))
+    moved = np.abs(second["decoder.b2"] - first["decoder.b2"])
+    np.testing.assert_allclose(moved, 1e-3, rtol=0.01)
+
+
 @pytest.mark.parametrize(("make", "message"), [
     (lambda: ScoreFunction("best"), "baseline is 'best', expected one of none, running, optimal"),
     (lambda: Denoising(1.0), r"corruption is 1.0, expected a number in \[0, 1\)"),
