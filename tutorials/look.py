@@ -9,10 +9,12 @@ import contextlib
 import io
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from PIL import Image
 
-from minivae.plots import LOOK, PALETTE
+from minivae.plots import LOOK, PALETTE, image_grid
 
 TRUTH, APPROXIMATION, THIRD, FOURTH, FIFTH, SIXTH = PALETTE[:6]
 PRIOR = "0.6"  # grey
@@ -40,7 +42,17 @@ class _Panels(Figure):
         with _settings():
             self.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
         width, height = (round(100 * inches) for inches in self.get_size_inches())
-        return buffer.getvalue(), {"width": width, "height": height}
+        return _grey_if_grey(buffer.getvalue()), {"width": width, "height": height}
+
+
+def _grey_if_grey(png):
+    """Return the same picture with one channel if it has no colours: half the bytes, or less."""
+    red, green, blue = Image.open(io.BytesIO(png)).convert("RGB").split()
+    if not red.tobytes() == green.tobytes() == blue.tobytes():
+        return png
+    buffer = io.BytesIO()
+    red.save(buffer, format="png", optimize=True)
+    return buffer.getvalue()
 
 
 def panels(columns=1, rows=1, *, width=None, height=None, **options):
@@ -65,6 +77,41 @@ def panels(columns=1, rows=1, *, width=None, height=None, **options):
     with _settings():
         figure = _Panels(figsize=(columns * width, rows * height), layout="constrained")
         return figure, figure.subplots(rows, columns, **options)
+
+
+def images(pictures, image_shape, columns, names=(), *, width=9):
+    """Show images row by row, and a name beside each row.
+
+    A pixel of an image becomes a whole number of pixels of the picture, which keeps it small.
+
+    Parameters
+    ----------
+    pictures : (n, features) array
+        Values in [0, 1].
+    image_shape : (height, width)
+    columns : int
+    names : sequence of str
+        One for each row, or none at all.
+    width : float
+        In inches, at most, names included.
+
+    Returns
+    -------
+    figure : Figure
+    """
+    grid = image_grid(pictures, image_shape, columns)
+    margin = 1.0 if names else 0.0
+    scale = max(1, int((width - margin) * _DPI / grid.shape[1])) / _DPI  # inches of a pixel
+    height, width = scale * len(grid), scale * grid.shape[1]
+    with _settings():
+        figure = _Panels(figsize=(margin + width + 1e-4, height + 1e-4))
+        axes = figure.add_axes((margin / (margin + width), 0, width / (margin + width), 1))
+    axes.imshow(grid, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+    axes.set_xticks([])
+    axes.set_yticks(image_shape[0] * (np.arange(len(names)) + 0.5) - 0.5, names)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return figure
 
 
 def legend(axes, **options):
