@@ -167,6 +167,11 @@ class ScoreFunction(_Sampled):
             for name, value in (("total", bound), ("weight", 1.0)):
                 memory[name] = self.memory_decay * memory.get(name, 0.0) + value
 
+    def _running_mean(self, memory):
+        if self.baseline == "none" or not memory:
+            return 0.0
+        return memory["total"] / memory["weight"]
+
     def _bounds_and_weights(self, f):
         return f.mean(axis=0), np.full_like(f, 1 / len(f))
 
@@ -174,7 +179,7 @@ class ScoreFunction(_Sampled):
         if self.baseline == "optimal":
             dstats = _optimally_controlled(posterior, z, stats, f.reshape(len(noise), -1), weights)
         else:
-            b = memory["total"] / memory["weight"] if memory else 0.0
+            b = self._running_mean(memory)
             dstats = posterior.log_density_grad(z, stats, weights * (f - b))[1]
         kept = workspace.empty("score dstats", stats.shape, stats.dtype)
         kept[:] = dstats

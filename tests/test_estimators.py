@@ -101,6 +101,16 @@ def dstats_of(vae, estimator, params, x, noise):
     return factors.encoder[1][-1]
 
 
+def test_without_a_baseline_nothing_is_remembered():
+    vae, params, x, rng = problem()
+    noise, memory = drawn(ScoreFunction(), vae, rng, 2, 3), {}
+    ScoreFunction().remember(memory, -7.0)
+    assert memory == {}
+    plain = bound_and_grad(ScoreFunction(), vae, params, x, noise)[1]
+    handed = bound_and_grad(ScoreFunction(), vae, params, x, noise, {"total": -6.0, "weight": 2.0})
+    assert np.array_equal(plain.vector, handed[1].vector)
+
+
 def test_one_importance_weighted_sample_is_estimator_a():
     vae, params, x, rng = problem()
     noise = drawn(SGVBA(), vae, rng, 1, 3)
