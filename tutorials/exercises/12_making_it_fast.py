@@ -1,0 +1,109 @@
+"""Exercises of notebook 12: FLOP of a step, the roofline, a gradient put together from parts."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from exercises import Exercise
+
+
+def step_problem(rng):
+    M, D, J = (int(rng.integers(low, 4 * low)) for low in (10, 100, 3))
+    hidden = [int(width) for width in rng.integers(20, 90, rng.integers(1, 4))]
+    return {"M": M, "encoder": (D, *hidden, 2 * J), "decoder": (J, *reversed(hidden), D)}
+
+
+def weights(*networks):
+    return sum(n_in * n_out for net in networks for n_in, n_out in pairwise(net))
+
+
+def forward_only(M, encoder, decoder):
+    return 2 * M * weights(encoder, decoder)
+
+
+def gradient_of_the_data(M, encoder, decoder):
+    return 6 * M * weights(encoder, decoder)
+
+
+def nothing_back_to_z(M, encoder, decoder):
+    first = encoder[0] * encoder[1] + decoder[0] * decoder[1]
+    return 6 * M * weights(encoder, decoder) - 2 * M * first
+
+
+def multiplications_only(M, encoder, decoder):
+    return M * (3 * weights(encoder, decoder) - encoder[0] * encoder[1])
+
+
+def backward_only(M, encoder, decoder):
+    return 2 * M * (2 * weights(encoder, decoder) - encoder[0] * encoder[1])
+
+
+def roof_problem(rng):
+    m, k, n = (int(size) for size in rng.integers(1, 400, 3))
+    itemsize, bandwidth = int(rng.choice([4, 8])), float(rng.uniform(5e9, 2e10))
+    limit_of_memory = roof(m, k, n, itemsize, np.inf, bandwidth)
+    peak = limit_of_memory * rng.choice([0.2, 20.0])  # one limit is far from the other
+    return dict(m=m, k=k, n=n, itemsize=itemsize, peak=float(peak), bandwidth=bandwidth)
+
+
+def roof(m, k, n, itemsize, peak, bandwidth, flop=2):
+    numbers = m * k + k * n + m * n
+    return min(peak, flop * m * k * n / (itemsize * numbers) * bandwidth)
+
+
+def parts_problem(rng):
+    K, P = 3, 7
+    return {"parts": rng.standard_normal((K, P)), "rows": rng.integers(20, 60, K)}
+
+
+EXERCISES = [
+    Exercise(
+        "flop_of_step",
+        step_problem,
+        sizes=lambda M, **_: {"M": M},
+        mistakes={
+            "that is the forward pass alone": forward_only,
+            "that is the backward pass alone": backward_only,
+            "nobody needs the gradient with respect to the data: the encoder's first layer has two "
+            "products, not three": gradient_of_the_data,
+            "the decoder's first layer has all three products: the message to z goes on to the "
+            "encoder": nothing_back_to_z,
+            "those are the multiplications; there are as many additions": multiplications_only,
+        },
+    ),
+    Exercise(
+        "attainable",
+        roof_problem,
+        mistakes={
+            "a product has m k n multiplications and as many additions": (
+                lambda **a: roof(**a, flop=1)
+            ),
+            "the intensity is in FLOP per byte, not per number": (
+                lambda itemsize, **a: roof(itemsize=1, **a)
+            ),
+            "that is the limit of memory; arithmetic has one too, and the lower one counts": (
+                lambda peak, **a: roof(peak=np.inf, **a)
+            ),
+            "that is the limit of arithmetic; memory has one too, and the lower one counts": (
+                lambda peak, **_: peak
+            ),
+        },
+    ),
+    Exercise(
+        "combine",
+        parts_problem,
+        sizes=lambda parts, rows: {
+            "K": parts.shape[0],
+            "P": parts.shape[1],
+            "M": int(rows.sum()),
+        },
+        mistakes={
+            "every datapoint counts alike, so a part counts by its rows": (
+                lambda parts, rows: parts.mean(axis=0)
+            ),
+            "the parts are means already: weigh each by its share of the minibatch": (
+                lambda parts, rows: parts.sum(axis=0)
+            ),
+        },
+    ),
+]
