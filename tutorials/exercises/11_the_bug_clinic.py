@@ -30,7 +30,7 @@ def judge_diagnosis(came):
         said = came.get(letter, ...)
         if said is ...:
             lines.append(f"  {letter}: not filled in yet")
-        elif said not in DISEASES:
+        elif said not in list(DISEASES):
             lines.append(f"  {letter}: {said!r} came, expected one of {', '.join(DISEASES)}")
         elif said != disease:
             lines.append(f"  {letter}: not {said}; {SYMPTOMS[letter]}")
