@@ -1,0 +1,123 @@
+"""Exercises of notebook 10: the cost of weights, their gradient, local reparameterisation."""
+
+import numpy as np
+
+from exercises import Exercise
+
+
+def kl_problem(rng):
+    return {"mu": rng.standard_normal((3, 4)), "log_var": rng.standard_normal((3, 4)), "s": 1.7}
+
+
+def kl_terms(mu, log_var, s):
+    return {
+        "the part with log s^2": -mu.size * np.log(s),
+        "the part with log_var": 0.5 * log_var.sum(),
+        "the part with mu^2": -0.5 * np.sum(mu**2) / s**2,
+        "the part with sigma^2": -0.5 * np.sum(np.exp(log_var)) / s**2,
+        "the 1/2 of each weight": 0.5 * mu.size,
+    }
+
+
+def for_a_standard_prior(mu, log_var, s):
+    return 0.5 * np.sum(1 + log_var - mu**2 - np.exp(log_var))
+
+
+def variance_for_deviation(mu, log_var, s):
+    return 0.5 * np.sum(1 + log_var - np.log(s) - (mu**2 + np.exp(log_var)) / s)
+
+
+def gradient_problem(rng):
+    g, mu, log_var, zeta = rng.standard_normal((4, 7))
+    return {"g": g, "mu": mu, "log_var": log_var, "zeta": zeta, "N": 11, "s": 1.7}
+
+
+def theta_gradient(g, mu, log_var, zeta, N, s, share=1.0, slope=0.5, prior=1.0):
+    std = np.exp(log_var / 2)
+    kl = share / N * prior
+    return g - kl * mu / s**2, slope * g * std * zeta + kl * (1 - std**2 / s**2) / 2
+
+
+def whole_kl(g, mu, log_var, zeta, N, s):
+    return theta_gradient(g, mu, log_var, zeta, N, s, share=N)
+
+
+def without_kl(g, mu, log_var, zeta, N, s):
+    return theta_gradient(g, mu, log_var, zeta, N, s, prior=0)
+
+
+def slope_of_sigma(g, mu, log_var, zeta, N, s):
+    return theta_gradient(g, mu, log_var, zeta, N, s, slope=1)
+
+
+def with_the_variance(g, mu, log_var, zeta, N, s):
+    dmu, dlog_var = theta_gradient(g, mu, log_var, zeta, N, s, slope=0)
+    return dmu, dlog_var + g * np.exp(log_var) * zeta / 2
+
+
+def local_problem(rng):
+    n, n_in, n_out = 5, 4, 3
+    return {
+        "h": rng.standard_normal((n, n_in)),
+        "mu": rng.standard_normal((n_in, n_out)),
+        "log_var": rng.standard_normal((n_in, n_out)),
+        "eps": rng.standard_normal((n, n_out)),
+    }
+
+
+def deviations_added(h, mu, log_var, eps):
+    return h @ mu + (h @ np.exp(log_var / 2)) * eps
+
+
+def sizes_added(h, mu, log_var, eps):
+    return h @ mu + (np.abs(h) @ np.exp(log_var / 2)) * eps
+
+
+def variance_as_deviation(h, mu, log_var, eps):
+    return h @ mu + (h**2 @ np.exp(log_var)) * eps
+
+
+def not_squared(h, mu, log_var, eps):
+    return h @ mu + np.sqrt(np.abs(h @ np.exp(log_var))) * eps
+
+
+EXERCISES = [
+    Exercise(
+        "minus_kl_theta",
+        kl_problem,
+        terms=kl_terms,
+        mistakes={
+            "that is for the prior N(0, I): here its variance is s^2": for_a_standard_prior,
+            "s is the standard deviation of the prior, the formula wants s^2": (
+                variance_for_deviation
+            ),
+        },
+    ),
+    Exercise(
+        "theta_gradient",
+        gradient_problem,
+        returns=("dmu", "dlog_var"),
+        sizes=lambda N, **_: {"N": N},
+        mistakes={
+            "the KL of theta is paid once by all N datapoints: per datapoint it counts 1/N": (
+                whole_kl
+            ),
+            "that is the part from the data; -KL / N has a gradient, too": without_kl,
+            "the slope of sigma = exp(log_var / 2) is sigma / 2": slope_of_sigma,
+            "theta = mu + sigma zeta has sigma in it, not sigma^2": with_the_variance,
+        },
+    ),
+    Exercise(
+        "local_sample",
+        local_problem,
+        sizes=lambda h, mu, **_: {"M": len(h), "n_in": h.shape[1], "n_out": mu.shape[1]},
+        mistakes={
+            "variances add up, standard deviations do not": deviations_added,
+            "variances add up, standard deviations do not, nor do their sizes": sizes_added,
+            "that multiplies eps by the variance; it wants the standard deviation": (
+                variance_as_deviation
+            ),
+            "a factor h on W is a factor h^2 on its variance": not_squared,
+        },
+    ),
+]
