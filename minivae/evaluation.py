@@ -5,7 +5,13 @@ The bound is estimated here; log p(x) in `minivae.marginal`, whose functions thi
 
 import numpy as np
 
-from minivae.marginal import HMCEvidence, LogEvidence, appendix_d, importance_sampling
+from minivae.marginal import (
+    HMCEvidence,
+    LogEvidence,
+    appendix_d,
+    importance_sampling,
+    resample_prior,
+)
 from minivae.minibatches import EVALUATION, blas_single_threaded, gather, stream
 from minivae.subnormals import flushed_subnormals
 from minivae.team import Team, default_threads
@@ -20,6 +26,7 @@ __all__ = [
     "bound_terms_with",
     "importance_sampling",
     "mean_bound",
+    "resample_prior",
 ]
 
 _CHUNK = 500  # datapoints at a time, so that activations stay in the cache

@@ -27,13 +27,14 @@ import numpy as np
 from scipy.special import logsumexp
 
 from minivae.densities import DENSITIES
+from minivae.gaussian import log_density
 from minivae.hmc import HMC, begin, check_hmc
 from minivae.joint import log_joint, unnormalized_posterior
 from minivae.minibatches import EVALUATION, blas_single_threaded, gather, stream
 from minivae.mlp import mlp_forward
 from minivae.subnormals import flushed_subnormals
 from minivae.team import Team, default_threads
-from minivae.validation import check_count
+from minivae.validation import as_pixels, check_count
 from minivae.workspace import Workspace
 
 _ROWS = 500  # of z at a time, so that activations stay in the cache
@@ -228,7 +229,8 @@ def appendix_d(
     warm_up : int
         Transitions before the first stage, in which every chain's step is tuned.
     start : (N, J) array, optional
-        Where the chains start; by default, at a sample of q(z|x).
+        Where the chains start; by default, at a sample of q(z|x). Give one, such as that of
+        `resample_prior`, where the encoder has not been trained.
     seed : int
     threads : int, optional
         As for `minivae.fit`.
@@ -279,6 +281,38 @@ def appendix_d(
 
     _in_parts(vae, len(x), _CHAINS, threads, work)
     return HMCEvidence(values, errors, acceptance, ends)
+
+
+def resample_prior(vae, params, x, *, draws=1000, seed=0):
+    """Draw z from p(z|x), nearly, without a recognition model: a start for appendix D's chains.
+
+    Of `draws` samples of the prior, the same for all datapoints, each datapoint gets one with a
+    probability proportional to p(x|z) (sampling importance resampling). In a few dimensions some
+    lie near every mode, which a chain that starts anywhere may not find.
+
+    Parameters
+    ----------
+    vae : VAE
+    params : Params
+    x : (N, n_features) array
+        Floats, or uint8 pixels.
+    draws : int
+    seed : int
+
+    Returns
+    -------
+    z : (N, J) array
+    """
+    vae.check_params(params)
+    x = as_pixels(vae.check_data("x", x), params.dtype)
+    rng, workspace = stream(seed, EVALUATION, 1), Workspace()
+    shape = (check_count("draws", draws), vae.n_latent)
+    z = rng.standard_normal(shape, params.dtype)
+    keys = np.empty((len(z), len(x)))  # log p(x|z)
+    for key, one in zip(keys, z, strict=True):
+        key[:] = log_joint(vae, params, x, np.tile(one, (len(x), 1)), workspace) - log_density(one)
+    keys += rng.gumbel(size=keys.shape)  # whose largest has the right probability
+    return z[keys.argmax(axis=0)]
 
 
 # --- Datapoints in parts --------------------------------------------------------------------------

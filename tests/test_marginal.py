@@ -12,7 +12,7 @@ from test_known_answers import LinearGaussian
 
 from minivae import VAE, marginal
 from minivae.densities import DENSITIES
-from minivae.evaluation import appendix_d, importance_sampling, mean_bound
+from minivae.evaluation import appendix_d, importance_sampling, mean_bound, resample_prior
 from minivae.hmc import HMC
 from minivae.joint import log_joint
 from minivae.marginal import LogEvidence, RunningLogMean, batch_means_error
@@ -362,3 +362,16 @@ def test_a_posterior_without_a_density_is_refused():
     params = vae.init_params(np.random.default_rng(0))
     with pytest.raises(ValueError, match="posterior is deterministic"):
         importance_sampling(vae, params, np.zeros((3, 4)))
+
+
+# --- A start without a recognition model ----------------------------------------------------------
+
+
+def test_resampled_prior_follows_the_posterior():
+    model = linear_gaussian(1, 3, N=1)
+    x = np.repeat(model.x, 4000, axis=0)
+    z = resample_prior(model.vae(), model.exact_params(), x, draws=4000)[:, 0]
+    mean, covariance = model.posterior()
+    sd = np.sqrt(covariance.item())
+    assert z.mean() == pytest.approx(mean.item(), abs=0.1 * sd)
+    assert z.std() == pytest.approx(sd, rel=0.1)

@@ -9,7 +9,7 @@ from minivae.baselines.mcem import fit_mcem
 from minivae.baselines.wake_sleep import WakeSleep
 from minivae.checkpoint import save_model
 from minivae.experiments.curves import BOUNDS, CurveFolder
-from minivae.marginal import appendix_d
+from minivae.marginal import appendix_d, resample_prior
 from minivae.minibatches import blas_single_threaded
 from minivae.optimizers import Adagrad
 from minivae.training import choose_step_size, fit
@@ -133,7 +133,9 @@ def _log_likelihoods(curve, vae, params, data, threads):
     if curve.log_px_datapoints:
         for part in ("train", "test"):
             x = getattr(data, part)[: curve.log_px_datapoints]
-            evidence = appendix_d(vae, params, x, seed=curve.seed, threads=threads)
+            # Monte Carlo EM leaves the encoder as it was: its samples would be a bad start.
+            start = resample_prior(vae, params, x) if curve.method == "mcem" else None
+            evidence = appendix_d(vae, params, x, start=start, seed=curve.seed, threads=threads)
             known = np.isfinite(evidence.values)  # where the chain has moved
             values, errors = evidence.values[known], evidence.errors[known]
             n = len(values)
