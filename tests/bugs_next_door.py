@@ -8,6 +8,7 @@ from scipy.special import expit
 
 from minivae import gaussian, kernels, mlp, training, vae
 from minivae.minibatches import MinibatchLoop
+from minivae.posteriors import diagonal
 
 
 @bug(
@@ -35,7 +36,7 @@ def forward_draws_a_second_noise_vector(patch):
         fresh = np.random.default_rng(1).standard_normal(noise.shape)
         return gaussian.sample_posterior(stats, fresh, workspace)
 
-    patch.setattr(vae, "sample_posterior", second_draw)
+    patch.setattr(diagonal, "sample_posterior", second_draw)
 
 
 @bug(

@@ -35,6 +35,7 @@ LOG_DENSITIES = {
     Gaussian(sigmoid_mean=True): sigmoid_gaussian_log_pdf,
     FixedGaussian(): lambda out, x: scipy.stats.norm.logpdf(x, out, 1.0),
     FixedGaussian(0.3): lambda out, x: scipy.stats.norm.logpdf(x, out, 0.3),
+    FixedGaussian(relu_mean=True): lambda out, x: scipy.stats.norm.logpdf(x, np.maximum(out, 0)),
 }
 
 every_likelihood = pytest.mark.parametrize(
@@ -185,7 +186,7 @@ def test_get_likelihood_takes_a_name_or_an_object():
 def test_an_unknown_likelihood_is_refused():
     message = (
         "likelihood is 'poisson', expected one of bernoulli, gaussian, gaussian-sigmoid, "
-        "gaussian-fixed or a likelihood object"
+        "gaussian-fixed, gaussian-fixed-relu or a likelihood object"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         get_likelihood("poisson")
