@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import expit
 
 from minivae import kernels
-from minivae.validation import check_positive
+from minivae.validation import check_positive, choose
 
 
 def _require_finite(x, name):
@@ -184,11 +184,4 @@ def get_likelihood(likelihood):
     ValueError
         If it is neither.
     """
-    if hasattr(likelihood, "log_prob_and_grad") and not isinstance(likelihood, type):
-        return likelihood
-    if not isinstance(likelihood, str) or likelihood not in LIKELIHOODS:
-        raise ValueError(
-            f"likelihood is {likelihood!r}, expected one of {', '.join(LIKELIHOODS)} "
-            "or a likelihood object"
-        )
-    return LIKELIHOODS[likelihood]
+    return choose("likelihood", likelihood, LIKELIHOODS, "log_prob_and_grad")

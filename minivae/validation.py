@@ -75,3 +75,29 @@ def check_fraction(name, value):
     if not _is_finite_number(value) or not 0 <= value < 1:
         raise ValueError(f"{name} is {value!r}, expected a number in [0, 1)")
     return float(value)
+
+
+def choose(name, value, table, method):
+    """Return what `table` has under the name `value`, or `value` itself if it is such an object.
+
+    Parameters
+    ----------
+    name : str
+        What error messages call it.
+    value : str or object
+    table : dict
+    method : str
+        What such an object can do.
+
+    Raises
+    ------
+    ValueError
+        If `value` is neither.
+    """
+    if hasattr(value, method) and not isinstance(value, type):
+        return value
+    if not isinstance(value, str) or value not in table:
+        raise ValueError(
+            f"{name} is {value!r}, expected one of {', '.join(table)} or a {name} object"
+        )
+    return table[value]

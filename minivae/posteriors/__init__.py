@@ -13,6 +13,7 @@ from minivae.posteriors.deterministic import Deterministic
 from minivae.posteriors.diagonal import DiagonalGaussian, IsotropicGaussian
 from minivae.posteriors.full_covariance import FullCovarianceGaussian
 from minivae.posteriors.location_scale import Laplace, Logistic
+from minivae.validation import choose
 
 POSTERIORS = {
     posterior.name: posterior
@@ -36,11 +37,4 @@ def get_posterior(posterior):
     ValueError
         If it is neither.
     """
-    if hasattr(posterior, "sample_backward") and not isinstance(posterior, type):
-        return posterior
-    if not isinstance(posterior, str) or posterior not in POSTERIORS:
-        raise ValueError(
-            f"posterior is {posterior!r}, expected one of {', '.join(POSTERIORS)} "
-            "or a posterior object"
-        )
-    return POSTERIORS[posterior]
+    return choose("posterior", posterior, POSTERIORS, "sample_backward")
