@@ -3,12 +3,12 @@
 `fit(..., estimator=...)` takes any of them. With z_l = g(eps_l, x), L samples for every datapoint,
 and the learning signal f_l = log p(x, z_l) - log q(z_l|x):
 
-    SGVB-B            log p(x|z_l) averaged over l, minus the exact KL (eq. 7, 10)
-    SGVB-A            f_l averaged over l, everything sampled (eq. 6)
+    SGVBB               log p(x|z_l) averaged over l, minus the exact KL (estimator B, eq. 7, 10)
+    SGVBA               f_l averaged over l, everything sampled (estimator A, eq. 6)
     ImportanceWeighted  log mean_l exp f_l, a tighter bound (Burda, Grosse, Salakhutdinov 2015);
-                      with L = 1 it is SGVB-A
-    ScoreFunction     the bound of SGVB-A, its phi-gradient without reparameterisation (sec. 2.2)
-    Denoising         SGVB-B for an encoder that sees a corrupted x (Vincent et al. 2008)
+                        with L = 1 it is SGVBA
+    ScoreFunction       the bound of SGVBA, its phi-gradient without reparameterisation (sec. 2.2)
+    Denoising           SGVBB for an encoder that sees a corrupted x (Vincent et al. 2008)
 
 The contract. An estimator is a frozen set of settings with four methods:
 
