@@ -239,12 +239,6 @@ class Denoising(_Estimator):
         return vae.propagate(params, x, eps, batch_size, workspace, inputs=corrupted)
 
 
-ESTIMATORS = {
-    estimator.name: estimator
-    for estimator in (SGVBA, SGVBB, ScoreFunction, ImportanceWeighted, Denoising)
-}
-
-
 def bound_and_grad(estimator, vae, params, x, noise, memory=None):
     """Estimate the bound per datapoint, in nats, and its gradient, on a whole minibatch.
 
