@@ -63,9 +63,7 @@ def test_the_draw_of_mnist_is_known():
 
 
 def test_what_cannot_be_binarised():
-    with pytest.raises(
-        ValueError, match="binarize is 'often', expected one of static"
-    ):
+    with pytest.raises(ValueError, match="binarize is 'often', expected one of static"):
         load("mnist", binarize="often")
     wild = data(np.float32)._replace(test=np.array([[0.5, 1.5]], np.float32))
     with pytest.raises(ValueError, match=r"test has pixels from 0.5 to 1.5, expected \[0, 1\]"):
