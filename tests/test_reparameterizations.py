@@ -118,8 +118,12 @@ def test_the_cdf_of_an_inverse_cdf_is_the_identity(case):
     # Near an end that is not zero, values are as far apart as floats are there.
     low, high = case.scipy.support()
     cdf_atol, sf_atol = 1e-15 * (low > 0), 1e-15 * (high < np.inf)
-    np.testing.assert_allclose(case.scipy.cdf(z[:-3]), u[:-3], rtol=1e-9, atol=cdf_atol)
-    np.testing.assert_allclose(case.scipy.sf(z[3:]), 1 - u[3:], rtol=1e-9, atol=sf_atol)
+    cdf, sf = case.scipy.cdf, case.scipy.sf
+    if isinstance(case.distribution, inverse_cdf.Cauchy):  # older SciPys lose its lower tail
+        loc, scale = case.params
+        cdf, sf = (lambda z, s=s: np.arctan2(1, s * (z - loc) / scale) / np.pi for s in (-1, 1))
+    np.testing.assert_allclose(cdf(z[:-3]), u[:-3], rtol=1e-9, atol=cdf_atol)
+    np.testing.assert_allclose(sf(z[3:]), 1 - u[3:], rtol=1e-9, atol=sf_atol)
 
 
 DIRECTIONS = [np.eye(3)[0], np.eye(3)[2], np.array([1.0, -0.7, 0.4])]
