@@ -61,7 +61,7 @@ class SGVBB(_Estimator):
 
 
 class _Sampled(_Estimator):
-    """Bounds made of f_l alone. Subclasses say how the samples are weighted.
+    """Bounds made of f_l alone: their mean, unless a subclass weighs the samples otherwise.
 
     For a bound with d bound / d f_l = w_l,
 
@@ -93,6 +93,9 @@ class _Sampled(_Estimator):
         factors = Factors((encoder_cache, encoder_deltas), (decoder_cache, decoder_deltas))
         return float(bounds.sum(dtype=np.float64)) / batch_size, factors
 
+    def _bounds_and_weights(self, f):
+        return f.mean(axis=0), np.full_like(f, 1 / len(f))
+
     def _dstats(self, posterior, dz, z, stats, noise, f, weights, workspace, memory):
         dz_of_q, dstats_of_q = posterior.log_density_grad(z, stats, weights)
         dstats = posterior.sample_backward(dz - dz_of_q, stats, noise, 0, workspace)
@@ -105,9 +108,6 @@ class SGVBA(_Sampled):
     """Estimator A (eq. 6): the mean of f_l, for any posterior whose density is known."""
 
     name = "sgvb-a"
-
-    def _bounds_and_weights(self, f):
-        return f.mean(axis=0), np.full_like(f, 1 / len(f))
 
 
 @dataclass(frozen=True)
@@ -171,9 +171,6 @@ class ScoreFunction(_Sampled):
         if self.baseline == "none" or not memory:
             return 0.0
         return memory["total"] / memory["weight"]
-
-    def _bounds_and_weights(self, f):
-        return f.mean(axis=0), np.full_like(f, 1 / len(f))
 
     def _dstats(self, posterior, dz, z, stats, noise, f, weights, workspace, memory):
         if self.baseline == "optimal":

@@ -142,8 +142,8 @@ class FixedGaussian:
         d/da = (x - mean) / sigma^2, for a ReLU only where a > 0
         """
         variance = self.sigma**2
-        active = out > 0
         if self.relu_mean:
+            active = out > 0
             out *= active
         means = out.reshape(-1, *x.shape)
         np.subtract(x, means, out=means)  # now the error x - mean
