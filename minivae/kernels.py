@@ -57,6 +57,36 @@ def gather_pixels_numpy(data, rows, out):
     np.multiply(data[rows], out.dtype.type(1.0 / 255.0), out=out)
 
 
+# --- Dense layers ---------------------------------------------------------------------------------
+
+
+@kernel
+def add_bias(a, b):
+    """In place: a <- a + b, b to every row."""
+    for i in range(a.shape[0]):
+        row = a[i]
+        for j in range(row.size):
+            row[j] += b[j]
+
+
+def add_bias_numpy(a, b):
+    a += b
+
+
+@kernel
+def column_sums(da, first, db):
+    """Set db <- sums over the rows of da, of its columns from `first` on."""
+    db[:] = 0
+    for i in range(da.shape[0]):
+        row = da[i, first : first + db.size]
+        for j in range(db.size):
+            db[j] += row[j]
+
+
+def column_sums_numpy(da, first, db):
+    np.sum(da[:, first : first + db.size], axis=0, out=db)
+
+
 # --- Activations: h <- f(h), in place -------------------------------------------------------------
 # Backward: dh <- dh * f'(a), where a was what forward got. All derivatives can be had from the
 # activation's own output h, so nothing else is kept.
@@ -179,20 +209,6 @@ def sigmoid_backward(dh, h):
 
 def sigmoid_backward_numpy(dh, h):
     dh *= h * (1 - h)
-
-
-@kernel
-def column_sums(da, first, db):
-    """Set db <- sums over the rows of da, of its columns from `first` on."""
-    db[:] = 0
-    for i in range(da.shape[0]):
-        row = da[i, first : first + db.size]
-        for j in range(db.size):
-            db[j] += row[j]
-
-
-def column_sums_numpy(da, first, db):
-    np.sum(da[:, first : first + db.size], axis=0, out=db)
 
 
 # --- Latent block: eq. 9, app. B ------------------------------------------------------------------

@@ -14,6 +14,7 @@ fit into the registers (`minivae.tiles`).
 import numpy as np
 from llvmlite import binding
 
+from minivae import kernels
 from minivae.kernels import kernel
 from minivae.tiles import COLUMNS, ROWS, VECTOR_BYTES, dot_tile, tile_1, tile_2, tile_3, tile_4
 
@@ -22,6 +23,8 @@ HAS_AVX512 = binding.get_host_cpu_features().get("avx512f", False)
 THIN = 512  # up to so many datapoints,
 _WORTHWHILE = 250_000  # from so many multiplications,
 _SHORT = 128  # and for matmul_nt, whose tiles take some summing in the end, so many terms.
+
+_SMALL = 20_000  # numbers in `out`: up to here `numpy.dot` is faster than `numpy.matmul`
 
 
 def affine(a, b, bias, out):
@@ -40,8 +43,11 @@ def affine(a, b, bias, out):
     if _fits(n, p, m, a, b, bias, out) and (b.shape, bias.shape, out.shape) == shapes:
         _affine(a, b, bias, out)
     else:
-        np.matmul(a, b, out=out)
-        out += bias
+        _multiply(a, b, out)
+        if bias.shape == (m,) and bias.dtype == out.dtype:
+            kernels.add_bias(out, bias)
+        else:
+            out += bias  # converted, or refused
 
 
 def matmul_nt(a, b, out):
@@ -58,7 +64,7 @@ def matmul_nt(a, b, out):
     if p >= _SHORT and _fits(n, p, m, a, b, out) and (b.shape, out.shape) == shapes:
         _matmul_nt(a, b, out)
     else:
-        np.matmul(a, b.T, out=out)
+        _multiply(a, b.T, out)
 
 
 def matmul_tn(a, b, out, first=0):
@@ -77,7 +83,20 @@ def matmul_tn(a, b, out, first=0):
     if _fits(n, q, m, a, b, out) and b.shape == (n, m) and 0 <= first <= p - q:
         _matmul_tn(a, b, out, first)
     else:
-        np.matmul(a[:, first : first + len(out)].T, b, out=out)
+        _multiply(a[:, first : first + len(out)].T, b, out)
+
+
+def _multiply(a, b, out):
+    """Set out <- a b, whatever the arrays' dtypes and memory orders."""
+    if out.size <= _SMALL:
+        # The same, and a microsecond sooner; but it sets `out` to zero at first, during which other
+        # threads wait for the interpreter.
+        try:
+            np.dot(a, b, out)
+            return
+        except ValueError:  # it converts nothing; and matmul says better what is wrong
+            pass
+    np.matmul(a, b, out=out)
 
 
 def _fits(n, p, m, *arrays):

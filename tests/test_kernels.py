@@ -69,6 +69,10 @@ def backward_case(activation):
     return case
 
 
+def bias_case(draw):
+    return draw.normal(draw.L * draw.M, draw.width), draw.normal(draw.width)
+
+
 def column_sums_case(draw):
     da = draw.normal(draw.L * draw.M, draw.width)
     first = draw.rng.integers(draw.width)
@@ -112,6 +116,8 @@ def optimizer_case(n_moments, scalars):
 
 CASES = {
     "gather_pixels": [gather_case],
+    "add_bias": [bias_case],
+    "column_sums": [column_sums_case],
     "tanh": [forward_case],
     "tanh_backward": [backward_case("tanh")],
     "relu": [forward_case],
@@ -120,7 +126,6 @@ CASES = {
     "softplus_backward": [backward_case("softplus")],
     "sigmoid": [forward_case],
     "sigmoid_backward": [backward_case("sigmoid")],
-    "column_sums": [column_sums_case],
     "sample_posterior": [posterior_case],
     "sample_posterior_backward": [posterior_backward_case],
     "bernoulli": [bernoulli_case],
