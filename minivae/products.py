@@ -1,27 +1,33 @@
-"""The matrix products of a dense layer, faster than a BLAS where a minibatch makes them thin.
+"""The matrix products of a dense layer, faster than a BLAS where a minibatch makes them special.
 
     affine      out = a b + bias     forward, h = x W + b
     matmul_nt   out = a b^T          gradient with respect to the input, dx = da W^T
     matmul_tn   out = a^T b          gradient of the weights, dW = x^T da
 
-`numpy.matmul` says it all, and does the work whenever the loops below do not fit. A BLAS first
-copies its operands into an order of its own, which pays if each number is then used often enough.
-With a minibatch of 50 or 100 rows that is how often every weight is used, and up to a fifth of the
-time goes into copying. These loops read the operands where they lie and compute `out` in tiles that
-fit into the registers (`minivae.tiles`).
+`numpy.matmul` says it all, and does the work whenever the loops below do not fit. They compute
+`out` in tiles that fit into the registers (`minivae.tiles`), and are faster for two reasons.
+
+*Few rows.* A BLAS first copies its operands into an order of its own, which pays if each number is
+then used often enough. With a minibatch of 50 or 100 rows that is how often every weight is used,
+and up to a fifth of the time goes into copying. The loops read the operands where they lie.
+
+*Many zeros.* Most pixels of a digit are black. Where all numbers of `a` that a tile multiplies with
+are zero (`minivae.zeros`), the term is left out. The sums are the same, and to the same bits, but
+for one thing: zero times infinity is left out as well.
 """
 
 import numpy as np
-from llvmlite import binding
 
 from minivae import kernels
 from minivae.kernels import kernel
-from minivae.tiles import COLUMNS, ROWS, VECTOR_BYTES, dot_tile, tile_1, tile_2, tile_3, tile_4
+from minivae.tiles import COLUMNS, HAS_AVX2, HAS_AVX512, ROWS, VECTOR_BYTES, dot_tile, outer_tile
+from minivae.zeros import has_zero_strips, nonzero_in_columns, nonzero_in_rows
 
-# Where the tiles are faster than OpenBLAS, as measured: with the 32 vector registers of AVX-512,
-HAS_AVX512 = binding.get_host_cpu_features().get("avx512f", False)
+# Where the loops are faster than OpenBLAS, as measured: with the 32 vector registers of AVX-512, or
+# with AVX2 and many zeros; then
 THIN = 512  # up to so many datapoints,
-_WORTHWHILE = 250_000  # from so many multiplications,
+_WORTHWHILE = 250_000  # from so many multiplications, or
+_WORTH_A_LOOK = 2_000_000  # from so many, where it is zeros that make it worthwhile;
 _SHORT = 128  # and for matmul_nt, whose tiles take some summing in the end, so many terms.
 
 _SMALL = 20_000  # numbers in `out`: up to here `numpy.dot` is faster than `numpy.matmul`
@@ -39,9 +45,9 @@ def affine(a, b, bias, out):
     out : (n, m) array
     """
     (n, p), m = a.shape, out.shape[1]
-    shapes = (p, m), (m,), (n, m)
-    if _fits(n, p, m, a, b, bias, out) and (b.shape, bias.shape, out.shape) == shapes:
-        _affine(a, b, bias, out)
+    loop = _choose(n * p * m, (a, b, bias, out), _affine, _affine_skipping)
+    if loop and (b.shape, bias.shape, out.shape) == ((p, m), (m,), (n, m)):
+        loop(a, b, bias, out)
     else:
         _multiply(a, b, out)
         if bias.shape == (m,) and bias.dtype == out.dtype:
@@ -60,9 +66,9 @@ def matmul_nt(a, b, out):
     out : (n, m) array
     """
     (n, p), m = a.shape, out.shape[1]
-    shapes = (m, p), (n, m)
-    if p >= _SHORT and _fits(n, p, m, a, b, out) and (b.shape, out.shape) == shapes:
-        _matmul_nt(a, b, out)
+    loop = _choose(n * p * m, (a, b, out), _matmul_nt) if p >= _SHORT else None
+    if loop and (b.shape, out.shape) == ((m, p), (n, m)):
+        loop(a, b, out)
     else:
         _multiply(a, b.T, out)
 
@@ -80,8 +86,9 @@ def matmul_tn(a, b, out, first=0):
         The first of these rows.
     """
     (n, p), (q, m) = a.shape, out.shape
-    if _fits(n, q, m, a, b, out) and b.shape == (n, m) and 0 <= first <= p - q:
-        _matmul_tn(a, b, out, first)
+    loop = _choose(n * q * m, (a, b, out), _matmul_tn, _matmul_tn_skipping)
+    if loop and b.shape == (n, m) and 0 <= first <= p - q:
+        loop(a, b, out, first)
     else:
         _multiply(a[:, first : first + len(out)].T, b, out)
 
@@ -99,49 +106,72 @@ def _multiply(a, b, out):
     np.matmul(a, b, out=out)
 
 
-def _fits(n, p, m, *arrays):
-    """Whether tiles can do a product of n p m multiplications, for n datapoints, and pay.
+def _choose(work, arrays, loop, skipping=None):
+    """Return the loop that does so many multiplications faster than a BLAS, or None.
 
-    They trust in shapes; where those are wrong, `numpy.matmul` says so.
+    Parameters
+    ----------
+    work : int
+    arrays : tuple of arrays
+        The first is `a`, and the last is `out`. Loops trust in their shapes; where those are wrong,
+        `numpy.matmul` says so.
+    loop : callable
+    skipping : callable, optional
+        The same for an `a` with many zeros.
     """
-    if n * p * m < _WORTHWHILE or not HAS_AVX512 or n > THIN:
-        return False
-    dtype = arrays[-1].dtype
+    if work < _WORTHWHILE or not HAS_AVX2:
+        return None
+    a, out = arrays[0], arrays[-1]
+    if len(a) > THIN or len(out) < ROWS or out.shape[1] * out.itemsize < VECTOR_BYTES:
+        return None
     for array in arrays:
-        if array.dtype != dtype or not array.flags.c_contiguous:
-            return False
-    return dtype.char in "fd" and m * dtype.itemsize >= VECTOR_BYTES
+        if array.dtype != out.dtype or not array.flags.c_contiguous:
+            return None
+    if out.dtype.char not in "fd":
+        return None
+    if skipping and work >= _WORTH_A_LOOK and has_zero_strips(a, ROWS):
+        return skipping
+    return loop if HAS_AVX512 else None
 
 
 @kernel
 def _affine(a, b, bias, out):
-    _cover(a, 0, a.shape[1], 1, b, bias, out)
+    _cover(a, 0, a.shape[1], 1, b, None, None, bias, out)
+
+
+@kernel
+def _affine_skipping(a, b, bias, out):
+    terms, counts = nonzero_in_rows(a, ROWS)
+    _cover(a, 0, a.shape[1], 1, b, terms, counts, bias, out)
 
 
 @kernel
 def _matmul_tn(a, b, out, first):
-    _cover(a, first, 1, a.shape[1], b, None, out)
+    _cover(a, first, 1, a.shape[1], b, None, None, None, out)
 
 
 @kernel
-def _cover(a, start, row, step, b, bias, out):
+def _matmul_tn_skipping(a, b, out, first):
+    terms, counts = nonzero_in_columns(a, first, len(out), ROWS)
+    _cover(a, first, 1, a.shape[1], b, terms, counts, None, out)
+
+
+@kernel
+def _cover(a, start, row, step, b, terms, counts, bias, out):
     """Cover `out` with tiles, down each panel of columns; so that part of b stays in the cache."""
-    lanes = VECTOR_BYTES // out.itemsize
-    for j in range(0, out.shape[1], COLUMNS * lanes):
-        n_vectors = (out.shape[1] - j + lanes - 1) // lanes
-        for i in range(0, out.shape[0], ROWS):
-            if n_vectors >= COLUMNS:
-                tile_4(a, start, row, step, b, bias, out, i, j)
-            elif n_vectors == 3:
-                tile_3(a, start, row, step, b, bias, out, i, j)
-            elif n_vectors == 2:
-                tile_2(a, start, row, step, b, bias, out, i, j)
+    height = out.shape[0]
+    for j in range(0, out.shape[1], COLUMNS * VECTOR_BYTES // out.itemsize):
+        for s in range((height + ROWS - 1) // ROWS):
+            i = min(s * ROWS, height - ROWS)
+            corner = start + i * row
+            if terms is None:
+                outer_tile(a, corner, row, step, b, None, bias, out, i, j)
             else:
-                tile_1(a, start, row, step, b, bias, out, i, j)
+                outer_tile(a, corner, row, step, b, terms[s, : counts[s]], bias, out, i, j)
 
 
 @kernel
 def _matmul_nt(a, b, out):
     for j in range(0, out.shape[1], ROWS):
         for i in range(0, out.shape[0], ROWS):
-            dot_tile(a, b, out, i, j)
+            dot_tile(a, b, out, min(i, out.shape[0] - ROWS), min(j, out.shape[1] - ROWS))

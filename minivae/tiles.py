@@ -3,28 +3,32 @@
 A tile of 5 rows by 4 vectors of `out` takes 20 of the 32 registers of AVX-512. To it is added one
 outer product after the other,
 
-    tile[r, :] += a[r, k] * b[k, :]            for every k
+    tile[r, :] += a[r, k] * b[k, :]            for every k, or those that are wanted
 
 each of which loads 5 numbers and 4 vectors for 20 multiplications and additions of vectors: this
 keeps the arithmetic busy, not the memory. A product a b^T has rows along k on both sides; its tile
-is 5 x 5 vectors, the lanes of which are summed in the end. No compiler finds this from a loop over
-numbers, and Numba has no vectors, so the few instructions are put together by hand.
-
-Where the tiles do not come out even, the last one lies across its neighbour: those entries are
-computed twice, to the same bits.
+is 5 x 5 vectors, the lanes of which are summed in the end. AVX2 has 16 shorter registers: a tile is
+5 rows by 2 vectors, and products a b^T are better left to others. No compiler finds this from a
+loop over numbers, and Numba has no vectors, so the few instructions are put together by hand.
 
 The functions are for use inside of kernels. Matrices are C-contiguous and of one dtype, float32 or
-float64, and `out` is at least a vector wide.
+float64. `out` is at least as high as a tile and a vector wide, or for `dot_tile` as wide as a tile.
+Where tiles do not come out even, the last one lies across its neighbour: those entries are computed
+twice, to the same bits. Callers see to that, but for the right edge of an `outer_tile`.
 """
 
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-VECTOR_BYTES = 64
+_FEATURES = binding.get_host_cpu_features()
+HAS_AVX2 = all(_FEATURES.get(name, False) for name in ("avx2", "fma"))
+HAS_AVX512 = _FEATURES.get("avx512f", False)
+
+VECTOR_BYTES = 64 if HAS_AVX512 else 32
 ROWS = 5  # of a tile
-COLUMNS = 4  # of a tile, in vectors
+COLUMNS = 4 if HAS_AVX512 else 2  # of a tile, in vectors
 
 
 class _Emitter:
@@ -50,10 +54,9 @@ class _Emitter:
     def minimum(self, a, b):
         return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
 
-    def offsets(self, start, count, size, stride):
-        """Of `count` rows from `start` on, times stride; the last row for those beyond the end."""
-        last = self.builder.sub(size, self.int(1))
-        rows = [self.minimum(self.builder.add(start, self.int(r)), last) for r in range(count)]
+    def offsets(self, start, count, stride):
+        """Where `count` rows begin, from row `start` on."""
+        rows = [self.builder.add(start, self.int(r)) for r in range(count)]
         return [self.builder.mul(row, stride) for row in rows]
 
     def load(self, pointer):
@@ -125,56 +128,67 @@ def _data(context, builder, signature, arguments, position):
     return array.data, *cgutils.unpack_tuple(builder, array.shape)
 
 
-def _outer_tile(n_columns):
-    @intrinsic
-    def tile(typing, a, start, row, step, b, bias, out, i, j):
-        """Compute a tile of that many vectors, the upper left corner of which is out[i, j].
+@intrinsic
+def outer_tile(typing, a, start, row, step, b, wanted, bias, out, i, j):
+    """Compute a tile of up to ROWS x COLUMNS vectors with the upper left corner out[i, j].
 
-        out[r, c] <- bias[c] + sum over k of a[start + row * r + step * k] * b[k, c], where `a` is
-        taken as flat, and bias may be None.
-        """
+    out[i + r, c] <- bias[c] + sum over k of a[start + row * r + step * k] * b[k, c], where `a` is
+    taken as flat, k are the entries of `wanted`, of which there is one at least, or all if that is
+    None, and bias may be None. Beyond the right edge there are no vectors.
+    """
 
-        def generate(context, builder, signature, arguments):
-            emit = _Emitter(builder, signature.args[0].dtype)
-            _, start, row, step, _, _, _, i, j = arguments
-            a, _, _ = _data(context, builder, signature, arguments, 0)
-            b, n_terms, width = _data(context, builder, signature, arguments, 4)
-            out, height, _ = _data(context, builder, signature, arguments, 6)
-            last = builder.sub(width, emit.int(emit.lanes))
-            columns = [
-                emit.minimum(builder.add(j, emit.int(c * emit.lanes)), last)
-                for c in range(n_columns)
-            ]
-            numbers = [emit.at(a, start, o) for o in emit.offsets(i, ROWS, height, row)]
+    def generate(context, builder, signature, arguments):
+        emit = _Emitter(builder, signature.args[0].dtype)
+        _, _, width = _data(context, builder, signature, arguments, 7)
+        left = builder.sub(width, arguments[-1])
+        for n in range(1, COLUMNS + 1):
+            fits = builder.icmp_signed(">", left, emit.int((n - 1) * emit.lanes))
+            if n < COLUMNS:
+                enough = builder.icmp_signed("<=", left, emit.int(n * emit.lanes))
+                fits = builder.and_(fits, enough)
+            with builder.if_then(fits):
+                _emit_outer_tile(context, builder, signature, arguments, n)
+        return context.get_dummy_value()
 
-            def terms(k):
-                along_a, along_b = builder.mul(k, step), builder.mul(k, width)
-                u = [builder.load(emit.at(number, along_a)) for number in numbers]
-                v = [emit.load(emit.at(b, along_b, column)) for column in columns]
-                return [emit.splat(number, emit.vector) for number in u], v
-
-            first = [emit.zeros] * n_columns
-            if signature.args[5] is not types.none:
-                bias, _ = _data(context, builder, signature, arguments, 5)
-                first = [emit.load(emit.at(bias, column)) for column in columns]
-            tile = emit.accumulate([first] * ROWS, emit.int(0), n_terms, 1, terms)
-            offsets = emit.offsets(i, ROWS, height, width)
-            for vectors, offset in zip(tile, offsets, strict=True):
-                for vector, column in zip(vectors, columns, strict=True):
-                    emit.store(vector, emit.at(out, offset, column))
-            return context.get_dummy_value()
-
-        return types.void(a, start, row, step, b, bias, out, i, j), generate
-
-    return tile
+    return types.void(a, start, row, step, b, wanted, bias, out, i, j), generate
 
 
-tile_1, tile_2, tile_3, tile_4 = (_outer_tile(n) for n in range(1, COLUMNS + 1))
+def _emit_outer_tile(context, builder, signature, arguments, n_vectors):
+    """Emit an outer tile of so many vectors in a row."""
+    emit = _Emitter(builder, signature.args[0].dtype)
+    _, start, row, step, _, _, _, _, i, j = arguments
+    a, *_ = _data(context, builder, signature, arguments, 0)
+    b, n_terms, width = _data(context, builder, signature, arguments, 4)
+    out, *_ = _data(context, builder, signature, arguments, 7)
+    last = builder.sub(width, emit.int(emit.lanes))
+    columns = [
+        emit.minimum(builder.add(j, emit.int(c * emit.lanes)), last) for c in range(n_vectors)
+    ]
+    numbers = [emit.at(a, start, offset) for offset in emit.offsets(emit.int(0), ROWS, row)]
+    every = signature.args[5] is types.none
+    if not every:
+        wanted, n_terms = _data(context, builder, signature, arguments, 5)
+
+    def terms(k):
+        k = k if every else builder.load(emit.at(wanted, k))
+        along_a, along_b = builder.mul(k, step), builder.mul(k, width)
+        u = [builder.load(emit.at(number, along_a)) for number in numbers]
+        v = [emit.load(emit.at(b, along_b, column)) for column in columns]
+        return [emit.splat(number, emit.vector) for number in u], v
+
+    first = [emit.zeros] * n_vectors
+    if signature.args[6] is not types.none:
+        bias, _ = _data(context, builder, signature, arguments, 6)
+        first = [emit.load(emit.at(bias, column)) for column in columns]
+    tile = emit.accumulate([first] * ROWS, emit.int(0), n_terms, 1, terms)
+    for vectors, offset in zip(tile, emit.offsets(i, ROWS, width), strict=True):
+        for vector, column in zip(vectors, columns, strict=True):
+            emit.store(vector, emit.at(out, offset, column))
 
 
 @intrinsic
 def dot_tile(typing, a, b, out, i, j):
-    """Compute a tile of ROWS x ROWS numbers, the upper left corner of which is out[i, j].
+    """Compute a tile of ROWS x ROWS numbers with the upper left corner out[i, j].
 
     out[r, s] <- sum over k of a[r, k] * b[s, k], for more k than a vector has lanes.
     """
@@ -184,9 +198,9 @@ def dot_tile(typing, a, b, out, i, j):
         i, j = arguments[3:]
         a, _, n_terms = _data(context, builder, signature, arguments, 0)
         b, _, _ = _data(context, builder, signature, arguments, 1)
-        out, height, width = _data(context, builder, signature, arguments, 2)
-        left = [emit.at(a, o) for o in emit.offsets(i, ROWS, height, n_terms)]
-        right = [emit.at(b, o) for o in emit.offsets(j, ROWS, width, n_terms)]
+        out, _, width = _data(context, builder, signature, arguments, 2)
+        left = [emit.at(a, offset) for offset in emit.offsets(i, ROWS, n_terms)]
+        right = [emit.at(b, offset) for offset in emit.offsets(j, ROWS, n_terms)]
 
         def terms(k):
             return [[emit.load(emit.at(row, k)) for row in rows] for rows in (left, right)]
@@ -198,8 +212,8 @@ def dot_tile(typing, a, b, out, i, j):
         u = [emit.first_lanes(vector, first) for vector in u]
         tile = [[builder.fmul(u_r, v_s) for v_s in v] for u_r in u]
         tile = emit.accumulate(tile, first, n_terms, emit.lanes, terms)
-        rows = emit.offsets(i, ROWS, height, width)
-        columns = emit.offsets(j, ROWS, width, emit.int(1))
+        rows = emit.offsets(i, ROWS, width)
+        columns = emit.offsets(j, ROWS, emit.int(1))
         for vectors, offset in zip(tile, rows, strict=True):
             for vector, column in zip(vectors, columns, strict=True):
                 builder.store(emit.sum_of_lanes(vector), emit.at(out, offset, column))

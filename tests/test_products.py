@@ -6,32 +6,43 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from minivae import products
+from minivae.datasets import load
 from minivae.products import affine, matmul_nt, matmul_tn
 
 DTYPES = (np.float32, np.float64)
 
-# Tiles are 5 rows high and 1 to 4 vectors of 16 or 8 numbers wide.
+# Tiles are 5 rows high and up to 4 vectors of 4 to 16 numbers wide.
 SIDES = st.one_of(st.sampled_from([1, 4, 5, 6, 8, 15, 16, 17, 63, 64, 65, 80]), st.integers(1, 99))
 SHAPES = st.tuples(SIDES, SIDES, SIDES)
+WAYS = ("tiles", "skipping", "numpy")
 
 
 def take(way, patch):
     """Take that way wherever it can be taken, whatever would be faster, and on any machine."""
-    patch.setattr(products, "HAS_AVX512", way == "tiles")
+    patch.setattr(products, "HAS_AVX2", way != "numpy")
+    patch.setattr(products, "HAS_AVX512", True)
     patch.setattr(products, "_WORTHWHILE", 0)
+    patch.setattr(products, "_WORTH_A_LOOK", 0)
     patch.setattr(products, "_SHORT", 17)
+    patch.setattr(products, "has_zero_strips", lambda a, height: way == "skipping")
 
 
-@pytest.fixture(params=["tiles", "numpy"])
+@pytest.fixture(params=WAYS)
 def way(request, monkeypatch):
-    """Both ways, one after the other."""
+    """Each way, one after the other."""
     take(request.param, monkeypatch)
     return request.param
 
 
 def draw(dtype, seed, *shapes):
+    """Arrays of numbers, the first one with zeros: alone, and in whole rows and columns."""
     rng = np.random.default_rng(seed)
-    return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+    arrays = [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+    n, p = shapes[0]
+    arrays[0][rng.random((n, p)) < 0.5] = 0
+    arrays[0][rng.random(n) < 0.3] = 0
+    arrays[0][:, rng.random(p) < 0.5] = 0
+    return arrays
 
 
 def assert_near(ours, exact, n_terms):
@@ -80,13 +91,50 @@ def test_a_product_is_numpy_s(check, dtype, way):
 
 def test_the_tiles_are_used_where_they_fit(way, monkeypatch):
     used = []
-    for name in ("_affine", "_matmul_nt", "_matmul_tn"):
+    for name in ("_affine", "_affine_skipping", "_matmul_nt", "_matmul_tn", "_matmul_tn_skipping"):
         monkeypatch.setattr(products, name, lambda *args, name=name: used.append(name))
     x, W, b, h = draw(np.float32, 0, (50, 40), (40, 30), (30,), (50, 30))
     affine(x, W, b, h)
     matmul_nt(h, W, x)
     matmul_tn(x, h, W)
-    assert used == (["_affine", "_matmul_nt", "_matmul_tn"] if way == "tiles" else [])
+    assert (
+        used
+        == {
+            "tiles": ["_affine", "_matmul_nt", "_matmul_tn"],
+            "skipping": ["_affine_skipping", "_matmul_nt", "_matmul_tn_skipping"],
+            "numpy": [],
+        }[way]
+    )
+
+
+@pytest.mark.parametrize(("has_avx512", "dense"), [(True, "_affine"), (False, None)])
+def test_zeros_are_skipped_where_there_are_many(has_avx512, dense, monkeypatch):
+    """With AVX2 alone tiles are not faster than a BLAS, unless they skip."""
+    used = []
+    monkeypatch.setattr(products, "HAS_AVX2", True)
+    monkeypatch.setattr(products, "HAS_AVX512", has_avx512)
+    for name in ("_affine", "_affine_skipping"):
+        monkeypatch.setattr(products, name, lambda *args, name=name: used.append(name))
+    digits = load("mnist").train[:50] / np.float32(255)
+    _, W, b, h = draw(np.float32, 0, (50, 784), (784, 100), (100,), (50, 100))
+    affine(digits, W, b, h)
+    affine(digits + np.float32(0.1), W, b, h)  # nothing to skip
+    affine(digits[:, :64].copy(), W[:64], b, h)  # not worth a look
+    assert used == ["_affine_skipping"] + [dense] * 2 * (dense is not None)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_skipping_zeros_changes_no_bit(dtype, monkeypatch):
+    x, W, b, h = draw(dtype, 3, (23, 57), (57, 41), (41,), (23, 41))
+    results = {}
+    for way in ("tiles", "skipping"):
+        take(way, monkeypatch)
+        out, dW = np.empty_like(h), np.empty_like(W)
+        affine(x, W, b, out)
+        matmul_tn(x, h, dW)
+        results[way] = out, dW
+    for ours, dense in zip(results["skipping"], results["tiles"], strict=True):
+        np.testing.assert_array_equal(ours, dense)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +158,7 @@ def test_other_memory_orders_and_dtypes_are_numpy_s_work(spoil, which, way):
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_number_that_is_none_reaches_its_row_and_no_other(bad, way):
     x, W, b, h = draw(np.float32, 0, (20, 40), (40, 30), (30,), (20, 30))
+    x[x == 0] = 1  # or the other factor's NaN might be skipped, as it should
     x[7, 39] = h[7, 29] = bad
     spoilt = np.arange(20) == 7
     out = np.empty_like(h)
@@ -124,9 +173,10 @@ def test_a_number_that_is_none_reaches_its_row_and_no_other(bad, way):
     assert np.isfinite(out[:39, :29]).all()
 
 
-def test_on_tiles_rows_do_not_depend_on_the_rows_beside_them(monkeypatch):
+@pytest.mark.parametrize("way", ["tiles", "skipping"])
+def test_on_tiles_rows_do_not_depend_on_the_rows_beside_them(way, monkeypatch):
     """So a datapoint's bits are the same wherever it stands in a minibatch."""
-    take("tiles", monkeypatch)
+    take(way, monkeypatch)
     x, W, b = draw(np.float32, 0, (23, 40), (40, 30), (30,))
     whole, part = np.empty((23, 30), np.float32), np.empty((9, 30), np.float32)
     affine(x, W, b, whole)
