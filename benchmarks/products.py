@@ -32,6 +32,8 @@ class Product:
         "affine", "matmul_nt" or "matmul_tn", as in `minivae.products`.
     weights : str
     n_in, n_out : int
+    of_data : bool
+        Whether the layer's input is the data.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Product:
     weights: str
     n_in: int
     n_out: int
+    of_data: bool
 
     def flop(self, batch_size):
         """Multiplications and additions."""
@@ -51,7 +54,7 @@ def products_of_step(vae):
     for mlp, first in ((vae.encoder, "x"), (vae.decoder, "z")):
         for k, (W, _, _) in enumerate(mlp.layers, start=1):
             x = first if k == 1 else "h"
-            layer = W, *vae.param_shapes[W]
+            layer = W, *vae.param_shapes[W], x == "x"
             forward.append(Product(f"{mlp.name} {x} W{k}", "affine", *layer))
             if x != "x":  # nobody needs the gradient with respect to the data
                 backward.insert(0, Product(f"{mlp.name} da{k} W{k}^T", "matmul_nt", *layer))
@@ -65,19 +68,22 @@ def large(products):
     return [product.name for product in products if product.flop(1) >= limit]
 
 
-def calls_of_thread(vae, way, batch_size, n_threads, k):
+def calls_of_thread(vae, way, minibatch, n_threads, k):
     """Return by name the calls, without arguments, that are thread k's work.
 
-    All are made from operands of their own, with the shapes and the memory order of a step.
+    All are made from operands of their own, with the shapes and the memory order of a step; those
+    that are data have the zeros of data.
     """
     rng = np.random.default_rng(k)
     share = Params(vae.param_shapes).shares(n_threads)[k]
-    rows = shares(batch_size, n_threads)[k]
+    rows = shares(len(minibatch), n_threads)[k]
     n = rows.stop - rows.start
     calls = {}
     for product in products_of_step(vae):
         n_in, n_out = product.n_in, product.n_out
         x, W, h = (rng.random(s, np.float32) for s in ((n, n_in), (n_in, n_out), (n, n_out)))
+        if product.of_data:
+            x = minibatch[rows]
         if way is not TILES:
             calls[product.name] = blas_call(product.kind, x, W, h)
         elif product.kind == "affine":
@@ -86,7 +92,8 @@ def calls_of_thread(vae, way, batch_size, n_threads, k):
             calls[product.name] = partial(matmul_nt, h, W, x)
         elif (mine := share.rows[product.weights]).stop > mine.start:
             # All datapoints, and the rows of the weights that are in thread k's share.
-            x, h = (rng.random((batch_size, width), np.float32) for width in (n_in, n_out))
+            x, h = (rng.random((len(minibatch), width), np.float32) for width in (n_in, n_out))
+            x = minibatch if product.of_data else x
             calls[product.name] = partial(matmul_tn, x, h, W[mine], mine.start)
     return calls
 
@@ -108,13 +115,13 @@ def seconds_of(call):
     return time.perf_counter() - started
 
 
-def time_products(vae, batch_size, team, repetitions, way):
+def time_products(vae, minibatch, team, repetitions, way):
     """Time every product, one after the other as in a step, many steps in a row.
 
     Parameters
     ----------
     vae : VAE
-    batch_size : int
+    minibatch : (M, n_features) float32 array
     team : Team
     repetitions : int
     way : str
@@ -132,7 +139,7 @@ def time_products(vae, batch_size, team, repetitions, way):
     def work(k):
         if k >= n_threads:
             return
-        calls = calls_of_thread(vae, way, batch_size, n_threads, k)
+        calls = calls_of_thread(vae, way, minibatch, n_threads, k)
         for repetition in range(-1 - repetitions // 4, repetitions):
             if repetition == 0:
                 seconds[k] = dict.fromkeys(names, 0.0)  # so far this was warming up

@@ -34,6 +34,8 @@ class Setting:
         Hidden layers of encoder and of decoder. The rivals know only one.
     step_size : float
         Adagrad's.
+    remark : str
+        On the data, for the title.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Setting:
     n_train: int = 60_000
     depth: int = 1
     step_size: float = 0.02
+    remark: str = ""
 
     epsilon = 1e-8
 
@@ -54,7 +57,7 @@ class Setting:
         """For tables and pictures."""
         sizes = f"{self.n_features}-{self.n_hidden}-{self.n_latent}"
         kind = "" if self.likelihood == "bernoulli" else " Gaussian"
-        return f"{sizes}{kind}, M = {self.batch_size}"
+        return f"{sizes}{kind}{self.remark}, M = {self.batch_size}"
 
     @property
     def decay(self):
@@ -77,6 +80,7 @@ SETTINGS = {
     for setting in (
         Setting("784-500-20", 784, 500, 20),
         Setting("784-500-20-m500", 784, 500, 20, batch_size=500),
+        Setting("784-500-20-grey", 784, 500, 20, data="random", remark=" grey"),
         Setting("784-500-2", 784, 500, 2),
         Setting("784-500-200", 784, 500, 200),
         Setting("64-100-2", 64, 100, 2, data="random"),

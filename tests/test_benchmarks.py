@@ -261,11 +261,30 @@ def test_five_products_are_large():
     assert flop == 5 * 2 * 784 * 500 * 100
 
 
+def test_the_first_layer_s_products_are_timed_on_data():
+    problem = settings.Problem(settings.SETTINGS["784-500-20"])
+    listed = products.products_of_step(problem.setting.vae())
+    assert [p.name for p in listed if p.of_data] == ["encoder x W1", "encoder x^T da1"]
+    minibatch = problem.train[:10] / np.float32(255)
+    for way in (products.SPLIT_BATCH, products.TILES):
+        calls = products.calls_of_thread(problem.setting.vae(), way, minibatch, 2, 1)
+        operands = _arrays_of(calls["encoder x W1"])
+        assert any(np.array_equal(array, minibatch[5:]) for array in operands)
+
+
+def _arrays_of(call):
+    """The arrays that a partial or a closure works on."""
+    if hasattr(call, "args"):
+        return call.args
+    return [cell.cell_contents for cell in call.__closure__]
+
+
 @pytest.mark.parametrize("way", products.WAYS)
 def test_every_product_is_timed_every_way(way):
-    vae = settings.SETTINGS["64-100-2"].vae()
+    problem = settings.Problem(settings.SETTINGS["64-100-2"])
+    vae, minibatch = problem.setting.vae(), problem.train[:10] / np.float32(255)
     with Team(2) as team:
-        seconds = products.time_products(vae, 10, team, 2, way)
+        seconds = products.time_products(vae, minibatch, team, 2, way)
     assert list(seconds) == [product.name for product in products.products_of_step(vae)]
     assert all(value > 0 for value in seconds.values())
 

@@ -152,14 +152,18 @@ def _after(seconds, action):
 
 
 def _compile(vae, data, settings, say):
-    """Have every kernel compiled, and tell the user if that takes long (on a first run only)."""
+    """Have every kernel compiled, and tell the user if that takes long (on a first run only).
+
+    One step does it, with as many datapoints as take the loops that real steps will take.
+    """
+    size = min(settings["batch_size"], 1000)
     message = "Compiling the kernels; this happens once per machine and takes some seconds ..."
     with _after(0.7, lambda: say(message)):
         fit(
             vae,
-            data.train[:2] if len(data.train) > 1 else data.train,
+            data.train[:size],
             samples=1,
-            batch_size=min(2, len(data.train)),
+            batch_size=size,
             optimizer=_build_optimizer(settings),
             threads=2,
             dtype=settings["dtype"],
