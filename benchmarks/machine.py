@@ -9,6 +9,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+import llvmlite.binding as llvm
 import numpy as np
 
 from minivae.system import PINS, blas_pools, cpu_name
@@ -40,6 +41,7 @@ def describe():
     """Return a dict of the processor, the system and the versions."""
     return {
         "cpu": cpu_name(),
+        "microarchitecture": llvm.get_host_cpu_name(),
         "architecture": platform.machine(),
         "cores": available_cores(),
         "system": platform.system(),
@@ -86,7 +88,8 @@ def headline(description, libraries):
     kernels = ", ".join(
         f"{library['library']} {library['version']} ({library['kernels']})" for library in libraries
     )
-    return f"{description['cpu']}, {description['cores']} cores; BLAS: {kernels}"
+    cpu = f"{description['cpu']} ({description['microarchitecture']})"
+    return f"{cpu}, {description['cores']} cores; BLAS: {kernels}"
 
 
 def busy_warning(description):

@@ -178,7 +178,7 @@ def vae_settings(vae):
     """
     sigma = getattr(vae.likelihood, "sigma", None)
     named = LIKELIHOODS.get(vae.likelihood.name)
-    if named is not None and sigma is not None:
+    if sigma is not None and hasattr(named, "sigma"):
         named = replace(named, sigma=sigma)
     for kind, own, known in (
         ("activation", vae.activation, ACTIVATIONS.get(vae.activation.name)),

@@ -55,6 +55,15 @@ def test_parts_of_the_callers_own_are_refused_before_anything_is_written(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_likelihood_of_ones_own_is_refused_under_a_name_of_ours_as_well(tmp_path):
+    class Mine(Bernoulli):  # called "bernoulli", like ours
+        sigma = 0.5
+
+    vae = VAE(3, 1, hidden=(2,), likelihood=Mine())
+    with pytest.raises(ValueError, match="'bernoulli' is your own"):
+        save_model(tmp_path / "m.npz", vae, vae.init_params(np.random.default_rng(0)))
+
+
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no model file .*nothing\.npz"):
         load_model(tmp_path / "nothing.npz")

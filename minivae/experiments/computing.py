@@ -103,11 +103,9 @@ def _compute_with_mcem(curve, place, threads):
     rows = []
 
     def measure(params, samples, seconds):
-        due = next(point for point in curve.points if not rows or point > rows[-1]["samples"])
-        if samples >= due:
-            row = {"samples": samples, "seconds": seconds, **dict.fromkeys(BOUNDS, math.nan)}
-            rows.append(row | _log_likelihoods(curve, vae, params, data, threads))
-            place.save_rows(rows)
+        row = {"samples": samples, "seconds": seconds, **dict.fromkeys(BOUNDS, math.nan)}
+        rows.append(row | _log_likelihoods(curve, vae, params, data, threads))
+        place.save_rows(rows)
 
     result = fit_mcem(
         vae,
@@ -116,7 +114,7 @@ def _compute_with_mcem(curve, place, threads):
         batch_size=curve.batch_size,
         optimizer=Adagrad(_MCEM_STEP_SIZE),
         seed=curve.seed,
-        evaluate_every=math.gcd(*curve.points),
+        evaluate_every=curve.points,
         progress=False,
         callback=measure,
     )
