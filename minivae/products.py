@@ -122,7 +122,7 @@ def _choose(work, arrays, loop, skipping=None):
     if work < _WORTHWHILE or not HAS_AVX2:
         return None
     a, out = arrays[0], arrays[-1]
-    if len(a) > THIN or len(out) < ROWS or out.shape[1] * out.itemsize < VECTOR_BYTES:
+    if len(a) > THIN or min(out.shape) < ROWS or out.shape[1] * out.itemsize < VECTOR_BYTES:
         return None
     for array in arrays:
         if array.dtype != out.dtype or not array.flags.c_contiguous:
