@@ -167,10 +167,10 @@ def draw(result):
         "(median and range over rounds; in brackets, threads used)"
     )
     with output.picture(*size, title, result) as figure:
-        grid = figure.subplots(rows, columns, squeeze=False).flat
+        grid = list(figure.subplots(rows, columns, squeeze=False).flat)
         for axes, one in zip(grid, settings, strict=False):
             draw_setting(axes, one)
-        for axes in list(grid)[len(settings) :]:
+        for axes in grid[len(settings) :]:
             axes.set_visible(False)
     return figure
 
