@@ -32,7 +32,12 @@ _OPTIONS = {
 
 
 def kernel(loop):
-    """Compile `loop` on first use, keeping the machine code in Numba's cache where one can be."""
+    """Compile `loop` on first use, keeping the machine code in Numba's cache where one can be.
+
+    The cache notices changes of the file in which a loop stands, but not of what the loop calls from
+    elsewhere (`vectormath`, `prefetch`, `tiles`, `zeros`): after editing those, delete
+    ``minivae/__pycache__/*.nb*``.
+    """
     try:
         return numba.njit(cache=True, **_OPTIONS)(loop)
     except RuntimeError:  # neither the package's folder nor the user's cache can be written
