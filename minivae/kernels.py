@@ -34,8 +34,8 @@ _OPTIONS = {
 def kernel(loop):
     """Compile `loop` on first use, keeping the machine code in Numba's cache where one can be.
 
-    The cache notices changes of the file in which a loop stands, but not of what the loop calls from
-    elsewhere (`vectormath`, `prefetch`, `tiles`, `zeros`): after editing those, delete
+    The cache notices changes of the file in which a loop stands, but not of what the loop calls
+    from elsewhere (`vectormath`, `prefetch`, `tiles`, `zeros`): after editing those, delete
     ``minivae/__pycache__/*.nb*``.
     """
     try:
