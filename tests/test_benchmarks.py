@@ -314,12 +314,8 @@ def test_the_stopwatch_sees_every_part_and_leaves_no_trace():
 
 
 def test_the_picture_has_a_panel_for_every_setting_and_no_empty_one():
-    result = json.loads(
-        Path(throughput.__file__)
-        .with_name("results")
-        .joinpath("zen3", "throughput_all.json")
-        .read_text()
-    )
+    path = Path(throughput.__file__).parent / "results" / "zen3" / "throughput_all.json"
+    result = json.loads(path.read_text())
     figure = throughput.draw(result)
     titles = [axes.get_title() for axes in figure.axes if axes.get_visible()]
     assert titles == [setting["title"] for setting in result["settings"]]

@@ -108,14 +108,12 @@ def test_the_tiles_are_used_where_they_fit(way, monkeypatch):
     affine(x, W, b, h)
     matmul_nt(h, W, x)
     matmul_tn(x, h, W)
-    assert (
-        used
-        == {
-            "tiles": ["_affine", "_matmul_nt", "_matmul_tn"],
-            "skipping": ["_affine_skipping", "_matmul_nt", "_matmul_tn_skipping"],
-            "numpy": [],
-        }[way]
-    )
+    expected = {
+        "tiles": ["_affine", "_matmul_nt", "_matmul_tn"],
+        "skipping": ["_affine_skipping", "_matmul_nt", "_matmul_tn_skipping"],
+        "numpy": [],
+    }
+    assert used == expected[way]
 
 
 @pytest.mark.parametrize(("has_avx512", "dense"), [(True, "_affine"), (False, None)])
