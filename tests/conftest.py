@@ -1,17 +1,13 @@
-"""How the tests generate their examples.
+"""Seeds and examples for all tests: see `randomness`."""
 
-The standard profile is derandomised: a commit gives the same answer on every machine and in every
-run, so that a red test is about the change and not about luck, and nobody learns to press the
-button again. New examples are looked for on purpose:
+import pytest
+from randomness import fix_draw, register_profiles, shift_seeds
 
-    pytest --hypothesis-profile=explore
+register_profiles()
+shift_seeds()  # before any test module is imported: some draw their data there
 
-draws others each time, and twenty times as many. There are no deadlines, because the first use of
-a kernel compiles it.
-"""
 
-from hypothesis import settings
-
-settings.register_profile("standard", derandomize=True, deadline=None, max_examples=50)
-settings.register_profile("explore", derandomize=False, deadline=None, max_examples=1000)
-settings.load_profile("standard")
+@pytest.fixture(autouse=True)
+def _fixed_draw(request, monkeypatch):
+    if request.node.get_closest_marker("fixed_draw"):
+        fix_draw(monkeypatch)

@@ -7,8 +7,9 @@ import pytest
 import scipy.integrate
 import scipy.optimize
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import examples
 
 from minivae import check_grad
 from minivae.extensions.clutter import (
@@ -65,7 +66,7 @@ def test_a_single_datapoint_by_hand():
     assert exact.mean[0] == pytest.approx(r * 300 / 101, rel=1e-13)
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(problems())
 def test_enumeration_by_integrating_out_theta_of_each_subset(problem):
     # Those datapoints that are signal have, together, covariance I + v 11^T.
@@ -115,7 +116,7 @@ def test_simulated_data_are_signal_and_clutter():
 # --- The Gaussian in its place --------------------------------------------------------------------
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(problems())
 def test_gradient_of_the_bound(problem):
     model, q, noise = problem

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import scipy.io
 import scipy.sparse
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from randomness import examples
 
 from minivae.datasets import load
 
@@ -142,7 +143,7 @@ DTYPES = st.sampled_from(
 
 
 @st.composite
-def examples(draw):
+def stored_arrays(draw):
     shape = draw(st.lists(st.integers(1, 6), min_size=1, max_size=2))
     dtype = np.dtype(draw(DTYPES))
     elements = {"f": st.floats(-1e4, 1e4, width=16), "b": None}.get(dtype.kind, st.integers(0, 127))
@@ -156,8 +157,8 @@ def as_loaded(x):
     return x.reshape(len(x), -1).astype(np.float32 if x.dtype.kind == "f" else np.uint8)
 
 
-@settings(max_examples=60, deadline=None)
-@given(x=examples(), suffix=st.sampled_from([".npy", ".npz", ".mat"]))
+@examples(60)
+@given(x=stored_arrays(), suffix=st.sampled_from([".npy", ".npz", ".mat"]))
 def test_one_array_comes_back_with_its_last_tenth_held_out(tmp_path_factory, x, suffix):
     if suffix == ".mat" and x.dtype == np.float16:
         x = x.astype(np.float32)  # MATLAB has no half precision

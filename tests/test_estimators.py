@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import examples
 from scipy.stats import multivariate_normal
 
 from minivae import VAE, Adagrad, Adam, check_grad, fit
@@ -45,7 +46,7 @@ def evidence(vae, params, x):
 @pytest.mark.parametrize("estimator", [SGVBA(), SGVBB(), ImportanceWeighted(), Denoising()])
 @pytest.mark.parametrize("posterior", ["gaussian", "full-covariance", "isotropic", "laplace"])
 @given(st.integers(1, 3), st.integers(1, 3), st.integers(0, 99))
-@settings(max_examples=6)
+@examples(6)
 def test_the_gradient_is_that_of_the_bound(estimator, posterior, L, M, seed):
     vae, params, x, rng = problem(L, M, posterior, seed=seed)
     noise = drawn(estimator, vae, rng, L, M)

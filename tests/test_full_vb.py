@@ -21,8 +21,9 @@ from functools import partial
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import examples
 
 from minivae import SGD, VAE, Adam, Params, check_grad, fit
 from minivae.datasets import Dataset
@@ -74,7 +75,7 @@ def kl_of_gaussians(mean, variance, exact_mean, exact_covariance):
 # --- The gradient ---------------------------------------------------------------------------------
 
 
-@settings(max_examples=8)
+@examples(8)
 @given(models(max_side=3, depths=(0, 1, 2)), st.data())
 def test_gradient(model, data):
     vae, vae_params = model
@@ -88,7 +89,7 @@ def test_gradient(model, data):
     check_grad(lambda p: full.bound_and_grad(p, x, noise, zeta), params)
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(models(), st.data())
 def test_the_bound_alone_is_the_bound_with_a_gradient(model, data):
     x, noise = data.draw(batches(model))
@@ -148,7 +149,7 @@ def regressions(**options):
     )
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(regressions(), st.integers(0, 99))
 def test_the_gap_to_the_evidence_is_the_divergence_from_the_posterior(regression, seed):
     rng = np.random.default_rng(seed)
@@ -161,7 +162,7 @@ def test_the_gap_to_the_evidence_is_the_divergence_from_the_posterior(regression
     assert bound == pytest.approx(regression.log_evidence() - gap, rel=1e-10)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(regressions())
 def test_there_is_no_gradient_at_the_best_diagonal_posterior(regression):
     # The best N(m, diag v) under KL(q || p) has p's mean and the inverse of p's precisions. It
@@ -174,7 +175,7 @@ def test_there_is_no_gradient_at_the_best_diagonal_posterior(regression):
     assert bound == pytest.approx(regression.log_evidence() - missed, rel=1e-10)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(regressions(orthogonal=True))
 def test_with_orthogonal_columns_the_best_bound_is_the_evidence(regression):
     off_diagonal = regression.precision - np.diag(np.diag(regression.precision))

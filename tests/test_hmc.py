@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import scipy.integrate
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import examples
 
 from minivae import check_grad, hmc
 from minivae.hmc import HMC, Chains, Noise, begin, draw_noise, energy, leapfrog
@@ -282,7 +283,7 @@ def test_a_trajectory_that_blows_up_is_rejected_without_a_warning():
     assert np.array_equal(chains.z, start.z) and not acceptance.any()
 
 
-@settings(max_examples=10)
+@examples(10)
 @given(st.floats(0, 0.99))
 def test_jitter_stays_within_its_fraction(jitter):
     # With a flat target z moves by step * momentum, so that the step can be read off.

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import examples
 from test_known_answers import linear_gaussians, random_encoder
 
 from minivae import VAE, check_grad
@@ -65,7 +66,7 @@ def test_all_functions_give_the_same_value():
 # --- Gradients ------------------------------------------------------------------------------------
 
 
-@settings(max_examples=12)
+@examples(12)
 @given(st.sampled_from(sorted(catalogue())), st.integers(0, 2**32 - 1))
 def test_gradients(name, seed):
     check_grad(*catalogue()[name](np.random.default_rng(seed)))

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import examples
 from scipy.linalg import subspace_angles
 
 from minivae import VAE, Adam, check_grad, fit, load
@@ -80,7 +81,7 @@ def test_posterior_is_that_of_the_joint_gaussian(problem):
     np.testing.assert_allclose(covariance, expected, rtol=1e-8, atol=1e-10)
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(problems())
 def test_gradient_of_the_log_likelihood(problem):
     model, x = problem
@@ -141,7 +142,7 @@ def test_at_the_closed_form_the_likelihood_is_known_and_has_no_gradient(problem)
         np.testing.assert_allclose(grad[name], np.zeros_like(array), atol=1e-9 * size)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(data_sets())
 def test_nothing_near_the_closed_form_is_better(problem):
     x, J = problem
@@ -189,7 +190,7 @@ def test_em_of_an_almost_flat_sample_stays_finite():
 # --- Factor analysis ------------------------------------------------------------------------------
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(data_sets(), st.booleans())
 def test_every_sweep_of_em_raises_the_likelihood(problem, isotropic):
     x, J = problem

@@ -5,8 +5,9 @@ import tracemalloc
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import examples
 from scipy.special import logsumexp
 from test_known_answers import LinearGaussian
 
@@ -127,7 +128,7 @@ def test_memory_does_not_grow_with_the_samples():
     assert peaks[2] < 1.1 * peaks[1]
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(
     seed=st.integers(0, 2**32 - 1),
     portions=st.lists(st.integers(1, 5), min_size=1, max_size=5),

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import scipy.integrate
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import examples
 from scipy.special import betaln, expit, log_expit, logsumexp
 
 from minivae import check_grad
@@ -63,7 +64,7 @@ def expectation(gamma, f):
 # --- Mean field -----------------------------------------------------------------------------------
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(mixtures())
 def test_gradient_of_the_bound(model):
     rng = np.random.default_rng(0)

@@ -8,12 +8,13 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from randomness import examples
 from scipy.special import ndtri
 
 from minivae import VAE, plots
@@ -129,7 +130,7 @@ def test_other_curves_are_shown_whole(samples, bounds):
     assert low < min(bounds) - 1 and high > max(bounds)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(st.floats(-1000, 2000), min_size=1, max_size=8))
 def test_the_end_is_always_in_view(bounds):
     decades = np.arange(len(bounds)) / 2

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import examples
 from scipy import stats as distributions
 
 from minivae import VAE, Adam, check_grad, fit, load_model, save_model
@@ -32,7 +33,7 @@ def problem(name, L, M, J, seed):
 
 @pytest.mark.parametrize("name", POSTERIORS)
 @given(sizes=problems)
-@settings(max_examples=15)
+@examples(15)
 def test_gradient_of_sample_and_kl(name, sizes):
     posterior, stats, noise, rng = problem(name, *sizes)
     weights = rng.standard_normal((noise.shape[0] * noise.shape[1], noise.shape[2]))
@@ -48,7 +49,7 @@ def test_gradient_of_sample_and_kl(name, sizes):
 
 @pytest.mark.parametrize("name", RANDOM)
 @given(sizes=problems)
-@settings(max_examples=15)
+@examples(15)
 def test_gradient_of_log_density(name, sizes):
     posterior, stats, noise, rng = problem(name, *sizes)
     z = posterior.sample(stats, noise, Workspace())[0].copy()

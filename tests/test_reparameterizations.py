@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import examples
 from scipy.special import digamma, exp1, gamma, gammainc, gammaln, polygamma
 
 from minivae import check_grad
@@ -244,7 +245,7 @@ def test_every_vector_may_have_its_own_scale_matrix():
 
 
 @pytest.mark.parametrize("name", catalogue())
-@settings(max_examples=3)
+@examples(3)
 @given(st.integers(0, 2**32 - 1))
 def test_gradient_with_the_noise_held_fixed(name, seed):
     check_grad(*catalogue()[name](np.random.default_rng(seed)))

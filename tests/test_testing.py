@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
+from randomness import examples
 
 import minivae.testing
 from minivae.gradcheck import GradCheckError
@@ -151,7 +152,7 @@ def test_few_examples_are_rejected(strategy, monkeypatch):
 
     monkeypatch.setattr(minivae.testing, "_clear_of_kinks", note)
 
-    @settings(max_examples=200)
+    @examples(200)
     @given(strategy)
     def draw(example):
         accepted.append(example)
@@ -177,7 +178,7 @@ def test_layers_reach(wanted):
 def test_models_reach_every_combination():
     seen = set()
 
-    @settings(max_examples=400)
+    @examples(400)
     @given(models())
     def note(model):
         vae, _ = model
