@@ -7,7 +7,7 @@ from checks import gradient
 from scipy.special import expit
 
 from minivae import kernels, mlp, vae
-from minivae.likelihoods import Bernoulli, Gaussian
+from minivae.likelihoods import Bernoulli, FixedGaussian, Gaussian
 from minivae.params import Params
 from minivae.workspace import Workspace
 
@@ -144,6 +144,24 @@ def decoder_s_log_var_read_as_log_sigma_by_the_density(patch):
 
 
 @bug(
+    caught_by=[checks.extreme_variances],
+    missed_by=[gradient("gaussian"), checks.entropy, checks.sigmoid_entropy],
+)
+def small_variances_followed_by_the_log_but_not_by_the_precision(patch):
+    original = kernels.gaussian
+
+    def wrong(out, x, sigmoid_mean, scale, log_px):
+        log_var = halves(out)[1]
+        floored = np.maximum(log_var, -6)
+        missing = np.sum(floored - log_var, axis=-1)
+        log_var[:] = floored
+        original(out, x, sigmoid_mean, scale, log_px)
+        log_px += missing / 2
+
+    patch.setattr(kernels, "gaussian", wrong)
+
+
+@bug(
     caught_by=[checks.pixel_samples, checks.entropy],
     missed_by=[gradient("gaussian"), checks.zero_parameters],
 )
@@ -153,6 +171,20 @@ def pixels_sampled_with_the_variance_as_standard_deviation(patch):
         return self.mean(out) + variance * rng.standard_normal(variance.shape)
 
     patch.setattr(Gaussian, "sample", wrong)
+
+
+@bug(
+    caught_by=[checks.caller_s_generator],
+    missed_by=[gradient(), checks.pixel_samples, checks.entropy, checks.model_samples],
+)
+def pixels_drawn_from_a_generator_of_their_own(patch):
+    for likelihood in (Bernoulli, Gaussian, FixedGaussian):
+        original = likelihood.sample
+
+        def wrong(self, out, rng, original=original):
+            return original(self, out, np.random.default_rng(99))
+
+        patch.setattr(likelihood, "sample", wrong)
 
 
 @bug(

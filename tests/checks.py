@@ -151,6 +151,12 @@ entropy = suite(test_sampling.test_log_prob_of_samples_is_minus_the_entropy, Gau
 sigmoid_entropy = suite(
     test_sampling.test_log_prob_of_samples_is_minus_the_entropy, Gaussian(sigmoid_mean=True)
 )
+caller_s_generator = suite(
+    test_sampling.test_z_and_pixels_come_from_the_caller_s_generator, Gaussian()
+)
+extreme_variances = suite(
+    test_likelihoods.test_gaussians_with_extreme_means_and_variances, Gaussian(), np.float64
+)
 bernoulli_mean = suite(
     test_likelihoods.test_mean_is_the_expectation_under_the_density,
     Bernoulli(),

@@ -21,7 +21,7 @@ There are no deadlines: the first use of a kernel compiles it, and machines are 
 import os
 
 import numpy as np
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 SHIFT = int(os.environ.get("MINIVAE_TEST_SEED", "0"))
 EXPLORE = 20  # times as many examples
@@ -57,6 +57,9 @@ def register_profiles():
     common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
     settings.register_profile("standard", derandomize=True, max_examples=50, **common)
     settings.register_profile("explore", derandomize=False, max_examples=50 * EXPLORE, **common)
+    # For `mutation`: whether a test fails is all that matters, not the smallest example.
+    hasty = {"derandomize": True, "max_examples": 5, "phases": [Phase.explicit, Phase.generate]}
+    settings.register_profile("impatient", **hasty, **common)
     settings.load_profile("standard")
 
 
@@ -64,7 +67,8 @@ def examples(count):
     """For a test whose examples are dear: so many in the standard profile, more when exploring."""
 
     def decorate(test):
-        exploring = settings.default.max_examples > 50
-        return settings(max_examples=count * EXPLORE if exploring else count)(test)
+        usual = settings.default.max_examples
+        many = count * EXPLORE if usual > 50 else count
+        return settings(max_examples=min(count, usual) if usual < 50 else many)(test)
 
     return decorate

@@ -52,7 +52,7 @@ def test_an_autoencoder_draws_nothing_and_pays_no_kl():
 def test_denoising_teaches_to_undo_the_corruption(posterior):
     digits = pooled_digits(6000)
     train, test = digits[:5000], digits[5000:]
-    vae = VAE(49, 8, (50,), FixedGaussian(0.1), posterior=posterior)
+    vae = VAE(49, 16, (50,), FixedGaussian(0.1), posterior=posterior)
     options = {"optimizer": Adam(1e-2), **QUIET}
     plain = fit(vae, train, 60_000, **options).params
     denoising = fit(vae, train, 60_000, estimator=Denoising(0.5), **options).params
@@ -61,4 +61,5 @@ def test_denoising_teaches_to_undo_the_corruption(posterior):
     def error(params):
         return np.mean((vae.reconstruct(params, corrupted) - test) ** 2)
 
+    # The ratio is 0.57 and 0.65, to 0.02.
     assert error(denoising) < 0.85 * error(plain)

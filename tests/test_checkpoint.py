@@ -90,15 +90,65 @@ def test_any_altered_byte_of_the_contents_is_noticed(saved):
             load_model(path)
 
 
-def test_checksum_guards_what_the_container_does_not(saved):
-    """A file repacked with other numbers, as valid an .npz as the first."""
-    path = saved[0]
+def _one_byte_changed(name):
+    def alter(arrays):
+        arrays[name].view(np.uint8)[-3] ^= 1
+
+    return alter
+
+
+def _another_shape(arrays):
+    arrays["params"] = arrays["params"][None]
+
+
+def _another_dtype(arrays):
+    arrays["params"] = arrays["params"].view(np.int32)
+
+
+def _another_name(arrays):
+    arrays["parameters"] = arrays.pop("params")
+
+
+def _one_more(arrays):
+    arrays["more"] = np.zeros(0)
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        _one_byte_changed("params"),
+        _one_byte_changed("meta"),
+        _one_byte_changed("sum_of_squares"),
+        _another_shape,
+        _another_dtype,
+        _another_name,
+        _one_more,
+    ],
+)
+def test_checksum_guards_what_the_container_does_not(saved, alter):
+    """A file repacked with something changed, as valid an .npz as the first."""
+    path, vae, params = saved
+    save_model(path, vae, params, arrays={"sum_of_squares": np.arange(3.0)})
     with np.load(path) as file:
         arrays = dict(file)
-    arrays["params"][3] += 1
+    np.savez(path, **arrays)
+    assert np.array_equal(load_model(path)[1].vector, params.vector)
+    alter(arrays)
     np.savez(path, **arrays)
     with pytest.raises(ValueError, match="altered"):
         load_model(path)
+
+
+def test_what_the_caller_adds_comes_back(saved):
+    path, vae, params = saved
+    mine = {"m": np.arange(3, dtype=np.float32), "strided": np.arange(12.0).reshape(3, 4)[:, ::2]}
+    save_model(path, vae, params, {"mine": [1, {"a": None}]}, mine)
+    meta, arrays = read_archive(path)
+    assert meta["mine"] == [1, {"a": None}]
+    assert set(arrays) == {"params", *mine}
+    for name, array in mine.items():
+        assert arrays[name].dtype == array.dtype
+        assert np.array_equal(arrays[name], array)
 
 
 def test_other_kinds_of_files_are_refused(tmp_path):
@@ -165,7 +215,31 @@ def test_full_disk(saved, monkeypatch):
     assert [file.name for file in path.parent.iterdir()] == ["model.npz"]
 
 
-def test_files_get_ordinary_permissions(saved):
-    mask = os.umask(0)
-    os.umask(mask)
-    assert stat.S_IMODE(saved[0].stat().st_mode) == 0o666 & ~mask
+def test_a_file_gets_its_name_when_all_of_it_is_on_the_disk(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    on_disk = []
+
+    def fsync(descriptor):
+        # A file can only take another's place in one step if it is on the same disk.
+        neighbours = [file.stat() for file in tmp_path.iterdir() if file != path]
+        assert [file.st_ino for file in neighbours] == [os.fstat(descriptor).st_ino]
+        on_disk.append((neighbours[0].st_size, path.read_bytes()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with atomic_write(path) as file:
+        file.write(b"the new")
+    assert on_disk == [(7, b"old")]
+    assert path.read_bytes() == b"the new"
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o027, 0o077])
+def test_files_get_ordinary_permissions(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        with atomic_write(tmp_path / "file") as file:
+            file.write(b"mine")
+    finally:
+        left = os.umask(before)
+    assert left == mask
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o666 & ~mask

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from randomness import examples
 
-from minivae import check_grad
+from minivae import SGD, Adagrad, Adam, check_grad
 from minivae.extensions.clutter import (
     Clutter,
     elbo_and_grad,
@@ -38,7 +38,14 @@ def problems(draw, d=None):
 
 
 def twenty_points():
-    return Clutter.simulate(2.0, 20, np.random.default_rng(0))
+    """Signal at 2 and clutter, always the same: how good a Gaussian fits depends on the data."""
+    left = [-3.2, -2.9, -2.4, -2.1, -1.4, -0.5, -0.4, -0.4, 0.3, 0.7]
+    return Clutter([*left, 0.7, 1.3, 1.8, 2.4, 2.4, 2.5, 2.8, 2.9, 3.4, 3.5])
+
+
+def noise_for_a_fit():
+    """1000 steps: the result is the mean over the second half of them, over 50,000 samples."""
+    return np.random.default_rng(0).standard_normal((1000, 100, 1))
 
 
 # --- The model and its posterior ------------------------------------------------------------------
@@ -94,6 +101,28 @@ def test_quadrature_is_the_sum_over_all_subsets(problem):
     np.testing.assert_allclose(by_grid.variance, by_sum.variance, rtol=1e-9)
 
 
+def test_sixteen_datapoints_can_be_enumerated():
+    model = Clutter.simulate(2.0, 16, np.random.default_rng(0))
+    by_sum, by_grid = exact_by_enumeration(model), exact_by_quadrature(model)
+    assert by_grid.log_evidence == pytest.approx(by_sum.log_evidence, abs=1e-10)
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_the_grid_covers_data_far_outside_the_prior(side):
+    model = Clutter(side * np.array([150.0, 151.0]))  # fifteen of the prior's standard deviations
+    by_sum, by_grid = exact_by_enumeration(model), exact_by_quadrature(model)
+    assert by_grid.log_evidence == pytest.approx(by_sum.log_evidence, abs=1e-10)
+    np.testing.assert_allclose(by_grid.mean, by_sum.mean, rtol=1e-9)
+
+
+def test_the_grid_is_fine_enough_for_some_hundred_datapoints():
+    # All of them signal, so that theta ~ N(sum x / (n + 1/v), 1 / (n + 1/v)).
+    model = Clutter(2 + np.random.default_rng(0).standard_normal(300), w=1 - 1e-12)
+    exact, precision = exact_by_quadrature(model), 300 + 1 / 100
+    np.testing.assert_allclose(exact.mean, model.x.sum() / precision, rtol=1e-8)
+    np.testing.assert_allclose(exact.variance, 1 / precision, rtol=1e-8)
+
+
 def test_the_density_integrates_to_one():
     exact = exact_by_quadrature(twenty_points())
     theta = np.linspace(-60, 60, 8001)[:, None]
@@ -105,12 +134,25 @@ def test_the_density_integrates_to_one():
 
 
 def test_simulated_data_are_signal_and_clutter():
-    x = Clutter.simulate([3.0, -20.0], 20_000, np.random.default_rng(0), w=0.3).x
-    signal = x[x[:, 1] < -13]
-    assert len(signal) / len(x) == pytest.approx(0.3, abs=0.01)
-    np.testing.assert_allclose(signal.mean(axis=0), [3, -20], atol=0.06)
-    np.testing.assert_allclose(signal.var(axis=0), [1, 1], atol=0.06)
-    np.testing.assert_allclose(x[x[:, 1] > -13].var(axis=0), [10, 10], atol=0.5)
+    n, w = 20_000, 0.3
+    x = Clutter.simulate([3.0, -40.0], n, np.random.default_rng(0), w=w).x
+    signal, clutter = x[x[:, 1] < -30], x[x[:, 1] > -30]
+    # Six standard errors: of a share, of a mean, and of variances 1 and 10.
+    assert len(signal) / n == pytest.approx(w, abs=6 * np.sqrt(w * (1 - w) / n))
+    six = 6 / np.sqrt(len(signal))
+    np.testing.assert_allclose(signal.mean(axis=0), [3, -40], atol=six)
+    np.testing.assert_allclose(signal.var(axis=0), 1, rtol=six * np.sqrt(2))
+    np.testing.assert_allclose(clutter.var(axis=0), 10, rtol=6 * np.sqrt(2 / len(clutter)))
+
+
+def test_simulated_clutter_has_the_variance_that_is_asked_for():
+    narrow, wide = (
+        Clutter.simulate(1e6, 50, np.random.default_rng(0), clutter_var=variance).x
+        for variance in (4.0, 36.0)
+    )
+    clutter = narrow < 1e5
+    assert 0 < clutter.sum() < 50
+    np.testing.assert_allclose(wide, np.where(clutter, 3 * narrow, narrow), rtol=1e-12)
 
 
 # --- The Gaussian in its place --------------------------------------------------------------------
@@ -139,7 +181,8 @@ def test_the_bound_is_the_mean_of_log_joint_minus_log_q_plus_a_known_correction(
 @given(problems(d=1))
 def test_the_bound_is_below_the_evidence(problem):
     model, q, _ = problem
-    assert elbo_and_grad(model, q, SLICES)[0] < exact_by_enumeration(model).log_evidence
+    log_evidence = exact_by_enumeration(model).log_evidence
+    assert elbo_and_grad(model, q, SLICES)[0] < log_evidence + 1e-3  # the slices leave out less
 
 
 def test_with_signal_alone_the_posterior_is_gaussian_and_the_fit_finds_it():
@@ -150,29 +193,68 @@ def test_with_signal_alone_the_posterior_is_gaussian_and_the_fit_finds_it():
     q = gaussian_params(model.x.sum() / precision, -np.log(precision))
     log_evidence = exact_by_enumeration(model).log_evidence
     assert elbo_and_grad(model, q, SLICES)[0] == pytest.approx(log_evidence, abs=1e-9)
-    fitted = fit_gaussian(model, rng.standard_normal((1500, 10, 1))).q
-    np.testing.assert_allclose(fitted["mu"], q["mu"], atol=0.02)
-    np.testing.assert_allclose(fitted["log_var"], q["log_var"], atol=0.05)
+    fitted = fit_gaussian(model, noise_for_a_fit()).q
+    # The mean of the parameters has a covariance of H^-1 S H^-1 / steps (Polyak and Juditsky 1992),
+    # where S is that of the gradient. For n samples, these are variances sigma^2 / n and 2 / n.
+    n = 50_000
+    np.testing.assert_allclose(fitted["mu"], q["mu"], atol=6 / np.sqrt(precision * n))
+    np.testing.assert_allclose(fitted["log_var"], q["log_var"], atol=6 * np.sqrt(2 / n))
 
 
 def test_the_fit_is_the_gaussian_with_the_highest_bound():
     model = twenty_points()
-    best = scipy.optimize.minimize(
-        lambda vector: -elbo_and_grad(model, gaussian_params(*vector), SLICES)[0], [2.0, -1.0]
-    )
-    result = fit_gaussian(model, np.random.default_rng(0).standard_normal((2000, 10, 1)))
+
+    def loss(vector):
+        bound, grad = elbo_and_grad(model, gaussian_params(*vector), SLICES)
+        return -bound, -grad.vector
+
+    best = scipy.optimize.minimize(loss, [2.0, -1.0], jac=True, options={"gtol": 1e-7})
+    result = fit_gaussian(model, noise_for_a_fit())
+    # By the formula above the standard errors are 0.0026 and 0.0068, and the bound's mean shortfall
+    # is 2e-5; that it is 25 times as much has a probability of exp(-25).
     np.testing.assert_allclose(result.q["mu"], best.x[0], atol=0.02)
     np.testing.assert_allclose(result.q["log_var"], best.x[1], atol=0.05)
     bound, _ = elbo_and_grad(model, result.q, SLICES)
     assert 0 < -best.fun - bound < 5e-4
-    # Before every step, too: the bounds along the way end near the best, as their noise allows.
-    assert np.mean(result.bounds[1000:]) == pytest.approx(-best.fun, abs=0.1)
+    # Before every step, too: the bounds along the way end near the best. They vary by 0.07.
+    assert np.mean(result.bounds[500:]) == pytest.approx(-best.fun, abs=0.02)
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.01), Adam(0.1)], ids=repr)
+def test_the_fit_is_ascent_written_out(optimizer):
+    rng = np.random.default_rng(0)
+    model, noise = Clutter(rng.standard_normal((5, 2))), rng.standard_normal((6, 3, 2))
+    start = gaussian_params([1.0, -2.0], [0.3, -0.4])
+    result = fit_gaussian(model, noise, optimizer=optimizer, start=start)
+    q = gaussian_params([1.0, -2.0], [0.3, -0.4])
+    np.testing.assert_array_equal(start.vector, q.vector)
+    state, path, bounds = optimizer.init(q.vector), [], []
+    for t, eps in enumerate(noise, start=1):
+        bound, grad = elbo_and_grad(model, q, eps)
+        optimizer.update(q.vector, grad.vector, state, t, 0.0)
+        bounds.append(bound)  # before the step
+        path.append(q.vector.copy())
+    np.testing.assert_allclose(result.bounds, bounds, rtol=1e-12)
+    np.testing.assert_allclose(result.q.vector, np.mean(path[3:], axis=0), rtol=1e-12)
+
+
+def test_the_fit_starts_from_the_mean_of_the_data_and_sigma_one():
+    rng = np.random.default_rng(0)
+    model, noise = Clutter(rng.normal([3, -4], 1, (5, 2))), rng.standard_normal((6, 3, 2))
+    start = gaussian_params(model.x.mean(axis=0), np.log([1.0, 1.0]))
+    by_default, said = (
+        fit_gaussian(model, noise, **options)
+        for options in ({}, {"start": start, "optimizer": Adagrad(0.5)})
+    )
+    np.testing.assert_allclose(by_default.bounds, said.bounds, rtol=1e-12)
+    np.testing.assert_allclose(by_default.q.vector, said.q.vector, rtol=1e-12)
 
 
 def test_the_fit_is_close_to_the_exact_posterior_and_too_sure():
     model = twenty_points()
     exact = exact_by_quadrature(model)
-    q = fit_gaussian(model, np.random.default_rng(0).standard_normal((2000, 10, 1))).q
+    q = fit_gaussian(model, noise_for_a_fit()).q
+    # The best Gaussian is 0.025 nats short, 0.05 away, and its variance is 0.71 of the true one.
     assert 0 < exact.log_evidence - elbo_and_grad(model, q, SLICES)[0] < 0.05
     np.testing.assert_allclose(q["mu"], exact.mean, atol=0.1)
     assert 0.6 < np.exp(q["log_var"]).item() / exact.variance.item() < 0.9

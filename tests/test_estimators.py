@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from randomness import examples
+from scipy.special import fdtrc
 from scipy.stats import multivariate_normal
 
 from minivae import VAE, Adagrad, Adam, check_grad, fit
@@ -135,7 +136,7 @@ def test_corruption_zeroes_so_many_pixels_of_the_input_and_none_of_the_target():
     vae, params, x, rng = problem(M=3)
     _, kept = drawn(Denoising(0.3), vae, rng, 1, 50_000)
     assert set(np.unique(kept)) == {0.0, 1.0}
-    assert kept.mean() == pytest.approx(0.7, abs=0.005)
+    assert kept.mean() == pytest.approx(0.7, abs=6 * np.sqrt(0.3 * 0.7 / kept.size))
     noise = (np.zeros((1, 3, 2)), np.zeros((3, 4)))  # all pixels gone: every input looks the same
     bound, _ = bound_and_grad(Denoising(0.3), vae, params, x, noise)
     blind = np.mean([vae.propagate(params, row[None], np.zeros((1, 1, 2)), 1, Workspace(),
@@ -144,12 +145,15 @@ def test_corruption_zeroes_so_many_pixels_of_the_input_and_none_of_the_target():
 
 
 def linear_problem():
-    """A linear-Gaussian model, not at an optimum, whose expected bound is known exactly."""
+    """A linear-Gaussian model, not at an optimum, whose expected bound is known exactly.
+
+    The model is always the same, since how far apart estimators are depends on it.
+    """
     rng = np.random.default_rng(1)
     vae = VAE(4, 2, (), FixedGaussian(0.8))
     params = vae.init_params(rng)
-    params.vector[:] = 0.5 * rng.standard_normal(params.vector.size)
-    return vae, params, rng.standard_normal((2, 4)), rng
+    params.vector[:] = 0.7 * np.sin(3 + np.arange(params.vector.size) ** 1.5)
+    return vae, params, np.array([[0.5, -1.2, 0.8, 0.1], [-0.7, 0.4, 1.5, -0.3]]), rng
 
 
 def expected_bound_and_grad(vae, params, x):
@@ -170,10 +174,20 @@ def test_unbiased_for_the_exact_gradient(estimator):
     vae, params, x, rng = linear_problem()
     value, gradient = expected_bound_and_grad(vae, params, x)
     bounds, grads = estimates(estimator, vae, params, x, rng, repeats=2000, L=3)
-    z = (grads.mean(axis=0) - gradient) / (grads.std(axis=0) / np.sqrt(len(grads)))
-    assert np.abs(z).max() < 4.5
-    assert np.mean(z**2) < 2.5
-    assert bounds.mean() == pytest.approx(value, abs=4 * bounds.std() / np.sqrt(len(bounds)))
+    assert_mean(grads, gradient)
+    assert bounds.mean() == pytest.approx(value, abs=6 * bounds.std() / np.sqrt(len(bounds)))
+
+
+def assert_mean(samples, exact):
+    """Hotelling's test of the mean of samples (n, p); where they do not vary, it is exact."""
+    n = len(samples)
+    centred, error = samples - samples.mean(axis=0), samples.mean(axis=0) - exact
+    _, s, directions = np.linalg.svd(centred, full_matrices=False)
+    rank = np.sum(s > 1e-9 * s[0])
+    along = directions[:rank] @ error
+    np.testing.assert_allclose(error, along @ directions[:rank], atol=1e-10 * s[0])
+    t_squared = n * (n - 1) * np.sum((along / s[:rank]) ** 2)
+    assert fdtrc(rank, n - rank, t_squared * (n - rank) / rank / (n - 1)) > 1e-6
 
 
 def estimates(estimator, vae, params, x, rng, repeats, L):
@@ -196,6 +210,7 @@ def test_variance_falls_from_score_function_to_a_to_b_and_with_a_baseline():
         _, grads = estimates(estimator, vae, params, x, rng, 1000, L)
         return grads[100:, :n].var(axis=0).sum()
 
+    # 29, 58, 320 and 1140, from B to the naive one, each to 4 to 20 percent; 110 and 290 below.
     a, b, naive, running = map(variance, (SGVBA(), SGVBB(), ScoreFunction(), SCORES[1]))
     assert b < a < running < naive
     assert naive > 10 * b
@@ -208,11 +223,12 @@ def test_importance_weighted_bound_rises_towards_the_evidence():
 
     def bound(k):
         bounds, _ = estimates(ImportanceWeighted(), vae, params, x, rng, 200, k)
-        return bounds.mean()
+        return bounds.mean(), bounds.std() / np.sqrt(len(bounds))
 
-    bounds = [bound(k) for k in (1, 10, 1000)]
-    assert bounds[0] < bounds[1] < bounds[2] < exact
-    assert exact - bounds[2] < 0.2 * (exact - bounds[0])
+    # -10.1, -7.13, -6.83, to 0.2, 0.04 and 0.003; the last is at most as near as its error.
+    (one, _), (ten, _), (thousand, error) = (bound(k) for k in (1, 10, 1000))
+    assert one < ten < thousand < exact + 6 * error
+    assert exact - thousand < 0.02 * (exact - one)
 
 
 def test_with_the_exact_posterior_estimator_a_has_no_variance_in_the_bound():
@@ -233,7 +249,7 @@ def test_with_the_exact_posterior_estimator_a_has_no_variance_in_the_bound():
 
 
 def _stripes(n=400):
-    """Grey stripes at random places: something to be learned."""
+    """Grey stripes at random places: on a circle in the plane, something to be learned."""
     phase = np.random.default_rng(0).uniform(0, 2 * np.pi, (n, 1))
     return np.uint8(127.5 * (1 + np.sin(phase + np.arange(12))))
 
@@ -257,12 +273,13 @@ def test_fit_takes_it_and_resumes_to_the_bit(estimator, tmp_path):
 
 @pytest.mark.parametrize("estimator", [SGVBA(), ScoreFunction("running")], ids=str)
 def test_training_raises_the_bound(estimator):
-    vae = VAE(12, 2, (8,))
+    # One latent is worth 8 nats, both are worth 15: so clear that training cannot miss them.
+    vae, x = VAE(12, 2, (8,), FixedGaussian(0.2)), np.float32(DATA / 255 - 0.5)
     noise = np.random.default_rng(1).standard_normal((5, 400, 2))
-    result = fit(vae, DATA, 20_000, estimator=estimator, optimizer=Adagrad(0.1), batch_size=40,
+    result = fit(vae, x, 20_000, estimator=estimator, optimizer=Adagrad(0.1), batch_size=40,
                  evaluate_every=None, progress=False, threads=1)  # fmt: skip
-    before = vae.elbo(vae.init_params(np.random.default_rng(0)), DATA, noise)
-    assert vae.elbo(result.params, DATA, noise) > before + 0.5
+    before = vae.elbo(vae.init_params(np.random.default_rng(0)), x, noise)
+    assert vae.elbo(result.params, x, noise) > before + 5
 
 
 def test_the_default_is_estimator_b():
@@ -296,7 +313,8 @@ def test_alternating_counts_the_updates_of_each_network():
     vae = VAE(12, 2, (8,))
     options = {"batch_size": 40, "alternate": True, "weight_prior": False, "evaluate_every": None,
                "progress": False, "threads": 1}  # fmt: skip
-    first, second = (fit(vae, DATA, n, optimizer=Adam(1e-3), **options).params for n in (40, 80))
+    adam = Adam(1e-3, epsilon=1e-12)  # so that no gradient is too small
+    first, second = (fit(vae, DATA, n, optimizer=adam, **options).params for n in (40, 80))
     moved = np.abs(second["decoder.b2"] - first["decoder.b2"])
     np.testing.assert_allclose(moved, 1e-3, rtol=0.01)
 

@@ -16,6 +16,7 @@ zeta, and so the average over the 2P vectors +-sqrt(P) e_i, whose mean is 0 and 
 I, is the expectation; in the third, likewise for eps and +-1.
 """
 
+import itertools
 from functools import partial
 
 import numpy as np
@@ -26,7 +27,7 @@ from hypothesis import strategies as st
 from randomness import examples
 
 from minivae import SGD, VAE, Adam, Params, check_grad, fit
-from minivae.datasets import Dataset
+from minivae.evaluation import mean_bound
 from minivae.extensions.full_vb import FullVB, fit_full_vb
 from minivae.gaussian import log_density
 from minivae.layers import Activation
@@ -248,7 +249,7 @@ def test_at_the_exact_posterior_every_sample_says_the_evidence():
 def test_training_finds_the_posterior_and_the_evidence():
     case = OnlyABias()
     params = None
-    for step_size in (0.03, 0.003):
+    for step_size in (0.03, 0.003, 0.0003):
         params, _ = fit_full_vb(
             case.model.vae, case.x, 12 * 800, batch_size=12, prior_std=case.model.prior_std,
             optimizer=Adam(step_size), params=params, dtype=np.float64, evaluate_every=None,
@@ -256,19 +257,21 @@ def test_training_finds_the_posterior_and_the_evidence():
         )  # fmt: skip
     noise = np.zeros((1, len(case.x), 2))
     bound, _ = expected_bound_and_grad(case.model, params, case.x, noise)
-    assert -2e-3 < bound - case.log_evidence < 1e-12
+    # Noise moves the last steps by a tenth of a standard deviation, or 1e-3 nats. A posterior that
+    # is too wide or too narrow by a factor of two would cost 0.05 nats.
+    assert -5e-3 < bound - case.log_evidence < 1e-12
     std = np.sqrt(case.variance)
-    np.testing.assert_allclose(params["decoder.b2.mu"], case.mean, atol=0.2 * std)
-    np.testing.assert_allclose(np.exp(params["decoder.b2.log_var"] / 2), std, rtol=0.1)
-    np.testing.assert_allclose(np.exp(params["decoder.W2.log_var"] / 2), 1.5, rtol=0.1)
+    np.testing.assert_allclose(params["decoder.b2.mu"], case.mean, atol=0.5 * std)
+    np.testing.assert_allclose(np.exp(params["decoder.b2.log_var"] / 2), std, rtol=0.25)
+    np.testing.assert_allclose(np.exp(params["decoder.W2.log_var"] / 2), 1.5, rtol=0.01)
 
 
 # --- Known answer 3: one pixel, one latent --------------------------------------------------------
 
 
 def test_the_evidence_of_a_model_with_unknown_z_w_and_b_is_not_exceeded():
-    N, sigma, rng = 12, 0.7, np.random.default_rng(0)
-    x = 0.3 + 1.2 * rng.standard_normal((N, 1)) + sigma * rng.standard_normal((N, 1))
+    N, sigma = 12, 0.7
+    x = 0.3 + scipy.stats.norm.ppf((np.arange(N)[:, None] + 0.5) / N)  # quantiles: nothing is drawn
     # p(X|w, b) p(w) p(b), where z is integrated out, on a grid of w and b.
     w, b = np.meshgrid(np.linspace(-8, 8, 401), np.linspace(-8, 8, 401))
     log_joint = scipy.stats.norm.logpdf(x[..., None], b, np.hypot(w, sigma)).sum(axis=0)
@@ -276,7 +279,7 @@ def test_the_evidence_of_a_model_with_unknown_z_w_and_b_is_not_exceeded():
     log_evidence = np.log(np.exp(log_joint).sum() * 0.04**2) / N
 
     model = FullVB(VAE(1, 1, (), FixedGaussian(sigma)), N)
-    params = model.init_params(rng, std=0.3, sigma=0.3)
+    params = model.init_params(np.random.default_rng(0), std=0.3, sigma=0.3)
     noise = np.array([1.0, -1.0])[:, None, None] * np.ones((2, N, 1))
     optimizer = Adam(0.03)
     state = optimizer.init(params.vector)
@@ -284,7 +287,7 @@ def test_the_evidence_of_a_model_with_unknown_z_w_and_b_is_not_exceeded():
         bound, grad = expected_bound_and_grad(model, params, x, noise)
         optimizer.update(params.vector, grad.vector, state, t, 0.0)
     # (w, z) and (-w, -z) explain X equally well, and q has room for one of them: that alone costs
-    # log 2. The rest, less than one nat for all datapoints, is the price of independence.
+    # log 2. The rest, 0.7 nats for all datapoints, is the price of independence.
     assert np.log(2) < N * (log_evidence - bound) < np.log(2) + 1
 
 
@@ -333,7 +336,7 @@ def test_the_divergence_is_what_samples_say(small):
     theta = mu + np.exp(log_var / 2) * np.random.default_rng(0).standard_normal((5000, len(mu)))
     terms = log_density(theta, 0.0, 2 * np.log(0.9)) - log_density(theta, mu, log_var)
     error = terms.std() / np.sqrt(len(terms))
-    assert abs(model.minus_kl_theta(params) - terms.mean()) < 4 * error
+    assert abs(model.minus_kl_theta(params) - terms.mean()) < 6 * error
 
 
 def test_a_posterior_that_is_a_point_gives_the_map_objective_and_the_entropy(small):
@@ -355,8 +358,11 @@ def test_draws_have_the_mean_and_the_standard_deviation_of_q(small):
     params["decoder.b2.log_var"][:] = np.log(0.5**2)
     draws = [model.draw(params, rng.standard_normal(model.n_theta)) for _ in range(2000)]
     b = np.array([theta["decoder.b2"] for theta in draws])
-    np.testing.assert_allclose(b.mean(axis=0), params["decoder.b2.mu"], atol=0.06)
-    np.testing.assert_allclose(b.std(axis=0), 0.5, rtol=0.08)
+    # Six standard errors.
+    np.testing.assert_allclose(
+        b.mean(axis=0), params["decoder.b2.mu"], atol=6 * 0.5 / np.sqrt(2000)
+    )
+    np.testing.assert_allclose(b.std(axis=0), 0.5, rtol=6 / np.sqrt(2 * 2000))
     assert all(np.array_equal(t["encoder.W1"], params["encoder.W1"]) for t in draws[:3])
     assert np.array_equal(model.draw(params)["decoder.W2"], params["decoder.W2.mu"])
 
@@ -365,14 +371,16 @@ def test_the_mean_bound_averages_over_theta(small):
     model, x, params = small
     rng = np.random.default_rng(5)
     by_hand = []
-    for _ in range(50):
+    for _ in range(100):
         theta = model.draw(params, rng.standard_normal(model.n_theta))
         by_hand.append(model.vae.elbo(theta, x, rng.standard_normal((1, 300, 2))))
-    error = np.std(by_hand) / np.sqrt(50)
-    bound = model.mean_bound(params, x, draws=50)
-    assert abs(bound - np.mean(by_hand)) < 4 * np.sqrt(2) * error
-    assert bound < model.mean_bound(model.init_params(rng, sigma=1e-6), x)
-    assert bound != model.mean_bound(params, x, draws=50, seed=1)
+    error = np.std(by_hand) * np.sqrt(2 / 100)  # of a difference of two such means
+    bound = model.mean_bound(params, x, draws=100)
+    assert abs(bound - np.mean(by_hand)) < 6 * error
+    assert bound != model.mean_bound(params, x, draws=100, seed=1)
+    params.vector[-model.n_theta :] = -60.0  # a posterior that is a point
+    at_the_point = mean_bound(model.vae, model.draw(params), x)
+    assert model.mean_bound(params, x, draws=1) == pytest.approx(at_the_point, rel=1e-9)
 
 
 # --- Training -------------------------------------------------------------------------------------
@@ -429,20 +437,36 @@ def test_divergence_stops_training(small):
 
 
 def test_on_coin_flips_it_learns_the_least_by_heart():
-    # No model can expect more than -12 log 2 = -8.3 nats from new coins; that of the forty in the
-    # training set can be raised, by learning them. The widths of the gaps are 2.2, 0.5 and 0.0.
-    N = 40
-    coins = np.random.default_rng(0).integers(0, 2, (N + 1000, 12)).astype(np.float32)
-    data = Dataset(coins[:N], coins[N:], (3, 4), "coins")
-    vae, options = VAE(12, 4, (5,)), {"batch_size": N, "optimizer": Adam(0.02), "progress": False}
-    last = {"samples": 800 * N, "evaluate_every": 800 * N}
-    start = FullVB(vae, N).init_params(np.random.default_rng(0), sigma=0.3)
-    likelihood = fit(vae, data, weight_prior=False, threads=1, **last, **options).history
-    posterior_mode = fit(vae, data, threads=1, **last, **options).history
-    full = fit_full_vb(vae, data, params=start, draws=20, **last, **options).history
-    gaps = [h.train_bound[0] - h.test_bound[0] for h in (likelihood, posterior_mode, full)]
-    assert gaps[0] > 1.5 > 1 > gaps[1] > 0.3 > 0.15 > abs(gaps[2])
-    assert likelihood.test_bound[0] < full.test_bound[0] < -12 * np.log(2)
+    # Over all 4096 outcomes of 12 coins, no model's mean exceeds -12 log 2 = -8.3 nats. That of
+    # twenty outcomes can be raised, by learning them; where every coin has come up heads ten times,
+    # not by biases. Depending on the draw, the gaps are 3 to 8, 0 to 0.9 and -0.1 to 0.1 nats wide.
+    N = 20
+    heads = np.tile(np.arange(N) % 2, (12, 1))
+    train = np.random.default_rng(0).permuted(heads, axis=1).T.astype(np.float32)
+    every = np.array(list(itertools.product([0, 1], repeat=12)), np.float32)
+    vae = VAE(12, 4, (5,))
+    full = FullVB(vae, N)
+    options = {
+        "samples": 800 * N, "batch_size": N, "optimizer": Adam(0.05), "evaluate_every": None,
+        "progress": False,
+    }  # fmt: skip
+    likeliest = fit(vae, train, weight_prior=False, threads=1, **options).params
+    posterior_mode = fit(vae, train, threads=1, **options).params
+    start = full.init_params(np.random.default_rng(0), sigma=0.3)
+    posterior = fit_full_vb(vae, train, params=start, **options).params
+    on_train, on_every = (
+        np.array([
+            mean_bound(vae, likeliest, x, noise_samples=L),
+            mean_bound(vae, posterior_mode, x, noise_samples=L),
+            full.mean_bound(posterior, x, draws=100),
+        ])
+        for x, L in ((train, 100), (every, 4))
+    )  # fmt: skip
+    gaps = on_train - on_every
+    assert gaps[0] > 1.4
+    assert gaps[1] < 0.5 * gaps[0]
+    assert abs(gaps[2]) < 0.1 * gaps[0]
+    assert on_every.max() < -12 * np.log(2) + 0.01  # for the noise of the estimate
 
 
 # --- Bad arguments --------------------------------------------------------------------------------

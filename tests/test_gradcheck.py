@@ -1,6 +1,7 @@
 """The judge is judged: right gradients pass, wrong ones fail, and the report says why."""
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -129,6 +130,12 @@ def test_counts_of_full_and_sampled_checks():
     # W: 4 coordinates and 4 directions; b: all 4 coordinates; 4 directions through everything.
     sampled = check_grad(f, x, max_full=33, n_directions=4)
     assert (sampled.n_checked, sampled.n_parameters) == (16, 34)
+
+
+def test_the_coordinates_of_a_sample_are_different_ones():
+    # 20 of 21; all of them are wrong, so that all show up.
+    found = failures(linear(-np.ones(21), np.ones(21)), np.zeros(21), max_full=0)
+    assert len({m.index for m in found if m.index is not None}) == 20
 
 
 def test_value_and_gradient_as_two_functions():
@@ -298,6 +305,113 @@ def test_directions_are_unit_vectors():
 def test_atol_forgives_small_differences_only(atol, passes):
     report = check_grad(linear([1 + 1e-4], 1.0), np.ones(1), atol=atol, raise_exception=False)
     assert report.passed == passes
+
+
+# --- tolerances, from both sides --------------------------------------------------------------
+
+from_both_sides = pytest.mark.parametrize("share, passes", [(0.9, True), (1.1, False)])
+
+
+@from_both_sides
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("rtol", [1e-6, 1e-3])
+def test_rtol_counts_in_every_entry(rtol, sign, share, passes):
+    slopes = np.array([1.0, -250.0, 0.004])
+    f = linear((1 + sign * share * rtol) * slopes, slopes)
+    assert len(failures(f, np.zeros(3), rtol=rtol)) == (0 if passes else 3)
+
+
+@from_both_sides
+@pytest.mark.parametrize("rtol", [1e-6, 1e-3])
+def test_rtol_counts_along_every_direction(rtol, share, passes):
+    # The only slope is wrong: whatever the direction, its relative error is that of the slope.
+    slopes = np.eye(1, 100)[0]
+    f = linear((1 + share * rtol) * slopes, slopes)
+    found = failures(f, np.zeros(100), rtol=rtol, max_full=0)
+    assert sum(m.index is None for m in found) == (0 if passes else 20)
+
+
+@from_both_sides
+@pytest.mark.parametrize("slope", [1e-3, 1.0, 1e3])
+def test_a_kink_is_one_from_a_thousandth_of_the_slope_on(slope, share, passes):
+    # The slopes are 1 - j and 1 + j times that, and the claim is their mean, which is also what
+    # differences see: without the note it would pass.
+    def f(x):
+        return slope * np.sum(x + 1e-3 * share * np.abs(x)), np.array([slope])
+
+    notes = [m.note for m in failures(f, np.zeros(1))]
+    assert notes == ([] if passes else ["f may not be smooth here"])
+
+
+@pytest.mark.parametrize("claim", [1.0, 1.02, 1.04])
+def test_no_claim_passes_at_a_kink_of_a_few_percent(claim):
+    (failure,) = failures(lambda x: (np.sum(np.maximum(x, 1.04 * x)), claim + 0 * x), np.zeros(1))
+    assert failure.note == "f may not be smooth here"
+
+
+@pytest.mark.parametrize("error, passes", [(6e-9, True), (2e-8, False)])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_what_rounding_can_do_is_forgiven_and_not_much_more(sign, error, passes):
+    # In steps of 1e-11 values are off by N = 3e-12, and the best h is 3e-3: 8 N/h is 1e-8.
+    def f(x):
+        return 1e-11 * np.round(np.sum(x) / 1e-11), np.array([1 + sign * error])
+
+    assert (not failures(f, np.array([0.3]), rtol=1e-9)) == passes
+
+
+def test_slopes_settle_far_within_rtol():
+    # An estimate is kept when it differs from the one before by a tenth of rtol; its own error,
+    # of fourth order in the step, is then a hundred times smaller: 1e-9.
+    for w in np.geomspace(0.5, 3000, 120):
+
+        def f(x, w=w):
+            return np.sum(np.sin(w * x)), w * np.cos(w * x)
+
+        assert check_grad(f, np.array([0.3])).max_rel_error < 1e-8
+
+
+@pytest.mark.parametrize("step, passes", [(1e-10, True), (1e-8, False)])
+def test_values_need_ten_digits(step, passes):
+    # In such steps, a value of 3 is off by a tenth of a step, relative to its size.
+    def f(x):
+        return step * np.round((1 + np.sum(np.sin(x))) / step), np.cos(x)
+
+    if passes:
+        assert check_grad(f, np.array([1.2, 1.5])).passed
+    else:
+        with pytest.raises(ValueError, match="f is rounded to"):
+            check_grad(f, np.array([1.2, 1.5]))
+
+
+def test_digits_count_relative_to_the_values_nearby():
+    # At zero, value and gradient are zero but for the rounding of numbers around one.
+    weights = np.array([1.3, 0.6])
+
+    def f(x):
+        return np.sum(weights * np.cos(x)) - 1.9, -weights * np.sin(x)
+
+    assert check_grad(f, np.zeros(2)).passed
+
+
+@from_both_sides
+def test_two_gradients_may_differ_by_a_billionth(share, passes):
+    calls = itertools.count()
+
+    def f(x):
+        return np.sum(x**2), 2 * x * (1 + 1e-9 * share * (next(calls) % 2))
+
+    if passes:
+        assert check_grad(f, X).passed
+    else:
+        with pytest.raises(ValueError, match="f gave two gradients at the same x"):
+            check_grad(f, X)
+
+
+@from_both_sides
+def test_a_pattern_is_one_up_to_a_thousandth(share, passes):
+    claim = -M * [[1, 1], [1 + 1e-3 * share, 1]]  # off in the largest entry
+    report = check_grad(linear(claim, M), np.zeros((2, 2)), raise_exception=False)
+    assert (report.hints == ["x: sign flipped"]) == passes
 
 
 # --- difficult functions ----------------------------------------------------------------------

@@ -27,6 +27,15 @@ def double_well(z):
     return log_p.sum(axis=1), -4 * z * (z**2 - 1) + 0.5
 
 
+def of_scales(scales):
+    """For every row N(0, scale^2 I) with a scale of its own."""
+
+    def target(z):
+        return -0.5 * np.sum((z / scales[:, None]) ** 2, axis=1), -z / scales[:, None] ** 2
+
+    return target
+
+
 def in_buffers(target, n, J):
     """The same target, but it returns the same two arrays every time."""
     log_p, grad = np.empty(n), np.empty((n, J))
@@ -38,13 +47,13 @@ def in_buffers(target, n, J):
     return reusing
 
 
-def draw(sampler, target, start, n, seed=0, step=None):
-    """Samples after a warm-up, (n, chains, J); with a given step, after a warm-up with it."""
+def draw(sampler, target, start, n, seed=0, step=None, warm_up=60):
+    """Samples with the tuned or a given step, (n, chains, J); before, the start is forgotten."""
     rng = np.random.default_rng(seed)
-    chains, tuned = sampler.warm_up(target, begin(target, start), 60, rng)
-    if step is not None:
-        chains = sampler.sample(target, chains, step, 60, rng)[1]
-    return sampler.sample(target, chains, tuned if step is None else step, n, rng)[0]
+    chains, tuned = sampler.warm_up(target, begin(target, start), warm_up, rng)
+    step = tuned if step is None else step
+    chains = sampler.sample(target, chains, step, warm_up, rng)[1]
+    return sampler.sample(target, chains, step, n, rng)[0]
 
 
 def expectation(f):
@@ -57,22 +66,25 @@ def expectation(f):
 
 
 def assert_mean(values, expected):
-    """That independent chains, (K, n, ...), agree with a mean, to four standard errors."""
+    """That independent chains, (K, n, ...), agree with a mean, to six standard errors."""
     means = values.mean(axis=0)
     error = means.std(axis=0, ddof=1) / np.sqrt(len(means))
     deviation = np.abs(means.mean(axis=0) - expected) / error
-    assert np.all(deviation < 4), f"{deviation} standard errors"
+    assert np.all(deviation < 6), f"{deviation} standard errors"
 
 
 def check_gaussian(n_leapfrog=4, step=None):
-    z = draw(HMC(n_leapfrog), correlated_gaussian, np.zeros((300, 3)), 60, step=step).z
+    # With single leapfrog steps z is a random walk: a transition forgets 3 % of where it was.
+    sampler, start = HMC(n_leapfrog), np.zeros((300, 3))
+    z = draw(sampler, correlated_gaussian, start, 60, step=step, warm_up=150).z
     assert_mean(z, MEAN)
     assert_mean((z - MEAN)[..., :, None] * (z - MEAN)[..., None, :], COVARIANCE)
 
 
-def check_double_well(step=0.75):
-    # A long step, so that a quarter of the proposals is rejected, and rejecting right matters.
-    z = draw(HMC(n_leapfrog=3), double_well, np.zeros((400, 1)), 100, step=step).z
+def check_double_well():
+    # A long step, so that half of the proposals are rejected, and rejecting right matters; and so
+    # many chains that what is wrong with a mistaken sampler is more than ten standard errors.
+    z = draw(HMC(n_leapfrog=5), double_well, np.zeros((1000, 1)), 100, step=0.5).z
     for power in range(1, 5):
         assert_mean(z**power, expectation(lambda z, power=power: z**power))
 
@@ -100,13 +112,11 @@ def test_a_step_that_is_too_long_gives_the_same_moments():
 
 
 def test_every_row_may_have_a_target_of_its_own():
-    scales = np.array([0.1, 1.0, 30.0])
-
-    def target(z):
-        return -0.5 * np.sum((z / scales[:, None]) ** 2, axis=1), -z / scales[:, None] ** 2
-
-    z = draw(HMC(n_leapfrog=3), target, np.zeros((3, 2)), 2000).z
-    np.testing.assert_allclose(z.std(axis=0).mean(axis=1), scales, rtol=0.06)
+    scales = np.repeat([0.1, 1.0, 30.0], 100)
+    # While the acceptance is above its target, the step grows by a tenth at most: it has far to go.
+    z = draw(HMC(n_leapfrog=3), of_scales(scales), np.zeros((300, 2)), 40, warm_up=200).z
+    for chains in np.split(z / scales[:, None], 3, axis=1):
+        assert_mean(chains**2, 1.0)
 
 
 # --- Those tests can fail -------------------------------------------------------------------------
@@ -167,14 +177,14 @@ def test_leapfrog_can_be_run_backwards(seed, step, n_steps, target):
 
 
 def test_leapfrog_preserves_volume():
-    z, momentum = np.random.default_rng(0).standard_normal((2, 1, 2))
+    z, momentum = np.random.default_rng(0).uniform(-1, 1, (2, 1, 2))  # nothing blows up
 
     def flow(state):
         z, momentum = state[None, :2], state[None, 2:]
         end, r = leapfrog(double_well, z, momentum, double_well(z)[1], 0.3, 5)
         return np.hstack([end.z[0], r[0]])
 
-    state, h = np.hstack([z[0], momentum[0]]), 1e-5
+    state, h = np.hstack([z[0], momentum[0]]), 3e-6
     jacobian = [(flow(state + h * e) - flow(state - h * e)) / (2 * h) for e in np.eye(4)]
     assert abs(np.linalg.det(jacobian)) == pytest.approx(1, abs=1e-6)
 
@@ -183,7 +193,7 @@ def test_leapfrog_preserves_volume():
 def test_the_energy_error_is_of_order_step_squared(target):
     z, momentum = np.random.default_rng(0).standard_normal((2, 200, 3))
     log_p, grad = target(z)
-    steps = 0.1 * 2.0 ** -np.arange(5)
+    steps = 0.04 * 2.0 ** -np.arange(5)  # the next order adds less than 0.01 to the exponent
     errors = []
     for step in steps:
         end, r = leapfrog(target, z, momentum, grad, step, round(0.8 / step))
@@ -206,16 +216,17 @@ def test_energy_by_hand():
 def test_every_chain_reaches_the_target_acceptance(step_size, target_acceptance):
     sampler = HMC(5, target_acceptance, step_size)
     rng = np.random.default_rng(0)
-    scales = np.logspace(-2, 1, 50)
-
-    def target(z):
-        return -0.5 * np.sum((z / scales[:, None]) ** 2, axis=1), -z / scales[:, None] ** 2
-
-    chains, step = sampler.warm_up(target, begin(target, np.zeros((50, 3))), 200, rng)
+    scales = np.repeat(np.logspace(-2, 1, 4), 30)
+    target = of_scales(scales)
+    chains, step = sampler.warm_up(target, begin(target, np.zeros((120, 3))), 200, rng)
     acceptance = sampler.sample(target, chains, step, 200, rng)[0].acceptance
-    assert acceptance.mean() == pytest.approx(target_acceptance, abs=0.03)
-    assert np.all(np.abs(acceptance - target_acceptance) < 0.25)
+    # The right step is 1.5 or 0.83 times the scale. Each chain's tuning comes that close to it: the
+    # logarithm's standard deviation is below 0.08, and an eighth of what is allowed here.
     assert np.all(np.abs(np.log(step / scales)) < 1)
+    # Single chains vary. Their mean is the target, but for 0.008 that the curve's bend makes.
+    of_scale = acceptance.reshape(4, 30)
+    error = of_scale.std(axis=1, ddof=1) / np.sqrt(30)
+    assert np.all(np.abs(of_scale.mean(axis=1) - target_acceptance) < 6 * error + 0.01)
 
 
 def test_one_step_for_all_chains_reaches_the_target_acceptance():
@@ -228,6 +239,7 @@ def test_one_step_for_all_chains_reaches_the_target_acceptance():
         step = sampler.tune(step, acceptance)
         rates.append(acceptance.mean())
     assert np.ndim(step) == 0
+    # Every transition adds rate - 0.9 to log step: so off by 0.01 would be a factor of exp(0.5).
     assert np.mean(rates[-50:]) == pytest.approx(0.9, abs=0.01)
 
 
@@ -235,28 +247,73 @@ def test_one_step_for_all_chains_reaches_the_target_acceptance():
 
 
 def test_a_transition_is_a_function_of_its_arguments():
-    start = begin(double_well, np.zeros((4, 2)))
-    noise = draw_noise(np.random.default_rng(0), (4, 2))
+    start = begin(double_well, np.zeros((100, 2)))
+    noise = draw_noise(np.random.default_rng(0), (100, 2))
     copies = [array.copy() for array in (*start, *noise)]
     first, rates = HMC().transition(double_well, start, 0.3, noise)
-    second, _ = HMC().transition(in_buffers(double_well, 4, 2), start, np.full(4, 0.3), noise)
+    reusing = in_buffers(double_well, 100, 2)
+    second, _ = HMC().transition(reusing, start, np.full(100, 0.3), noise)
     for a, b in zip(first, second, strict=True):
         assert np.array_equal(a, b)
     for array, copy in zip((*start, *noise), copies, strict=True):
         assert np.array_equal(array, copy)
-    assert np.all((rates > 0) & (rates <= 1))
+    assert np.all((rates >= 0) & (rates <= 1))
+    moved = np.any(first.z != start.z, axis=1)
+    assert moved.any() and not moved.all()
 
 
 def test_chains_know_their_density_and_gradient_there():
-    target = in_buffers(double_well, 30, 2)
+    target = in_buffers(double_well, 100, 2)
     rng = np.random.default_rng(0)
-    chains, step = HMC(3).warm_up(target, begin(target, np.zeros((30, 2))), 10, rng)
+    chains, step = HMC(3).warm_up(target, begin(target, np.zeros((100, 2))), 10, rng)
     samples, chains = HMC(3).sample(target, chains, 2 * step, 5, rng)
-    assert 0 < samples.acceptance.mean() < 0.9
+    stayed = np.all(samples.z[1:] == samples.z[:-1], axis=2)
+    assert stayed.any() and not stayed.all()
     np.testing.assert_array_equal(samples.z[-1], chains.z)
     for z, log_p in zip(samples.z, samples.log_p, strict=True):
         np.testing.assert_array_equal(log_p, double_well(z)[0])
     np.testing.assert_array_equal(chains.grad, double_well(chains.z)[1])
+
+
+def test_sampling_is_one_transition_after_the_other():
+    chains = begin(double_well, np.random.default_rng(0).standard_normal((30, 2)))
+    rng, by_hand = np.random.default_rng(1), np.random.default_rng(1)
+    samples, end = HMC(3).sample(double_well, chains, 0.5, 4, rng)
+    rates = []
+    for k in range(4):
+        noise = draw_noise(by_hand, (30, 2))
+        chains, acceptance = HMC(3).transition(double_well, chains, 0.5, noise)
+        np.testing.assert_array_equal(samples.z[k], chains.z)
+        np.testing.assert_array_equal(samples.log_p[k], chains.log_p)
+        rates.append(acceptance)
+    np.testing.assert_array_equal(end.z, chains.z)
+    np.testing.assert_allclose(samples.acceptance, np.mean(rates, axis=0), rtol=1e-12)
+
+
+def test_warming_up_is_transitions_and_tuning_that_grows_weaker():
+    sampler, chains = HMC(3), begin(double_well, np.zeros((30, 2)))
+    rng, by_hand = np.random.default_rng(1), np.random.default_rng(1)
+    end, tuned = sampler.warm_up(double_well, chains, 4, rng)
+    step = np.full(30, 0.1)
+    for weight in (1.0, 0.75, 0.5, 0.25):
+        noise = draw_noise(by_hand, (30, 2))
+        chains, acceptance = sampler.transition(double_well, chains, step, noise)
+        step = step * np.exp(weight * (acceptance - 0.9))
+    np.testing.assert_allclose(end.z, chains.z, rtol=1e-9)
+    np.testing.assert_allclose(tuned, step, rtol=1e-9)
+
+
+def test_the_defaults_are_the_paper_s():
+    assert (HMC().n_leapfrog, HMC().target_acceptance) == (10, 0.9)
+
+
+def test_every_row_is_judged_by_its_own_threshold():
+    start = begin(double_well, np.random.default_rng(0).standard_normal((200, 2)))
+    noise = draw_noise(np.random.default_rng(1), (200, 2))
+    chains, acceptance = HMC(3).transition(double_well, start, 0.6, noise)
+    moved = np.any(chains.z != start.z, axis=1)
+    np.testing.assert_array_equal(moved, noise.threshold < acceptance)
+    assert 20 < moved.sum() < 180
 
 
 def test_rows_do_not_touch_each_other():
@@ -291,8 +348,9 @@ def test_jitter_stays_within_its_fraction(jitter):
     start = begin(lambda z: (0 * z[:, 0], 0 * z), np.zeros((1000, 1)))
     chains, _ = HMC(1, jitter=jitter).transition(lambda z: (0 * z[:, 0], 0 * z), start, 2.0, noise)
     steps = chains.z / noise.momentum
-    assert np.all(np.abs(steps - 2) <= 2 * jitter * (1 + 1e-12))
-    assert steps.std() == pytest.approx(2 * jitter / np.sqrt(3), rel=0.1, abs=1e-12)
+    assert np.all(np.abs(steps - 2) <= 2 * jitter + 1e-14)  # rounding
+    # A standard error of the uniform distribution's deviation is 1.4 % of it.
+    assert steps.std() == pytest.approx(2 * jitter / np.sqrt(3), rel=0.1, abs=1e-14)
 
 
 @pytest.mark.parametrize(

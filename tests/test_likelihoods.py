@@ -87,6 +87,66 @@ def test_gradient_of_log_prob(likelihood, log_density, data, scale):
     check_grad(scaled_sum, out)
 
 
+# --- Far from zero --------------------------------------------------------------------------------
+# One pixel to a row, so that nothing hides behind a larger number, and rounding is all that is
+# allowed: some of numbers as large as the expected one, and of numbers of order one.
+
+EXTREMES = [0.0, *(sign * a for sign in (1, -1) for a in (0.3, 5.0, 17.0, 50.0, 100.0, 700.0, 1e4))]
+EXTREME_LOG_VARS = [-80.0, *range(-20, 21), 80.0]
+GAUSSIANS = [gaussian for gaussian in LOG_DENSITIES if not isinstance(gaussian, Bernoulli)]
+
+every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def assert_same(came, expected):
+    tolerance = 20 * np.finfo(came.dtype).eps
+    np.testing.assert_allclose(came, expected, rtol=tolerance, atol=tolerance)
+
+
+def mean_and_slope(likelihood, a):
+    """E[x|z] and its derivative, for a Gaussian likelihood."""
+    if getattr(likelihood, "sigmoid_mean", False):
+        return scipy.special.expit(a), scipy.special.expit(a) * scipy.special.expit(-a)
+    if getattr(likelihood, "relu_mean", False):
+        return np.maximum(a, 0), a > 0
+    return a, 1.0
+
+
+@every_dtype
+@pytest.mark.parametrize(
+    "likelihood", [*GAUSSIANS, FixedGaussian(1e-5), FixedGaussian(1e5)], ids=repr
+)
+def test_gaussians_with_extreme_means_and_variances(likelihood, dtype):
+    learned = likelihood.outputs_per_pixel == 2
+    log_vars = EXTREME_LOG_VARS if learned else []
+    a = np.array([*EXTREMES, *(1.25 for _ in log_vars)])
+    log_var = np.array([*(0.5 for _ in EXTREMES), *log_vars])
+    out = np.column_stack([a, log_var] if learned else [a]).astype(dtype)
+    log_px, gradient = log_prob_and_grad(likelihood, out, np.full((len(a), 1), 0.25, dtype))
+    mean, slope = mean_and_slope(likelihood, out[:, 0].astype(np.float64))
+    sd = np.exp(log_var / 2) if learned else likelihood.sigma
+    assert_same(log_px, scipy.stats.norm.logpdf(0.25, mean, sd))
+    error = (0.25 - mean) / sd
+    expected = [error / sd * slope, (error**2 - 1) / 2]
+    assert_same(gradient, np.column_stack(expected[: likelihood.outputs_per_pixel]))
+    assert_same(likelihood.mean(out)[:, 0], mean)
+
+
+@every_dtype
+@pytest.mark.parametrize("pixel", [0.0, 0.25, 1.0])
+def test_bernoulli_with_extreme_logits(pixel, dtype):
+    logits = np.array(EXTREMES, dtype)[:, None]
+    log_px, gradient = log_prob_and_grad(Bernoulli(), logits, np.full_like(logits, pixel))
+    a = logits.astype(np.float64)
+    log_p, log_not_p = scipy.special.log_expit(a), scipy.special.log_expit(-a)
+    assert_same(log_px, (pixel * log_p + (1 - pixel) * log_not_p)[:, 0])
+    assert_same(gradient, pixel - np.exp(log_p))
+    assert_same(Bernoulli().mean(logits), np.exp(log_p))
+
+
+# --- What goes in and what comes out --------------------------------------------------------------
+
+
 @given(st.data())
 def test_a_grey_pixel_is_a_mixture_of_black_and_white(data):
     # log p(x) is linear in x: that is what "grey pixels serve as Bernoulli means" says.
@@ -161,6 +221,12 @@ def test_bernoulli_pixels_out_of_range_are_refused(x, came):
     message = f"x has pixels {came}, expected [0, 1] for a Bernoulli likelihood"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Bernoulli().check(np.array(x))
+
+
+@pytest.mark.parametrize("x", [np.nextafter(1, 2), np.nextafter(0, -1)])
+def test_bernoulli_pixels_just_out_of_range_are_refused(x):
+    with pytest.raises(ValueError, match=r"expected \[0, 1\] for a Bernoulli likelihood$"):
+        Bernoulli().check(np.array([[0.5, x]]))
 
 
 def test_good_pixels_pass():

@@ -1,16 +1,17 @@
 """Probabilistic PCA, factor analysis and the linear VAE against what is known of them."""
 
-import itertools
 import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.fft
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 from randomness import examples
 from scipy.linalg import subspace_angles
+from test_known_answers import sign_noise
 
 from minivae import VAE, Adam, check_grad, fit, load
 from minivae.extensions.linear_gaussian import (
@@ -31,6 +32,34 @@ def random_model(rng, J, D, isotropic):
     return LinearGaussian(rng.standard_normal((J, D)), rng.standard_normal(D), noise_var)
 
 
+def clear_model(J, D, isotropic):
+    """Latents that stand out from the noise: how hard a fit is does not depend on what is drawn."""
+    strength = np.linspace(1, 2, J) if isotropic else np.linspace(1.5, 3, J)
+    W = strength[:, None] * scipy.fft.idct(np.eye(D), norm="ortho")[1 : J + 1]
+    return LinearGaussian(W, np.linspace(-1, 1, D), 0.5 if isotropic else np.linspace(0.2, 1, D))
+
+
+def divergence(p, q):
+    """KL(p || q) of what two models say about x."""
+    precision, error = np.linalg.inv(q.covariance), q.b - p.b
+    log_dets = [np.linalg.slogdet(model.covariance)[1] for model in (p, q)]
+    trace = np.trace(precision @ p.covariance)
+    return 0.5 * (trace - len(error) + log_dets[1] - log_dets[0] + error @ precision @ error)
+
+
+def assert_as_close_as_a_fit(model, truth, n, n_parameters):
+    """That a model is a maximum of the likelihood of n datapoints: 2 n KL is chi-squared."""
+    assert 2 * n * divergence(truth, model) < scipy.stats.chi2.isf(1e-6, n_parameters)
+
+
+def assert_drawn_from(model, x):
+    """That samples have the model's mean and covariance, to six standard errors."""
+    n, C, variances = len(x), model.covariance, np.diag(model.covariance)
+    assert np.all(np.abs(x.mean(axis=0) - model.b) < 6 * np.sqrt(variances / n))
+    errors = np.sqrt((np.outer(variances, variances) + C**2) / n)
+    assert np.all(np.abs(np.cov(x.T) - C) < 6 * errors)
+
+
 @st.composite
 def problems(draw, isotropic=None):
     """Draw ``(model, x)``; J may exceed D."""
@@ -48,6 +77,15 @@ def data_sets(draw):
     J = draw(st.integers(1, D - 1))
     x = rng.standard_normal((draw(st.integers(D + 2, 30)), D)) @ rng.standard_normal((D, D))
     return x + rng.standard_normal(D), J
+
+
+@st.composite
+def few_data(draw):
+    """Draw ``(x, J)`` with J + 1 < N <= D: x varies in more than J directions, but not in all."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    D = draw(st.integers(3, 8))
+    J = draw(st.integers(1, D - 2))
+    return rng.standard_normal((draw(st.integers(J + 2, D)), D)) + rng.standard_normal(D), J
 
 
 def as_arrays(model):
@@ -109,26 +147,30 @@ def test_many_features_need_no_large_matrix():
 def test_samples_have_the_model_s_mean_and_covariance(isotropic):
     rng = np.random.default_rng(0)
     model = random_model(rng, 2, 4, isotropic)
-    x = model.sample(40_000, rng)
-    np.testing.assert_allclose(x.mean(axis=0), model.b, atol=0.06)
-    np.testing.assert_allclose(np.cov(x.T), model.covariance, atol=0.15)
+    assert_drawn_from(model, model.sample(40_000, rng))
 
 
 # --- Probabilistic PCA ----------------------------------------------------------------------------
 
 
-@given(data_sets())
+def rounding(model, x):
+    """What rounding does to log p(x), which divides x^2 by the noise: ten times the worst seen."""
+    return 100 * np.finfo(np.float64).eps * np.sum(np.mean(x**2, axis=0)) / model.noise_var
+
+
+@given(st.one_of(data_sets(), few_data()))
 def test_the_closed_form_has_the_sample_s_eigenvalues(problem):
     # C keeps the J largest eigenvalues of the data's covariance, and the mean of the others.
     x, J = problem
     model = ppca(x, J)
     expected = np.linalg.eigvalsh(np.cov(x.T, bias=True))
     expected[:-J] = expected[:-J].mean()
-    np.testing.assert_allclose(np.linalg.eigvalsh(model.covariance), expected, rtol=1e-9)
+    eigenvalues = np.linalg.eigvalsh(model.covariance)
+    np.testing.assert_allclose(eigenvalues, expected, rtol=rounding(model, x))
     np.testing.assert_allclose(model.b, x.mean(axis=0), rtol=1e-12)
 
 
-@given(data_sets())
+@given(st.one_of(data_sets(), few_data()))
 def test_at_the_closed_form_the_likelihood_is_known_and_has_no_gradient(problem):
     # There tr(C^-1 S) = D.
     x, J = problem
@@ -136,14 +178,15 @@ def test_at_the_closed_form_the_likelihood_is_known_and_has_no_gradient(problem)
     value, grad = model.log_likelihood_and_grad(x)
     D = x.shape[1]
     log_det = np.linalg.slogdet(model.covariance)[1]
-    assert value == pytest.approx(-0.5 * (D * np.log(2 * np.pi) + log_det + D), rel=1e-10)
-    for name, array in as_arrays(model).items():
-        size = 1 + 1 / model.noise_var
-        np.testing.assert_allclose(grad[name], np.zeros_like(array), atol=1e-9 * size)
+    expected = -0.5 * (D * np.log(2 * np.pi) + log_det + D)
+    assert value == pytest.approx(expected, abs=rounding(model, x))
+    sd = np.sqrt(model.noise_var)  # the unit of length
+    for name, unit in (("W", sd), ("b", sd), ("noise_var", sd**2)):
+        np.testing.assert_allclose(grad[name], 0 * grad[name], atol=rounding(model, x) / unit)
 
 
 @examples(25)
-@given(data_sets())
+@given(st.one_of(data_sets(), few_data()))
 def test_nothing_near_the_closed_form_is_better(problem):
     x, J = problem
     model = ppca(x, J)
@@ -158,9 +201,9 @@ def test_nothing_near_the_closed_form_is_better(problem):
 
 
 def test_em_s_limit_is_the_closed_form():
+    # It stops where a sweep's gain is lost in rounding, 1e-14, which is a square of what is left.
     rng = np.random.default_rng(0)
-    truth = random_model(rng, 2, 6, isotropic=True)
-    x = truth.sample(300, rng)
+    x = clear_model(2, 6, isotropic=True).sample(300, rng)
     result, model = ppca_em(x, 2, rng, tol=1e-14), ppca(x, 2)
     exact = model.log_likelihood(x).mean()
     assert result.log_likelihoods[-1] == pytest.approx(exact, abs=1e-10)
@@ -171,11 +214,12 @@ def test_em_s_limit_is_the_closed_form():
 
 def test_the_closed_form_recovers_the_parameters_that_made_the_data():
     rng = np.random.default_rng(0)
-    truth = random_model(rng, 3, 10, isotropic=True)
-    model = ppca(truth.sample(50_000, rng), 3)
-    assert subspace_angles(model.W.T, truth.W.T).max() < np.deg2rad(1)
-    assert model.noise_var == pytest.approx(truth.noise_var, rel=0.01)
-    np.testing.assert_allclose(model.covariance, truth.covariance, atol=0.15)
+    truth, n = clear_model(3, 10, isotropic=True), 50_000
+    model = ppca(truth.sample(n, rng), 3)
+    # W up to rotations of z, b and the noise.
+    assert_as_close_as_a_fit(model, truth, n, n_parameters=30 - 3 + 10 + 1)
+    error = np.sqrt(2 / (n * 7))  # seven dimensions hold nothing but noise
+    assert model.noise_var == pytest.approx(truth.noise_var, rel=6 * error)
 
 
 def test_em_of_an_almost_flat_sample_stays_finite():
@@ -187,6 +231,35 @@ def test_em_of_an_almost_flat_sample_stays_finite():
     assert result.model.noise_var >= 1e-6 * x.var(axis=0).mean() * (1 - 1e-12)
 
 
+def test_noise_of_a_billionth_is_noise():
+    # N (D - 1) = 2000 squares of standard normal numbers: a relative standard error of 3 %.
+    rng = np.random.default_rng(0)
+    x = np.outer(rng.standard_normal(500), rng.standard_normal(5))
+    model = ppca(x + 1e-9 * rng.standard_normal((500, 5)), 1)
+    assert model.noise_var == pytest.approx(1e-18, rel=0.2)
+
+
+@pytest.mark.parametrize("isotropic", [True, False])
+def test_the_floor_under_the_noise_is_a_millionth_of_the_variance(isotropic):
+    rng = np.random.default_rng(0)
+    W = rng.standard_normal((2, 5))
+    x = rng.standard_normal((50, 2)) @ W
+    noise_var, variances = 1e-12 * np.ones(5), x.var(axis=0)
+    if isotropic:
+        noise_var, variances = 1e-12, variances.mean()
+    after = em_step(LinearGaussian(W, x.mean(axis=0), noise_var), x)
+    np.testing.assert_allclose(after.noise_var, 1e-6 * variances, rtol=1e-12)
+
+
+@pytest.mark.parametrize("em", [ppca_em, factor_analysis])
+def test_em_stops_after_so_many_sweeps_or_after_one_that_gains_less_than_tol(em):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((40, 5)) @ rng.standard_normal((5, 5))
+    assert len(em(x, 2, rng, sweeps=3, tol=1e-300).log_likelihoods) == 1 + 3
+    gains = np.diff(em(x, 2, rng, sweeps=100_000, tol=1e-4).log_likelihoods)
+    assert np.all(gains[:-1] >= 1e-4) and gains[-1] < 1e-4
+
+
 # --- Factor analysis ------------------------------------------------------------------------------
 
 
@@ -196,29 +269,31 @@ def test_every_sweep_of_em_raises_the_likelihood(problem, isotropic):
     x, J = problem
     em = ppca_em if isotropic else factor_analysis
     result = em(x, J, np.random.default_rng(0), sweeps=50)
-    assert np.all(np.diff(result.log_likelihoods) > -1e-10)
+    # Rounding is multiplied by the condition number of C, up to 1e7 with noise near the floor.
+    assert np.all(np.diff(result.log_likelihoods) > -1e-8)
     assert result.log_likelihoods[-1] == result.model.log_likelihood(x).mean()
 
 
 def test_em_s_limit_in_factor_analysis_has_no_gradient_and_the_sample_s_variances():
     # At a stationary point diag(C) is that of the sample covariance.
     rng = np.random.default_rng(0)
-    x = random_model(rng, 2, 7, isotropic=False).sample(400, rng)
+    x = clear_model(2, 7, isotropic=False).sample(400, rng)
     model = factor_analysis(x, 2, rng, sweeps=5000, tol=1e-15).model
     _, grad = model.log_likelihood_and_grad(x)
-    for name in grad:
-        np.testing.assert_allclose(grad[name], np.zeros_like(grad[name]), atol=1e-6)
+    for name in grad:  # it stops where a sweep's gain, of the gradient's square, is 1e-15
+        np.testing.assert_allclose(grad[name], np.zeros_like(grad[name]), atol=1e-5)
     np.testing.assert_allclose(np.diag(model.covariance), x.var(axis=0), rtol=1e-5)
 
 
 def test_factor_analysis_recovers_the_parameters_that_made_the_data():
     rng = np.random.default_rng(0)
-    truth = random_model(rng, 2, 8, isotropic=False)
-    x = truth.sample(20_000, rng)
+    truth, n = clear_model(2, 8, isotropic=False), 4000
+    x = truth.sample(n, rng)
     model = factor_analysis(x, 2, rng, tol=1e-6).model
-    assert subspace_angles(model.W.T, truth.W.T).max() < np.deg2rad(1.5)
-    np.testing.assert_allclose(model.noise_var, truth.noise_var, rtol=0.05)
+    # W up to rotations of z, b and the noise; C determines them all.
+    assert_as_close_as_a_fit(model, truth, n, n_parameters=16 - 1 + 8 + 8)
     assert model.log_likelihood(x).mean() > truth.log_likelihood(x).mean()
+    # One noise for all is worth 0.21 nats less, give or take 0.007.
     assert model.log_likelihood(x).mean() > ppca(x, 2).log_likelihood(x).mean() + 0.1
 
 
@@ -241,7 +316,7 @@ def test_a_feature_without_noise_is_kept_from_an_infinite_likelihood():
     z = rng.standard_normal((100, 1))
     x = np.hstack([z, z + rng.standard_normal((100, 1)), z + rng.standard_normal((100, 1))])
     result = factor_analysis(x, 1, rng, sweeps=500)
-    assert np.all(np.diff(result.log_likelihoods) > -1e-9)
+    assert np.all(np.diff(result.log_likelihoods) > -1e-8)
     assert result.model.noise_var[0] >= 1e-6 * x[:, 0].var() * (1 - 1e-12)
 
 
@@ -285,18 +360,16 @@ def test_the_marginal_of_a_linear_vae_is_what_it_samples_from():
     params = vae.init_params(rng, std=1.0)
     params["decoder.b1"][:] = rng.standard_normal(4)
     model = linear_vae_marginal(vae, params)
-    x = vae.sample(params, 40_000, rng)
-    np.testing.assert_allclose(x.mean(axis=0), model.b, atol=0.06)
-    np.testing.assert_allclose(np.cov(x.T), model.covariance, atol=0.15)
+    assert_drawn_from(model, vae.sample(params, 40_000, rng))
     assert linear_vae_marginal(vae, params.astype(np.float32)).W.dtype == np.float64
 
 
 def test_the_bound_of_a_linear_vae_is_below_its_likelihood():
     rng = np.random.default_rng(0)
     vae = VAE(4, 2, (), FixedGaussian(0.5))
-    params = vae.init_params(rng, std=0.3)
+    params = vae.init_params(rng, std=1.0)  # with an encoder that is far from the posterior
     x = rng.standard_normal((6, 4))
-    bound = vae.elbo(params, x, rng.standard_normal((2000, 6, 2)))
+    bound = vae.elbo(params, x, sign_noise(6, 2))  # exact
     assert bound < linear_vae_marginal(vae, params).log_likelihood(x).mean() - 0.1
 
 
@@ -320,13 +393,13 @@ def test_aevb_on_real_digits_reaches_the_maximum_of_the_likelihood():
         ).params
     trained = linear_vae_marginal(vae, params)
     shortfall = np.mean(exact.log_likelihood(x) - trained.log_likelihood(x))
-    assert 0 < shortfall < 0.03  # nats, of 29.5; about 0.005
-    assert np.rad2deg(subspace_angles(trained.W.T, exact.W.T).max()) < 2  # about 0.7
-    # The bound is short of the likelihood only by what is left of the rotation of z.
-    signs = np.array(list(itertools.product([-1.0, 1.0], repeat=5)))  # as good as all of N(0, I)
-    noise = np.repeat(signs[:, None], len(x), axis=1)
-    bound = vae.elbo(params.astype(np.float64), x, noise)
-    assert 0 < trained.log_likelihood(x).mean() - bound < 0.05
+    # Nats, of 29.5: one latent is worth 2.2 of them. From run to run the noise of training leaves
+    # 0.004 to 0.017, and an angle of 0.6 to 0.9 degrees; with seven times that, no run is unlucky.
+    assert 0 < shortfall < 0.07
+    assert np.rad2deg(subspace_angles(trained.W.T, exact.W.T).max()) < 3
+    # The bound is short of the likelihood only by what is left of the rotation of z: as little.
+    bound = vae.elbo(params.astype(np.float64), x, sign_noise(len(x), 5))
+    assert 0 < trained.log_likelihood(x).mean() - bound < 0.07
 
 
 def test_the_example_prints_its_table_and_writes_its_picture(tmp_path, capsys):

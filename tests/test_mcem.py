@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
+import scipy.fft
 import scipy.optimize
+from scipy.special import logsumexp
 from test_known_answers import LinearGaussian
 
 from minivae import SGD, VAE, Adagrad, Adam
 from minivae.baselines.mcem import Record, e_step, fit_mcem
-from minivae.evaluation import appendix_d
+from minivae.extensions import linear_gaussian as probabilistic_pca
 from minivae.hmc import HMC, draw_noise
-from minivae.joint import decoder_params, log_joint_and_grad, mean_log_joint_and_grad
+from minivae.joint import decoder_params, log_joint, log_joint_and_grad, mean_log_joint_and_grad
 from minivae.minibatches import INIT, NOISE, ORDER, stream
 from minivae.training import TrainingDiverged
 
@@ -17,10 +19,24 @@ QUIET = {"progress": False, "dtype": np.float64}
 
 
 def linear_gaussian(N=50, J=2, D=4, sigma=0.7):
+    """A model, always the same but for b, and datapoints that it has drawn."""
     rng = np.random.default_rng(1)
-    W, b = 1.2 * rng.standard_normal((J, D)), rng.standard_normal(D)
+    W = (np.eye(J) + 0.5 * np.tri(J, k=-1)) @ (2 * waves(D)[:J])
+    b = rng.standard_normal(D)
     x = rng.standard_normal((N, J)) @ W + b + sigma * rng.standard_normal((N, D))
     return LinearGaussian(W, b, sigma, x)
+
+
+def waves(n):
+    """Orthonormal vectors as rows, the first of them constant."""
+    return scipy.fft.idct(np.eye(n), norm="ortho")
+
+
+def ten_datapoints():
+    """The model of `linear_gaussian`, and datapoints whose covariance has known eigenvalues."""
+    deviations = waves(10).T[:, 1:5] * np.sqrt(10 * np.array([6, 4, 0.5, 0.5]))
+    x = deviations @ waves(4) + np.array([1.0, -1.0, 0.5, 0.0])
+    return linear_gaussian()._replace(x=x)
 
 
 def log_evidence(model, W, b):
@@ -33,10 +49,17 @@ def maximum(model, weight_prior):
 
     def loss(theta):
         W, b = theta[: J * D].reshape(J, D), theta[J * D :]
-        return -log_evidence(model, W, b) + weight_prior * theta @ theta / (2 * N)
+        exact = probabilistic_pca.LinearGaussian(W, b, model.sigma**2)
+        value, grad = exact.log_likelihood_and_grad(model.x)
+        grad = np.hstack([grad["W"].ravel(), grad["b"]])
+        return (
+            -value + weight_prior * theta @ theta / (2 * N),
+            -grad + weight_prior * theta / N,
+        )
 
     start = np.hstack([model.W.ravel(), model.b])
-    found = scipy.optimize.minimize(loss, start, method="L-BFGS-B")
+    # Where the gradient is that small, the value is right to fourteen digits.
+    found = scipy.optimize.minimize(loss, start, jac=True, method="BFGS", options={"gtol": 1e-7})
     return -found.fun, found.x[: J * D].reshape(J, D), found.x[J * D :]
 
 
@@ -52,7 +75,7 @@ def small():
 
 def test_the_maximum_of_these_tests_is_that_of_probabilistic_pca():
     # Tipping and Bishop 1999, with sigma known: W from the leading eigenvectors of the covariance.
-    model = linear_gaussian()
+    model = ten_datapoints()
     values, vectors = np.linalg.eigh(np.cov(model.x.T, bias=True))
     W = (vectors[:, -2:] * np.sqrt(values[-2:] - model.sigma**2)).T
     best = log_evidence(model, W, model.x.mean(axis=0))
@@ -61,7 +84,7 @@ def test_the_maximum_of_these_tests_is_that_of_probabilistic_pca():
 
 @pytest.mark.parametrize("weight_prior", [False, True])
 def test_it_reaches_the_exact_maximum_of_the_evidence(weight_prior):
-    model = linear_gaussian(N=10)
+    model = ten_datapoints()
     best = maximum(model, weight_prior)[0]
 
     def objective(params):
@@ -75,32 +98,46 @@ def test_it_reaches_the_exact_maximum_of_the_evidence(weight_prior):
         model.x,
         3000,
         batch_size=10,
-        optimizer=Adagrad(0.05),
+        optimizer=SGD(0.005),
         weight_prior=weight_prior,
-        evaluate_every=375,
+        evaluate_every=100,
         callback=lambda params, *_: gaps.append(best - objective(params)),
         **QUIET,
     )
-    # The samples of z are noise to theta, so that it wanders about near the maximum.
-    assert min(gaps) > 0 and np.mean(gaps[4:]) < 0.02
+    # The samples of z are noise to theta, so that it wanders about near the maximum: 0.007 below it
+    # on average, and from run to run this varies with a standard deviation of 0.0025.
+    assert min(gaps) > 0 and np.mean(gaps[15:]) < 0.03
     # Those with and without the prior are further apart than that.
     other = maximum(model, not weight_prior)
     theta = np.hstack([other[1].ravel(), other[2]])
     other = log_evidence(model, *other[1:]) - weight_prior * theta @ theta / (2 * len(model.x))
-    assert best - other > 0.03
+    assert best - other > 0.05
 
 
 def test_bernoulli_models_learn_and_overlook_no_datapoint():
     vae = VAE(6, 1, hidden=(4,))
     rng = np.random.default_rng(0)
-    x = np.repeat([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]], 40, axis=0)
-    x = np.abs(x - (rng.random(x.shape) < 0.1))  # two kinds of datapoints, and noise
-    result = fit_mcem(vae, x, 10_000, batch_size=40, evaluate_every=None, progress=False)
-    # The entropy of what x was drawn from: log 2 for the kind, and for every pixel that of noise.
-    entropy = np.log(2) - 6 * (0.1 * np.log(0.1) + 0.9 * np.log(0.9))
+    kinds = np.array([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]])
+    x = np.repeat(kinds, 40, axis=0)
+    x = np.abs(x - (rng.random(x.shape) < 0.1))  # and noise
+    result = fit_mcem(
+        vae, x, 8000, batch_size=40, optimizer=Adagrad(0.1), evaluate_every=None, progress=False
+    )
     assert result.params.dtype == result.z.dtype == np.float32
-    assert appendix_d(vae, result.params, x, samples=100).mean == pytest.approx(-entropy, abs=0.3)
-    assert abs(result.z[:40].mean() - result.z[40:].mean()) > 1
+    # Of what x was drawn from: with one half for either kind, and for every pixel that of noise.
+    wrong = np.abs(x[:, None] - kinds).sum(axis=2)
+    log_px = logsumexp(wrong * np.log(0.1) + (6 - wrong) * np.log(0.9) - np.log(2), axis=1)
+    # Fitted, 38 parameters are worth up to chi^2(38) / (2 * 80) nats, 0.24 on average. A decoder
+    # that does not use z loses 1.3.
+    assert -0.3 < np.mean(evidence_by_quadrature(vae, result.params, x) - log_px) < 0.6
+    assert abs(result.z[:40].mean() - result.z[40:].mean()) > 1  # 1.7, give or take 0.14
+
+
+def evidence_by_quadrature(vae, params, x):
+    """Log p(x) of every datapoint, for one latent."""
+    params, z = params.astype(np.float64), np.linspace(-10, 10, 1001)
+    log_pxz = [log_joint(vae, params, row[None], z[:, None]) for row in x]
+    return logsumexp(log_pxz, axis=1) + np.log(z[1] - z[0])
 
 
 # --- E-step ---------------------------------------------------------------------------------------
@@ -121,10 +158,10 @@ def test_the_e_step_leaves_the_posterior_invariant_and_leads_to_it(start):
         noise = draw_noise(rng, z.shape)
         z, step, log_joint, acceptance = e_step(vae, params, x, z, hmc, step, noise)
     errors = z.reshape(copies, 4, 3) - mean
-    assert np.all(np.abs(errors.mean(axis=0)) < 4 * np.sqrt(np.diag(covariance) / copies))
+    assert np.all(np.abs(errors.mean(axis=0)) < 6 * np.sqrt(np.diag(covariance) / copies))
     found = np.einsum("kni,knj->ij", errors, errors) / (4 * copies)
     deviation = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)) * 2 / (4 * copies))
-    assert np.all(np.abs(found - covariance) < 4 * deviation)
+    assert np.all(np.abs(found - covariance) < 6 * deviation)
     assert log_joint == pytest.approx(log_joint_and_grad(vae, params, x, z)[0].mean(), rel=1e-12)
     assert 0.85 < acceptance < 0.95 or start == "posterior"
 
@@ -255,7 +292,8 @@ def test_history_and_callback(small):
 
 def test_the_acceptance_settles_at_ninety_percent():
     model = linear_gaussian()
-    result = fit_mcem(model.vae(), model.x, 6000, batch_size=50, evaluate_every=3000, **QUIET)
+    result = fit_mcem(model.vae(), model.x, 6000, batch_size=50, evaluate_every=[1000], **QUIET)
+    # Every visit adds acceptance - 0.9 to log step: so in 100 visits the step has hardly changed.
     assert result.history[-1].acceptance == pytest.approx(0.9, abs=0.01)
 
 

@@ -352,7 +352,8 @@ def test_latent_space_shows_all_points_and_the_prior_to_scale(spread):
     assert ([left, bottom] < mu.min(axis=0).clip(max=-2)).all()
     assert ([right, top] > mu.max(axis=0).clip(min=2)).all()
     width, height = axes.get_window_extent().size
-    assert width / (right - left) == pytest.approx(height / (top - bottom), rel=1e-6)
+    # matplotlib leaves an aspect as it is that is off by less than half a percent.
+    assert width / (right - left) == pytest.approx(height / (top - bottom), rel=0.0051)
 
 
 @pytest.mark.parametrize(

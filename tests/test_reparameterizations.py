@@ -97,7 +97,8 @@ def shape_of(case, n):
 
 
 def assert_distributed(samples, expected):
-    assert scipy.stats.kstest(samples, expected.cdf).pvalue > 1e-4
+    """By chance, this fails once in ten million times."""
+    assert scipy.stats.kstest(samples, expected.cdf).pvalue > 1e-7
 
 
 # --- The distribution -----------------------------------------------------------------------------
@@ -154,9 +155,9 @@ def test_parts_and_sums_of_a_dirichlet_are_betas(case):
         assert_distributed(
             z[:, part].sum(axis=1), scipy.stats.beta(a[part].sum(), a.sum() - a[part].sum())
         )
-    # Independent of the rest's proportions: a correlation of 1 / sqrt(n) is chance.
+    # Independent of the rest's proportions: one standard error of the correlation is 1 / sqrt(n).
     correlation = np.corrcoef(z[:, 0], z[:, 1] / (z[:, 1] + z[:, 2]))[0, 1]
-    assert abs(correlation) < 4 / np.sqrt(N)
+    assert abs(correlation) < 6 / np.sqrt(N)
 
 
 @pytest.mark.parametrize("way", ["inverse_cdf", "composition"])
@@ -366,7 +367,7 @@ def assert_mean_gradient(distribution, params, df, exact, shape):
     for samples, mean, expected in zip(of_each_sample, of_the_mean, exact, strict=True):
         np.testing.assert_allclose(mean, samples.mean(axis=0), rtol=1e-9, atol=1e-12)
         error = samples.std(axis=0) / np.sqrt(len(samples))
-        assert np.all(np.abs(mean - expected) <= 4 * error + 1e-12)
+        assert np.all(np.abs(mean - expected) <= 6 * error + 1e-12)
         assert np.max(error) < 0.05 * np.max(np.abs(expected)) or not np.any(expected)
 
 

@@ -1,9 +1,9 @@
 """What is sampled has the distribution that the model says.
 
 A gradient check cannot see this: a sampler and its backward pass that agree on the wrong
-distribution pass it. Seeds are fixed, and tolerances are about five standard errors of what is
-measured: loose enough for an honest sampler, while the mistakes that are made in practice (a
-variance for a standard deviation, say) are off by hundreds.
+distribution pass it. Tolerances are six standard errors of what is measured, and one in ten million
+for whole curves: loose enough for an honest sampler and any seed, while the mistakes that are made
+in practice (a variance for a standard deviation, say) are off by hundreds.
 """
 
 import numpy as np
@@ -11,9 +11,10 @@ import pytest
 import scipy.stats
 from scipy.special import expit
 
-from minivae import VAE, Params
+from minivae import VAE, Params, check_grad
 from minivae.gaussian import log_density, sample_posterior, split_stats
-from minivae.likelihoods import Bernoulli, FixedGaussian, Gaussian
+from minivae.likelihoods import LIKELIHOODS, Bernoulli, FixedGaussian, Gaussian
+from minivae.posteriors import POSTERIORS
 from minivae.workspace import Workspace
 
 N = 40_000
@@ -23,12 +24,12 @@ def assert_normal(samples, mean, sd):
     """Samples (n, ...) come from N(mean, sd^2), entry by entry: moments and the whole curve."""
     n = len(samples)
     mean, sd = np.broadcast_to(mean, samples.shape[1:]), np.broadcast_to(sd, samples.shape[1:])
-    np.testing.assert_array_less(np.abs(samples.mean(axis=0) - mean), 5 * sd / np.sqrt(n))
+    np.testing.assert_array_less(np.abs(samples.mean(axis=0) - mean), 6 * sd / np.sqrt(n))
     ratio = samples.var(axis=0) / sd**2
-    np.testing.assert_array_less(np.abs(ratio - 1), 5 * np.sqrt(2 / n))
+    np.testing.assert_array_less(np.abs(ratio - 1), 6 * np.sqrt(2 / n))
     standardised = (samples - mean) / sd
     for column in standardised.reshape(n, -1).T:
-        assert scipy.stats.kstest(column, "norm").pvalue > 1e-4
+        assert scipy.stats.kstest(column, "norm").pvalue > 1e-7
 
 
 # --- q(z|x) ---------------------------------------------------------------------------------------
@@ -52,7 +53,7 @@ def test_z_has_mean_mu_and_standard_deviation_exp_of_half_log_var():
 def test_the_dimensions_of_z_are_independent():
     z, _ = posterior_samples()
     correlations = np.corrcoef(z.reshape(N, -1).T) - np.eye(MU.size)
-    assert np.abs(correlations).max() < 5 / np.sqrt(N)
+    assert np.abs(correlations).max() < 6 / np.sqrt(N)
 
 
 def test_every_datapoint_gets_its_own_noise():
@@ -66,7 +67,7 @@ def test_the_kl_term_is_what_the_samples_say():
     z, minus_kl = posterior_samples()
     terms = log_density(z, *split_stats(STATS)) - log_density(z)
     error = terms.mean(axis=0) - (-minus_kl)
-    np.testing.assert_array_less(np.abs(error), 5 * terms.std(axis=0) / np.sqrt(N))
+    np.testing.assert_array_less(np.abs(error), 6 * terms.std(axis=0) / np.sqrt(N))
 
 
 def test_a_model_samples_what_its_encoder_says():
@@ -84,6 +85,60 @@ def test_a_model_samples_what_its_encoder_says():
     assert_normal(z, mu[0], np.exp(log_var[0] / 2))
 
 
+RANDOM = [posterior for name, posterior in POSTERIORS.items() if name != "deterministic"]
+SIGNS = np.array([-1.0, 1.0]).reshape(2, 1, 1)  # as good as all of N(0, 1), for a square
+# With one latent all families have two stats, a location and the logarithm of a scale.
+UNIT = np.array([[0.7, 0.0]])
+
+narrow_and_wide = pytest.mark.parametrize("log_scale", [-20.0, -12.0, -7.0, 7.0, 12.0, 20.0])
+every_posterior = pytest.mark.parametrize("posterior", RANDOM, ids=repr)
+
+
+def scaled(posterior, log_scale):
+    """Return samples of UNIT, those of another scale, its stats, and its deviation over UNIT's."""
+    stats = np.array([[0.7, log_scale]])
+    z_of_unit, z = (posterior.sample(s, SIGNS, Workspace())[0].copy() for s in (UNIT, stats))
+    (_, log_var_of_unit), (_, log_var) = posterior.moments(UNIT), posterior.moments(stats)
+    return z_of_unit, z, stats, np.exp(0.5 * (log_var - log_var_of_unit)).item()
+
+
+@every_posterior
+@narrow_and_wide
+def test_z_and_kl_of_very_narrow_and_very_wide_posteriors(posterior, log_scale):
+    z_of_unit, z, stats, ratio = scaled(posterior, log_scale)
+    np.testing.assert_allclose(z, 0.7 + ratio * (z_of_unit - 0.7), rtol=1e-12)
+    _, minus_kl = posterior.sample(stats, SIGNS, Workspace())
+    log_q = posterior.log_density(z_of_unit, UNIT) - np.log(ratio)
+    np.testing.assert_allclose(minus_kl, np.mean(log_density(z) - log_q), rtol=1e-7)
+    for weights, scale in ((np.array([[0.3], [0.5]]), 0.0), (np.zeros((2, 1)), 0.8)):
+
+        def f(stats, weights=weights, scale=scale):
+            z, minus_kl = posterior.sample(stats, SIGNS, Workspace())
+            grad = posterior.sample_backward(weights, stats, SIGNS, scale, Workspace())
+            return float(np.sum(weights * z) + scale * np.sum(minus_kl)), grad
+
+        check_grad(f, stats)
+
+
+@every_posterior
+@narrow_and_wide
+def test_log_densities_of_very_narrow_and_very_wide_posteriors(posterior, log_scale):
+    # Of numbers that are rounded at 1e-16 and lie 1e-9 apart, seven digits are left.
+    z_of_unit, z, stats, ratio = scaled(posterior, log_scale)
+    log_q = posterior.log_density(z_of_unit, UNIT) - np.log(ratio)
+    np.testing.assert_allclose(posterior.log_density(z, stats), log_q, rtol=1e-6)
+    weights = np.array([0.3, 0.5])
+    dz, dstats = posterior.log_density_grad(z, stats, weights)
+    dz_of_unit, dstats_of_unit = posterior.log_density_grad(z_of_unit, UNIT, weights)
+    np.testing.assert_allclose(ratio * dz, dz_of_unit, rtol=1e-6)
+    np.testing.assert_allclose(dstats * [ratio, 1], dstats_of_unit, rtol=1e-6, atol=1e-6)
+
+
+def test_the_log_density_of_a_logistic_posterior_falls_like_the_distance():
+    log_q = POSTERIORS["logistic"].log_density(np.array([[-1e4], [1e4]]), np.zeros((1, 2)))
+    np.testing.assert_allclose(log_q, [-1e4, -1e4], rtol=1e-12)
+
+
 # --- p(x|z) ---------------------------------------------------------------------------------------
 
 A = np.array([-2.0, 0.0, 0.4, 3.0])
@@ -98,7 +153,7 @@ def draw(likelihood, out, dtype=np.float64):
 def test_bernoulli_pixels(dtype):
     x, p = draw(Bernoulli(), A, dtype), expit(A)
     assert set(np.unique(x)) == {0, 1}
-    np.testing.assert_array_less(np.abs(x.mean(axis=0) - p), 5 * np.sqrt(p * (1 - p) / N))
+    np.testing.assert_array_less(np.abs(x.mean(axis=0) - p), 6 * np.sqrt(p * (1 - p) / N))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -111,6 +166,17 @@ def test_gaussian_pixels(dtype):
         assert_normal(draw(FixedGaussian(sigma), A, dtype), A, sigma)
 
 
+@pytest.mark.parametrize("likelihood", [Gaussian(), Gaussian(sigmoid_mean=True)], ids=repr)
+def test_gaussian_pixels_of_very_small_and_very_large_variance(likelihood):
+    def standardised(log_vars):
+        out = np.concatenate([np.zeros_like(log_vars), log_vars])[None]
+        x = likelihood.sample(out, np.random.default_rng(0))
+        return (x - likelihood.mean(out)) / np.exp(log_vars / 2)
+
+    log_vars = np.linspace(-20, 20, 41)
+    np.testing.assert_allclose(standardised(log_vars), standardised(0 * log_vars), rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     "likelihood", [Gaussian(), Gaussian(sigmoid_mean=True), FixedGaussian(0.3)], ids=repr
 )
@@ -121,7 +187,7 @@ def test_log_prob_of_samples_is_minus_the_entropy(likelihood):
     likelihood.log_prob_and_grad(out, x, 1.0, log_px)
     sd = np.exp(LOG_VARS / 2) if likelihood.outputs_per_pixel == 2 else np.full(4, 0.3)
     entropy = scipy.stats.norm.entropy(A, sd).sum()
-    assert abs(-log_px.mean() - entropy) < 5 * log_px.std() / np.sqrt(N)
+    assert abs(-log_px.mean() - entropy) < 6 * log_px.std() / np.sqrt(N)
 
 
 # --- p(x): samples from the model -----------------------------------------------------------------
@@ -139,6 +205,22 @@ def linear_model(likelihood, W, b):
 W = np.array([[1.0, -0.5, 2.0, 0.0], [0.3, 0.8, 0.0, -1.0]])
 
 
+@pytest.mark.parametrize("likelihood", LIKELIHOODS.values(), ids=repr)
+def test_z_and_pixels_come_from_the_caller_s_generator(likelihood):
+    # Behind a decoder that ignores z, two samples differ by the noise of their pixels alone.
+    vae, params = linear_model(likelihood, 0 * W, A)
+    rng, by_hand = np.random.default_rng(0), np.random.default_rng(0)
+    first, second = (vae.sample(params, 20, rng) for _ in range(2))
+    for x in (first, second):
+        by_hand.standard_normal((20, 2))  # z
+        out = np.tile(params["decoder.b1"], (20, 1))
+        np.testing.assert_array_equal(x, likelihood.sample(out, by_hand))
+    vae.sample(params, 20, rng, mean=True)
+    by_hand.standard_normal((20, 2))
+    assert rng.bit_generator.state == by_hand.bit_generator.state
+    assert np.any(first != second)
+
+
 @pytest.mark.parametrize(
     ("likelihood", "variances"),
     [(FixedGaussian(0.6), np.full(4, 0.36)), (Gaussian(), np.exp(LOG_VARS))],
@@ -151,7 +233,7 @@ def test_samples_of_a_linear_model_have_its_covariance(likelihood, variances):
     assert_normal(x, A, np.sqrt(np.diag(covariance)))
     # All at once: whitened, the squared length is chi-squared with one degree for each pixel.
     length = np.einsum("ni,ij,nj->n", x - A, np.linalg.inv(covariance), x - A)
-    assert scipy.stats.kstest(length, scipy.stats.chi2(4).cdf).pvalue > 1e-4
+    assert scipy.stats.kstest(length, scipy.stats.chi2(4).cdf).pvalue > 1e-7
 
 
 @pytest.mark.parametrize("likelihood", [FixedGaussian(0.6), Gaussian()], ids=repr)
@@ -169,8 +251,8 @@ def test_samples_of_a_bernoulli_model_have_the_marginal_frequencies():
     nodes, weights = np.polynomial.hermite_e.hermegauss(80)
     logits = A + np.sqrt(np.diag(W.T @ W)) * nodes[:, None]
     p = weights @ expit(logits) / weights.sum()
-    np.testing.assert_array_less(np.abs(x.mean(axis=0) - p), 5 * np.sqrt(p * (1 - p) / N))
-    np.testing.assert_array_less(np.abs(mean.mean(axis=0) - p), 5 * mean.std(axis=0) / np.sqrt(N))
+    np.testing.assert_array_less(np.abs(x.mean(axis=0) - p), 6 * np.sqrt(p * (1 - p) / N))
+    np.testing.assert_array_less(np.abs(mean.mean(axis=0) - p), 6 * mean.std(axis=0) / np.sqrt(N))
     assert set(np.unique(x)) == {0, 1} and 0 < mean.min() < mean.max() < 1
 
 
@@ -181,5 +263,5 @@ def test_samples_of_a_sigmoid_gaussian_model_have_its_moments():
     means = expit(A + np.sqrt(np.diag(W.T @ W)) * nodes[:, None])
     mean = weights @ means / weights.sum()
     variance = weights @ means**2 / weights.sum() - mean**2 + np.exp(LOG_VARS)
-    np.testing.assert_array_less(np.abs(x.mean(axis=0) - mean), 5 * np.sqrt(variance / N))
-    np.testing.assert_array_less(np.abs(x.var(axis=0) / variance - 1), 5 * np.sqrt(2 / N))
+    np.testing.assert_array_less(np.abs(x.mean(axis=0) - mean), 6 * np.sqrt(variance / N))
+    np.testing.assert_array_less(np.abs(x.var(axis=0) / variance - 1), 6 * np.sqrt(2 / N))

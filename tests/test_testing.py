@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
-from randomness import examples
 
 import minivae.testing
 from minivae.gradcheck import GradCheckError
@@ -152,7 +151,7 @@ def test_few_examples_are_rejected(strategy, monkeypatch):
 
     monkeypatch.setattr(minivae.testing, "_clear_of_kinks", note)
 
-    @examples(200)
+    @settings(max_examples=200)
     @given(strategy)
     def draw(example):
         accepted.append(example)
@@ -178,7 +177,7 @@ def test_layers_reach(wanted):
 def test_models_reach_every_combination():
     seen = set()
 
-    @examples(400)
+    @settings(max_examples=400)
     @given(models())
     def note(model):
         vae, _ = model

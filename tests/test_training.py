@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from minivae import SGD, VAE, Adagrad, Adam, fit, load, load_model
+from minivae.estimators import SGVBA, SGVBB
 from minivae.evaluation import bound_terms, mean_bound
 from minivae.interruption import Interrupted
 from minivae.minibatches import INIT, NOISE, ORDER, stream
@@ -36,23 +37,33 @@ def curve(result):
 
 
 def test_learns_real_digits_to_a_stated_bound(digits):
-    # An untrained model is at -543, and the mean image alone reaches about -206.
+    # An untrained model is at -543, and the mean image alone reaches about -206. Seeds end up at
+    # -173, with a standard deviation of 4; 10,000 digits of either part have a mean bound that is
+    # off by 0.5.
     vae = VAE(784, 20)
     result = fit(vae, digits, 60_000, evaluate_every=60_000, progress=False)
-    assert -185 < result.history.test_bound[-1] < -165
+    assert -195 < result.history.test_bound[-1] < -150
     assert abs(result.history.train_bound[-1] - result.history.test_bound[-1]) < 4
     assert result.history.samples == [60_000]
 
 
+class SingleNoise(SGVBB):
+    """Draws the same noise for float64 as for float32, which NumPy does not."""
+
+    def draw(self, vae, rng, noise):
+        noise[...] = rng.standard_normal(noise.shape, np.float32)
+
+
 def test_float32_training_agrees_with_float64(digits):
     vae = VAE(784, 5, hidden=(50,))
-    bounds = [
-        fit(vae, digits, 20_000, evaluate_every=20_000, dtype=dtype, progress=False)
-        .history.test_bound[-1]
-        for dtype in (np.float32, np.float64)
-    ]  # fmt: skip
-    # The noise differs too: NumPy draws float32 and float64 normals differently.
-    assert bounds[0] == pytest.approx(bounds[1], abs=2.0)
+    start = vae.init_params(np.random.default_rng(0), np.float32)
+    options = {"estimator": SingleNoise(), "evaluate_every": None, "progress": False}
+    bounds = []
+    for dtype in (np.float32, np.float64):
+        params = fit(vae, digits, 5000, params=start.astype(dtype), dtype=dtype, **options).params
+        bounds.append(mean_bound(vae, params.astype(np.float64), digits.test[:1000]))
+    # Training gains 340 nats and spreads rounding: to 1e-5 nats as a rule, to 5e-4 at times.
+    assert bounds[0] == pytest.approx(bounds[1], abs=0.05)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
@@ -156,12 +167,18 @@ def test_uint8_and_float_pixels_train_alike(small):
     np.testing.assert_allclose(first.params.vector, second.params.vector, rtol=1e-4, atol=1e-6)
 
 
-def test_weight_prior_pulls_towards_zero(small):
+@pytest.mark.parametrize(("weight_prior", "pull"), [(True, 0.01 / 20), (False, 0)])
+def test_weight_prior_pulls_towards_zero(small, weight_prior, pull):
+    """The weights of a pixel that is always black move by the prior alone: in a hundred steps."""
     vae, x = small
-    options = {"batch_size": 1, "progress": False, "evaluate_every": None, "optimizer": SGD(0.05)}
-    with_prior = fit(vae, x[:4], 2000, **options)
-    without = fit(vae, x[:4], 2000, weight_prior=False, **options)
-    assert np.linalg.norm(with_prior.params.vector) < 0.8 * np.linalg.norm(without.params.vector)
+    x[:, 0] = 0
+    start = vae.init_params(np.random.default_rng(0))
+    result = fit(
+        vae, x[:20], 2000, batch_size=20, optimizer=SGD(0.01), weight_prior=weight_prior,
+        params=start, dtype=np.float64, evaluate_every=None, progress=False,
+    )  # fmt: skip
+    expected = start["encoder.W1"][0] * (1 - pull) ** 100
+    np.testing.assert_allclose(result.params["encoder.W1"][0], expected, rtol=1e-12)
 
 
 def test_start_parameters_are_copied(small):
@@ -243,6 +260,10 @@ def test_fit_works_outside_the_main_thread(small):
         ({"weight_prior": False}, "weight_prior"),
         ({"noise_samples": 2}, "noise_samples"),
         ({"dtype": np.float64}, "dtype"),
+        ({"estimator": SGVBA()}, "estimator"),
+        ({"alternate": True}, "alternate"),
+        ({"binarize": True}, "binarize"),
+        ({"evaluate_every": 100}, "evaluate_every"),
     ],
 )
 def test_resume_refuses_other_settings(small, tmp_path, change, named):
@@ -265,7 +286,7 @@ def test_resume_refuses_other_data_or_model(small, tmp_path):
 
 def test_unwritable_checkpoint_is_an_error_before_training(small, tmp_path):
     vae, x = small
-    with pytest.raises(OSError, match="nowhere"):
+    with pytest.raises(OSError, match=r"nowhere.model\.npz'$"):
         fit(vae, x, 200, checkpoint=tmp_path / "nowhere" / "model.npz", **SMALL)
 
 
@@ -302,6 +323,7 @@ def test_gradient_that_turns_nan_never_reaches_the_checkpoint(small, tmp_path):
 
 def test_choose_step_size_takes_the_best_and_survives_divergence(small):
     vae, x = small
+    x[:] = 0  # what is always black can be learned by the biases alone, whatever the noise
     best, bounds = choose_step_size(vae, x, (1e-6, 0.05, 1e30), samples=600, batch_size=20)
     assert best == 0.05
     assert bounds[1e-6] < bounds[0.05]
@@ -375,4 +397,5 @@ def test_bound_terms_equal_the_model_s_own(small):
     noise = np.random.default_rng(1).standard_normal((500, 300, 2))
     terms = vae.elbo_terms(params, x, noise)
     assert log_px.shape == (300,)
-    assert log_px.mean() == pytest.approx(terms[0].mean(), abs=0.02)
+    error = terms[0].std(axis=0) * np.sqrt(2 / 500)  # of the difference of two such means
+    np.testing.assert_array_less(np.abs(log_px - terms[0].mean(axis=0)), 6 * error)

@@ -93,7 +93,8 @@ def judge_test(came):
 
 
 def beta_problem(rng):
-    return {"D": int(rng.integers(20, 1000)), "J": int(rng.integers(2, 20))}
+    """More than two latents, and more pixels than their square: no two quotients are the same."""
+    return {"D": int(rng.integers(400, 1000)), "J": int(rng.integers(3, 20))}
 
 
 EXERCISES = [

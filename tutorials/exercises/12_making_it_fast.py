@@ -1,5 +1,6 @@
 """Exercises of notebook 12: FLOP of a step, the roofline, a gradient put together from parts."""
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -38,12 +39,12 @@ def backward_only(M, encoder, decoder):
     return 2 * M * (2 * weights(encoder, decoder) - encoder[0] * encoder[1])
 
 
-def roof_problem(rng):
+def roof_problem(rng, peak=20.0):
+    """A product, and a `peak` of so many times the limit of memory."""
     m, k, n = (int(size) for size in rng.integers(1, 400, 3))
     itemsize, bandwidth = int(rng.choice([4, 8])), float(rng.uniform(5e9, 2e10))
-    limit_of_memory = roof(m, k, n, itemsize, np.inf, bandwidth)
-    peak = limit_of_memory * rng.choice([0.2, 20.0])  # one limit is far from the other
-    return dict(m=m, k=k, n=n, itemsize=itemsize, peak=float(peak), bandwidth=bandwidth)
+    peak *= roof(m, k, n, itemsize, np.inf, bandwidth)
+    return dict(m=m, k=k, n=n, itemsize=itemsize, peak=peak, bandwidth=bandwidth)
 
 
 def roof(m, k, n, itemsize, peak, bandwidth, flop=2):
@@ -73,7 +74,7 @@ EXERCISES = [
     ),
     Exercise(
         "attainable",
-        roof_problem,
+        (roof_problem, partial(roof_problem, peak=0.2)),  # limited by memory, and by arithmetic
         mistakes={
             "a product has m k n multiplications and as many additions": (
                 lambda **a: roof(**a, flop=1)

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,10 @@ class Exercise:
     ----------
     name : str
         Of the function (or number, or array) in the notebook, and of its answer.
-    problem : callable, optional
+    problem : callable or tuple of callables, optional
         ``problem(rng)`` returns the arguments of the function, as a dict. Let sizes differ from
-        each other, so that what is transposed, or summed over the wrong axis, shows.
+        each other, so that what is transposed, or summed over the wrong axis, shows. Several take
+        turns: one for each case that a wrong function may get right.
         None: the answer is a value, not a function.
     returns : tuple of str
         Names of what the function returns; more than one: it returns a tuple of these.
@@ -44,7 +46,7 @@ class Exercise:
     """
 
     name: str
-    problem: Callable | None = None
+    problem: Callable | tuple | None = None
     returns: tuple = ("the result",)
     sizes: Callable | None = None
     terms: Callable | None = None
@@ -130,8 +132,9 @@ class _Crash(Exception):
 
 
 def _first_complaint(exercise, function, answer):
-    for seed in range(_PROBLEMS):
-        arguments = exercise.problem(np.random.default_rng(seed))
+    kinds = exercise.problem if isinstance(exercise.problem, tuple) else (exercise.problem,)
+    for seed, problem in zip(range(_PROBLEMS), cycle(kinds), strict=False):
+        arguments = problem(np.random.default_rng(seed))
         expected = answer(**copy.deepcopy(arguments))
         own = copy.deepcopy(arguments)
         came = call(function, **own)

@@ -1,0 +1,77 @@
+"""Run the tests with other rounding than this machine's own, and with other random numbers.
+
+    python tests/arithmetic.py                        # every kind of arithmetic, the numeric tests
+    python tests/arithmetic.py haswell --seeds 0 1 2  # these alone
+    python tests/arithmetic.py native --seeds 1 2 3 4 5 6 7 8 9 10
+
+Sums come out differently on another CPU, with another BLAS or another NumPy, and what is chaotic
+(a training run, a chain that accepts or rejects) carries the last digit to the first. A test that
+passes on one machine only is found here, on any machine, by choosing among the loops that NumPy,
+OpenBLAS and Numba have for different CPUs. A line is printed for every run; failures in full.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+# They start processes, time them, or look at pages and pictures: one run of each is enough.
+ELSEWHERE = ["benchmarks", "cli", "datasets", "download", "exercises", "plots", "reproduce",
+             "tutorials"]  # fmt: skip
+
+
+def dispatched_features():
+    """The instruction sets that NumPy would use here beyond those it was built for."""
+    core = np._core._multiarray_umath
+    return [name for name in core.__cpu_dispatch__ if core.__cpu_features__.get(name)]
+
+
+KINDS = {
+    "native": {},
+    "haswell": {"OPENBLAS_CORETYPE": "Haswell"},
+    "sandybridge": {"OPENBLAS_CORETYPE": "Sandybridge"},
+    "numpy-baseline": {"NPY_DISABLE_CPU_FEATURES": " ".join(dispatched_features())},
+    "numba-generic": {"NUMBA_CPU_NAME": "generic"},
+}
+
+
+def run(kind, seed, options):
+    """Run the tests in another process; return its exit code, the last line, and all it said."""
+    environment = {**os.environ, **KINDS[kind], "MINIVAE_TEST_SEED": str(seed)}
+    folder = Path(__file__).parent
+    left_out = [f"--ignore={folder / f'test_{name}.py'}" for name in ELSEWHERE]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "auto", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, *left_out, *options], cwd=folder.parent, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    return done.returncode, done.stdout.strip().splitlines()[-1], done.stdout
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("kinds", nargs="*", metavar="kind", help=f"of {', '.join(KINDS)}")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    arguments, options = parser.parse_known_args()  # what is left over is for pytest
+    unknown = set(arguments.kinds) - set(KINDS)
+    if unknown:
+        parser.error(f"kind is {unknown.pop()!r}, expected one of {', '.join(KINDS)}")
+    failed = 0
+    for kind in arguments.kinds or KINDS:
+        for seed in arguments.seeds:
+            started = time.monotonic()
+            code, last, everything = run(kind, seed, options)
+            failed += code != 0
+            if code:
+                print(everything)
+            took = time.monotonic() - started
+            print(f"{kind:15} seed {seed:2}: {last} ({took:.0f} s)", flush=True)
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
