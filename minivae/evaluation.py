@@ -5,6 +5,8 @@ The bound is estimated here; log p(x) in `minivae.marginal`, whose functions thi
 
 import numpy as np
 
+from minivae.engine.subnormals import flushed_subnormals
+from minivae.engine.team import Team, default_threads
 from minivae.marginal import (
     HMCEvidence,
     LogEvidence,
@@ -13,8 +15,6 @@ from minivae.marginal import (
     resample_prior,
 )
 from minivae.minibatches import EVALUATION, blas_single_threaded, gather, stream
-from minivae.subnormals import flushed_subnormals
-from minivae.team import Team, default_threads
 from minivae.validation import check_count
 from minivae.workspace import Workspace
 

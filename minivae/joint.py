@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from minivae.kernels import LOG_2PI
+from minivae.engine.kernels import LOG_2PI
 from minivae.mlp import mlp_backward, mlp_forward, mlp_gradient
 from minivae.params import Params
 from minivae.validation import as_pixels

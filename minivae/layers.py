@@ -21,8 +21,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minivae import kernels
-from minivae.products import affine, matmul_nt, matmul_tn
+from minivae.engine import kernels
+from minivae.engine.products import affine, matmul_nt, matmul_tn
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from minivae import kernels
+from minivae.engine import kernels
 from minivae.validation import check_positive, choose
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minivae.binarization import fixed_draw
+from minivae.engine.team import Team, default_threads
 from minivae.estimators import SGVBB
 from minivae.evaluation import bound_terms_with
 from minivae.history import History
@@ -18,7 +19,6 @@ from minivae.params import Params
 from minivae.progress import progress_bar
 from minivae.settings import run_settings, training_and_test
 from minivae.state import begin, restore, save
-from minivae.team import Team, default_threads
 from minivae.validation import check_count
 
 _CHUNK_SECONDS = 0.1  # of training between looks at the clock, the keyboard and the bound

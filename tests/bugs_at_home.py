@@ -6,7 +6,8 @@ from bugs import bug, halves, in_activation, in_latent_block, in_likelihoods
 from checks import gradient
 from scipy.special import expit
 
-from minivae import kernels, mlp, vae
+from minivae import mlp, vae
+from minivae.engine import kernels
 from minivae.likelihoods import Bernoulli, Gaussian
 from minivae.params import Params
 from minivae.workspace import Workspace

@@ -6,7 +6,8 @@ from bugs import bug, halves, in_latent_block, in_likelihoods
 from checks import gradient
 from scipy.special import expit
 
-from minivae import gaussian, kernels, mlp, training, vae
+from minivae import gaussian, mlp, training, vae
+from minivae.engine import kernels
 from minivae.minibatches import MinibatchLoop
 from minivae.posteriors import diagonal
 

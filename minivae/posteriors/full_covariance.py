@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minivae.kernels import LOG_2PI
+from minivae.engine.kernels import LOG_2PI
 from minivae.posteriors.rows import keep, samples
 
 
