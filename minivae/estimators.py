@@ -90,7 +90,10 @@ class _Sampled(_Estimator):
         _, encoder_deltas = mlp_backward(
             vae.encoder, params, encoder_cache, dstats, workspace, input_gradient=False
         )
-        factors = Factors((encoder_cache, encoder_deltas), (decoder_cache, decoder_deltas))
+        factors = Factors(
+            (encoder_cache.activations, encoder_deltas),
+            (decoder_cache.activations, decoder_deltas),
+        )
         return float(bounds.sum(dtype=np.float64)) / batch_size, factors
 
     def _bounds_and_weights(self, f):
@@ -178,9 +181,7 @@ class ScoreFunction(_Sampled):
         else:
             b = self._running_mean(memory)
             dstats = posterior.log_density_grad(z, stats, weights * (f - b))[1]
-        kept = workspace.empty("score dstats", stats.shape, stats.dtype)
-        kept[:] = dstats
-        return kept
+        return dstats
 
 
 def _optimally_controlled(posterior, z, stats, f, weights):

@@ -15,7 +15,7 @@ import numpy as np
 
 from minivae.layers import get_activation
 from minivae.likelihoods import LIKELIHOODS, get_likelihood
-from minivae.mlp import MLP, mlp_backward, mlp_forward, mlp_gradient
+from minivae.mlp import MLP, Cache, mlp_backward, mlp_forward, mlp_gradient
 from minivae.params import Params
 from minivae.posteriors import get_posterior
 from minivae.validation import as_pixels, check_count, check_dtype, check_rng
@@ -27,8 +27,8 @@ class _Tape(NamedTuple):
 
     stats: np.ndarray
     noise: np.ndarray
-    encoder_cache: list
-    decoder_cache: list
+    encoder_cache: Cache
+    decoder_cache: Cache
     dout: np.ndarray
 
 
@@ -38,7 +38,7 @@ class Factors(NamedTuple):
     Attributes
     ----------
     encoder, decoder : tuple
-        The lists ``(cache, deltas)`` of `mlp_forward` and `mlp_backward`.
+        The lists ``(activations, deltas)`` of `mlp_forward`'s cache and of `mlp_backward`.
     """
 
     encoder: tuple
@@ -67,7 +67,7 @@ class VAE:
         (the same, the mean through a ReLU), or an object of `minivae.likelihoods`, such as
         ``FixedGaussian(0.1)``.
     activation : str or Activation
-        Of the hidden layers: "tanh", "relu", "softplus", "sigmoid", "identity", or an
+        Of the hidden layers: "tanh", "relu", "softplus", "sigmoid", "gelu", "identity", or an
         `minivae.layers.Activation` of your own.
     posterior : str or posterior object
         q(z|x): "gaussian" (the paper's), "full-covariance", "isotropic", "isotropic-relu",
@@ -256,7 +256,7 @@ class VAE:
         _, encoder_deltas = mlp_backward(
             self.encoder, params, encoder, dstats, workspace, input_gradient=False
         )
-        return Factors((encoder, encoder_deltas), (decoder, decoder_deltas))
+        return Factors((encoder.activations, encoder_deltas), (decoder.activations, decoder_deltas))
 
     def gradient(self, factors, grad, share):
         """Write the gradient of the mean ELBO: `elbo_and_grad`, second half.

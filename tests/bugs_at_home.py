@@ -184,8 +184,8 @@ def sigmoid_applied_once_more_before_the_loss(patch):
 def transpose_missing_in_a_square_layer(patch):
     original = mlp.dense_backward
 
-    def wrong(dh, h, W, activation, dx=None):
-        original(dh, h, W, activation, dx)
+    def wrong(dh, h, W, activation, dx=None, a=None):
+        original(dh, h, W, activation, dx, a)
         if dx is not None and W.shape[0] == W.shape[1]:
             np.matmul(dh, W, out=dx)
 
