@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from minivae import SGD, VAE, Adagrad, check_grad, fit
+from minivae import SGD, VAE, Adagrad, check_grad, fit, load
 from minivae.estimators import SGVBB
 from minivae.layers import Activation
 from minivae.likelihoods import Bernoulli, Gaussian
@@ -262,3 +262,69 @@ def test_an_optimizer(own, built_in, threads, dtype):
     vae = VAE(12, 2, (8,))
     ours = trained(vae, threads, dtype, optimizer=own)
     assert_same(ours, trained(vae, threads, dtype, optimizer=built_in), dtype)
+
+
+# --- Data with a meaning --------------------------------------------------------------------------
+
+COUNTS = np.random.default_rng(0).poisson(4.0, (200, 12))
+
+
+@dataclass(frozen=True)
+class Spy(SGVBB):
+    """Estimator B, which remembers the largest number that it was shown."""
+
+    seen: tuple = ([],)
+    name = "spy"
+
+    def propagate(self, vae, params, x, *rest):
+        self.seen[0].append(x.max())
+        return super().propagate(vae, params, x, *rest)
+
+
+@pytest.mark.parametrize("dtype_of_counts", [np.uint8, np.int64, np.float32])
+def test_counts_are_counts_whatever_holds_them(dtype_of_counts, threads):
+    spy, data = Spy(([],)), COUNTS.astype(dtype_of_counts)
+    vae = VAE(12, 2, (8,), "poisson")
+    options = {"threads": threads, "weight_prior": False, **STEPS}
+    result = fit(vae, data, 20_000, estimator=spy, optimizer=Adagrad(0.05), **options)
+    assert max(spy.seen[0]) == COUNTS.max() > 1
+    rates = vae.decode(result.params, np.zeros((1, 2)))[0]
+    means, errors = COUNTS.mean(axis=0), np.sqrt(COUNTS.mean(axis=0) / len(COUNTS))
+    assert np.all(np.abs(rates - means) < 6 * errors)
+
+
+def test_bytes_are_pixels_or_numbers_as_the_likelihood_says():
+    x, rng = COUNTS[:5].astype(np.uint8), np.random.default_rng(0)
+    noise = rng.standard_normal((1, 5, 2))
+    for likelihood, meant in (("poisson", np.float64(x)), ("bernoulli", x / 255)):
+        vae = VAE(12, 2, (8,), likelihood)
+        params = vae.init_params(rng, std=0.3)
+        assert vae.elbo(params, x, noise) == vae.elbo(params, meant, noise)
+
+
+class Silent(OwnBernoulli):
+    """A likelihood that does not say what bytes are."""
+
+    name = "silent"
+    bytes_are_pixels = None
+
+
+def test_a_likelihood_that_does_not_say_what_bytes_are_is_asked():
+    vae = VAE(12, 2, (8,), Silent())
+    with pytest.raises(ValueError, match=r"data has dtype uint8, expected a likelihood that says"):
+        fit(vae, COUNTS.astype(np.uint8), 100, **STEPS)
+    assert_same(trained(vae, 1, np.float64), trained(VAE(12, 2, (8,)), 1, np.float64), np.float64)
+
+
+@pytest.mark.parametrize("largest", [1, 10, 1000])
+def test_a_file_of_counts_is_loaded_as_they_are(tmp_path, largest):
+    counts = np.random.default_rng(0).integers(0, largest + 1, (30, 4))
+    np.save(tmp_path / "counts.npy", counts)
+    data = load(tmp_path / "counts.npy", counts=True)
+    assert data.train.dtype == np.float32
+    np.testing.assert_array_equal(np.concatenate([data.train, data.test]), counts)
+
+
+def test_a_data_set_of_pixels_holds_no_counts():
+    with pytest.raises(ValueError, match="counts is True, but 'mnist' has pixels"):
+        load("mnist", counts=True)
