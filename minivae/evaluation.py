@@ -62,8 +62,8 @@ def bound_terms(vae, params, x, *, noise_samples=1, seed=0, threads=None):
         If `x` does not fit the model.
     """
     x = vae.check_data("x", x)
-    check_count("noise_samples", noise_samples)
-    threads = threads or default_threads(vae, _CHUNK)
+    noise_samples = check_count("noise_samples", noise_samples)
+    threads = default_threads(vae, _CHUNK) if threads is None else check_count("threads", threads)
     with blas_single_threaded(), Team(threads) as team:
         return bound_terms_with(team, vae, params, x, noise_samples, seed)
 
