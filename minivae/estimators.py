@@ -193,10 +193,17 @@ def _optimally_controlled(posterior, z, stats, f, weights):
     )
     f = f[:, :, None]
     squares = score**2
-    others = squares.sum(axis=0) - squares
-    weighted = squares * f
-    b = (weighted.sum(axis=0) - weighted) / np.maximum(others, np.finfo(f.dtype).tiny)
+    others = _sums_of_others(squares)
+    b = _sums_of_others(squares * f) / np.maximum(others, np.finfo(f.dtype).tiny)
     return np.sum(weights.reshape(L, M, 1) * (f - b) * score, axis=0)
+
+
+def _sums_of_others(terms):
+    """For every entry of the first axis the sum of all others.
+
+    The sum of all minus the entry would be left with rounding errors alone where it is the largest.
+    """
+    return np.stack([np.delete(terms, k, axis=0).sum(axis=0) for k in range(len(terms))])
 
 
 def _by_sample(L, M):

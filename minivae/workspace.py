@@ -72,6 +72,7 @@ class WorkspacePart(Workspace):
     def _make(self, key, shape, dtype):
         part = self._part
         rows_each = shape[0] // (part.stop - part.start)  # L, where there are L samples of z
+        key = key, rows_each  # wake-sleep has L samples of z for a datapoint, and one dream
         with self._lock:
             if key not in self._whole:
                 self._whole[key] = np.empty((rows_each * self._batch_size, *shape[1:]), dtype)
