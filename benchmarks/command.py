@@ -8,7 +8,7 @@ import machine
 from rivals import CONTENDERS
 from settings import SETTINGS
 
-from minivae.team import available_cores
+from minivae.engine.team import available_cores
 
 _RESULTS = Path(__file__).with_name("results")
 

@@ -7,9 +7,9 @@ from functools import partial
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from minivae.engine.products import affine, matmul_nt, matmul_tn
 from minivae.minibatches import shares
 from minivae.params import Params
-from minivae.products import affine, matmul_nt, matmul_tn
 
 _LARGE = 0.1  # of the work of the largest
 
@@ -29,7 +29,7 @@ class Product:
     name : str
         In the notation of `minivae.layers`.
     kind : str
-        "affine", "matmul_nt" or "matmul_tn", as in `minivae.products`.
+        "affine", "matmul_nt" or "matmul_tn", as in `minivae.engine.products`.
     weights : str
     n_in, n_out : int
     of_data : bool

@@ -13,7 +13,7 @@ from settings import SETTINGS, Problem
 from stopwatch import PYTHON, WAITING, Stopwatch, instrumented
 
 from minivae import plots
-from minivae.team import default_threads
+from minivae.engine.team import default_threads
 
 _SETTLE = 0.2  # seconds in which BLAS's threads may still spin
 

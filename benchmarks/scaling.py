@@ -17,7 +17,7 @@ from rivals.minivae_ import Minivae
 from settings import SETTINGS, Problem
 
 from minivae import plots
-from minivae.team import available_cores, default_threads
+from minivae.engine.team import available_cores, default_threads
 
 CENTRE = SETTINGS["784-500-20"]
 

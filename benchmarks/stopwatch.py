@@ -16,7 +16,8 @@ from unittest.mock import patch
 
 from products import products_of_step
 
-from minivae import kernels, layers, minibatches
+from minivae import layers, minibatches
+from minivae.engine import kernels
 from minivae.layers import Activation
 
 PYTHON = "Python, copies between the calls"

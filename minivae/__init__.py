@@ -8,7 +8,7 @@ To read the library, follow the paper:
 4. `minivae.vae`: the bound (eq. 10) and its gradient;
 5. `minivae.optimizers`, `minivae.training`: Adagrad and algorithm 1;
 6. `minivae.gradcheck`: how to know that it is right;
-7. `minivae.kernels`: the loops that make it fast, each beside its NumPy form;
+7. `minivae.engine.kernels`: the loops that make it fast, each beside its NumPy form;
 8. `minivae.estimators`, `minivae.posteriors`: other gradients, other families of q(z|x);
 9. `minivae.marginal`, `minivae.hmc`: log p(x) (app. D); `minivae.baselines`: the paper's rivals;
    `minivae.experiments`: its figures;

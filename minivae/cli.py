@@ -109,8 +109,11 @@ def _add_train(commands):
     add = model.add_argument
     add("--latent", type=whole(1), metavar="J", help="dimensions of z (20)")
     add("--hidden", type=widths, metavar="WIDTHS", help="hidden units, as 500 or 200,100 (500)")
-    add("--activation", help="tanh, relu, softplus, sigmoid or identity (tanh)")
-    add("--likelihood", help="bernoulli, gaussian, gaussian-sigmoid or gaussian-fixed (by data)")
+    add("--activation", help="tanh, relu, softplus, sigmoid, gelu or identity (tanh)")
+    add(
+        "--likelihood",
+        help="bernoulli, gaussian, gaussian-sigmoid, gaussian-fixed or poisson (by data)",
+    )
     add("--sigma", type=positive, help="standard deviation for gaussian-fixed (1)")
     data = parser.add_argument_group("data")
     add = data.add_argument

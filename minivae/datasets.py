@@ -72,6 +72,7 @@ def load(
     name_or_path: str | os.PathLike = "mnist",
     path: str | os.PathLike | None = None,
     binarize: str | None = None,
+    counts: bool = False,
 ) -> Dataset:
     """Load a data set by name, or your own arrays from a file.
 
@@ -99,6 +100,9 @@ def load(
         same draw; or of the test set alone, for training with ``fit(..., binarize=True)``, which
         draws anew whenever it fetches a datapoint. Default: as the paper, not at all. Scores on the
         three kinds differ and must never be compared.
+    counts : bool, default False
+        Whether the whole numbers in a file of your own count something, as for a Poisson
+        likelihood: they may be of any size, and are kept as they are, as float32.
 
     Returns
     -------
@@ -122,22 +126,36 @@ def load(
     their order means something. A flat row is taken for a square image if its length allows it,
     else for an image of one line.
 
-    Floats are kept as float32 and are not rescaled. Whole numbers must lie between 0 and 255 and
-    become uint8. Binary data, that is bool or whole numbers of which none exceeds 1, become 0 and
-    255, which a model sees as 0 and 1. Pickled objects are never loaded.
+    Floats are kept as float32 and are not rescaled. Whole numbers that are no `counts` are pixels:
+    they must lie between 0 and 255 and become uint8. Binary data, that is bool or whole numbers of
+    which none exceeds 1, become 0 and 255, which a model sees as 0 and 1. Pickled objects are never
+    loaded.
     """
     named = isinstance(name_or_path, str) and name_or_path in NAMES
-    data = _load_named(name_or_path, path) if named else _load_file(name_or_path, path)
+    if named and counts:
+        raise ValueError(f"counts is True, but {name_or_path!r} has pixels, expected a file")
+    data = _load_named(name_or_path, path) if named else _load_file(name_or_path, path, counts)
     return data if binarize is None else binarized(data, binarize)
 
 
-def _load_file(name_or_path: str | os.PathLike, path: str | os.PathLike | None) -> Dataset:
+def _load_file(
+    name_or_path: str | os.PathLike, path: str | os.PathLike | None, counts: bool
+) -> Dataset:
     file = _as_file(name_or_path)
     if path is not None:
         raise ValueError(
             f"path goes with 'frey' or 'fashion-mnist' only, name_or_path is {str(file)!r}"
         )
-    return _assemble(_read_arrays(file), file.stem, str(file))
+    arrays = _read_arrays(file)
+    if counts:
+        parts = {part: _as_counts(arrays[part]) for part in ("train", "test") if part in arrays}
+        arrays = {**arrays, **parts}
+    return _assemble(arrays, file.stem, str(file))
+
+
+def _as_counts(x):
+    """Return whole numbers as floats, which are never rescaled; anything else as it came."""
+    return x.astype(np.float64) if isinstance(x, np.ndarray) and x.dtype.kind in "biu" else x
 
 
 def _load_named(name: str, path: str | os.PathLike | None) -> Dataset:
@@ -262,7 +280,8 @@ def _examples(x: np.ndarray, what: str) -> np.ndarray:
         return _finite_float32(x, what)
     if x.min() < 0 or x.max() > 255:
         raise ValueError(
-            f"{what} has {x.dtype} values from {x.min()} to {x.max()}, expected 0 to 255"
+            f"{what} has {x.dtype} values from {x.min()} to {x.max()}, expected 0 to 255 "
+            "(or counts=True, if they count something)"
         )
     return x.astype(np.uint8, copy=False)
 

@@ -90,7 +90,10 @@ class _Sampled(_Estimator):
         _, encoder_deltas = mlp_backward(
             vae.encoder, params, encoder_cache, dstats, workspace, input_gradient=False
         )
-        factors = Factors((encoder_cache, encoder_deltas), (decoder_cache, decoder_deltas))
+        factors = Factors(
+            (encoder_cache.activations, encoder_deltas),
+            (decoder_cache.activations, decoder_deltas),
+        )
         return float(bounds.sum(dtype=np.float64)) / batch_size, factors
 
     def _bounds_and_weights(self, f):
@@ -178,9 +181,7 @@ class ScoreFunction(_Sampled):
         else:
             b = self._running_mean(memory)
             dstats = posterior.log_density_grad(z, stats, weights * (f - b))[1]
-        kept = workspace.empty("score dstats", stats.shape, stats.dtype)
-        kept[:] = dstats
-        return kept
+        return dstats
 
 
 def _optimally_controlled(posterior, z, stats, f, weights):
@@ -192,10 +193,17 @@ def _optimally_controlled(posterior, z, stats, f, weights):
     )
     f = f[:, :, None]
     squares = score**2
-    others = squares.sum(axis=0) - squares
-    weighted = squares * f
-    b = (weighted.sum(axis=0) - weighted) / np.maximum(others, np.finfo(f.dtype).tiny)
+    others = _sums_of_others(squares)
+    b = _sums_of_others(squares * f) / np.maximum(others, np.finfo(f.dtype).tiny)
     return np.sum(weights.reshape(L, M, 1) * (f - b) * score, axis=0)
+
+
+def _sums_of_others(terms):
+    """For every entry of the first axis the sum of all others.
+
+    The sum of all minus the entry would be left with rounding errors alone where it is the largest.
+    """
+    return np.stack([np.delete(terms, k, axis=0).sum(axis=0) for k in range(len(terms))])
 
 
 def _by_sample(L, M):

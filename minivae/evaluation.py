@@ -5,6 +5,8 @@ The bound is estimated here; log p(x) in `minivae.marginal`, whose functions thi
 
 import numpy as np
 
+from minivae.engine.subnormals import flushed_subnormals
+from minivae.engine.team import Team, default_threads
 from minivae.marginal import (
     HMCEvidence,
     LogEvidence,
@@ -13,8 +15,6 @@ from minivae.marginal import (
     resample_prior,
 )
 from minivae.minibatches import EVALUATION, blas_single_threaded, gather, stream
-from minivae.subnormals import flushed_subnormals
-from minivae.team import Team, default_threads
 from minivae.validation import check_count
 from minivae.workspace import Workspace
 
@@ -62,8 +62,8 @@ def bound_terms(vae, params, x, *, noise_samples=1, seed=0, threads=None):
         If `x` does not fit the model.
     """
     x = vae.check_data("x", x)
-    check_count("noise_samples", noise_samples)
-    threads = threads or default_threads(vae, _CHUNK)
+    noise_samples = check_count("noise_samples", noise_samples)
+    threads = default_threads(vae, _CHUNK) if threads is None else check_count("threads", threads)
     with blas_single_threaded(), Team(threads) as team:
         return bound_terms_with(team, vae, params, x, noise_samples, seed)
 

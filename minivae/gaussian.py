@@ -6,7 +6,7 @@ is log_var = log sigma^2.
 
 import numpy as np
 
-from minivae import kernels
+from minivae.engine import kernels
 
 
 def sample_posterior(stats, noise, workspace):

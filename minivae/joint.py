@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from minivae.kernels import LOG_2PI
+from minivae.engine.kernels import LOG_2PI
 from minivae.mlp import mlp_backward, mlp_forward, mlp_gradient
 from minivae.params import Params
 from minivae.validation import as_pixels
@@ -86,7 +86,7 @@ def mean_log_joint_and_grad(vae, params, x, z, workspace=None):
     log_pxz, cache, dout = _forward(vae, params, x, z, 1 / len(z), workspace)
     _, deltas = mlp_backward(vae.decoder, params, cache, dout, workspace, input_gradient=False)
     grad = workspace.gradient(decoder_params(vae, params))
-    mlp_gradient(vae.decoder, cache, deltas, grad, grad.shares(1)[0])
+    mlp_gradient(vae.decoder, cache.activations, deltas, grad, grad.shares(1)[0])
     return float(log_pxz.mean(dtype=np.float64)), grad
 
 

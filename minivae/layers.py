@@ -6,23 +6,25 @@
 
 where ``d...`` is the gradient of one scalar with respect to that array. Forward keeps nothing: what
 the others need (x and h) the caller has and hands over. An activation is two functions that work in
-place, so that a new one takes three lines:
+place, so that a new one takes a few lines. The slope of most can be had from the output h alone;
+one that needs a as well, such as a sine, says so:
 
 >>> import numpy as np
 >>> def sine(h):
 ...     np.sin(h, out=h)
->>> def sine_backward(dh, h):  # from the output: right only while |a| < pi / 2
-...     dh *= np.sqrt(1 - h**2)
->>> own = Activation("sine", sine, sine_backward)
+>>> def sine_backward(dh, a, h):  # the output does not tell whether the sine rises or falls
+...     dh *= np.cos(a)
+>>> own = Activation("sine", sine, sine_backward, needs_input=True)
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr
 
-from minivae import kernels
-from minivae.products import affine, matmul_nt, matmul_tn
+from minivae.engine import kernels
+from minivae.engine.products import affine, matmul_nt, matmul_tn
 
 
 @dataclass(frozen=True)
@@ -35,16 +37,30 @@ class Activation:
     forward : callable
         ``forward(h)`` overwrites h, an (n, n_out) array, with f(h).
     backward : callable
-        ``backward(dh, h)`` overwrites dh with dh * f'(a), where h is the *output* of `forward`.
+        ``backward(dh, h)`` overwrites dh with dh * f'(a), where h is the *output* of `forward`;
+        with `needs_input` it is ``backward(dh, a, h)``. Neither may change a or h.
+    needs_input : bool
+        Whether `backward` is given what went into f as well. The layer keeps a copy for it.
     """
 
     name: str
     forward: Callable
     backward: Callable
+    needs_input: bool = False
 
 
 def _leave(*arrays):
     """Change nothing: f(a) = a and f'(a) = 1."""
+
+
+def gelu(h):
+    """In place: h <- h Phi(h), with the standard normal's Phi (Hendrycks and Gimpel 2016)."""
+    h *= ndtr(h)
+
+
+def gelu_backward(dh, a, h):
+    """In place: dh <- dh * (Phi(a) + a phi(a)). Two inputs share an output: h alone is no help."""
+    dh *= ndtr(a) + a * np.exp(-0.5 * (a**2 + kernels.LOG_2PI))
 
 
 ACTIVATIONS = {
@@ -53,6 +69,7 @@ ACTIVATIONS = {
     "relu": Activation("relu", kernels.relu, kernels.relu_backward),
     "softplus": Activation("softplus", kernels.softplus, kernels.softplus_backward),
     "sigmoid": Activation("sigmoid", kernels.sigmoid, kernels.sigmoid_backward),
+    "gelu": Activation("gelu", gelu, gelu_backward, needs_input=True),
 }
 
 
@@ -74,7 +91,7 @@ def get_activation(activation):
     return ACTIVATIONS[activation]
 
 
-def dense_forward(x, W, b, activation, out=None):
+def dense_forward(x, W, b, activation, out=None, a=None):
     """Return h = f(x W + b).
 
     Parameters
@@ -85,6 +102,8 @@ def dense_forward(x, W, b, activation, out=None):
     activation : Activation
     out : (n, n_out) array, optional
         Where to put h.
+    a : (n, n_out) array, optional
+        Where to put what goes into f, for an activation that needs it.
 
     Returns
     -------
@@ -92,11 +111,13 @@ def dense_forward(x, W, b, activation, out=None):
     """
     h = np.empty((len(x), len(b)), W.dtype) if out is None else out
     affine(x, W, b, h)  # h <- x W + b
+    if a is not None:
+        a[:] = h
     activation.forward(h)  # h <- f(h)
     return h
 
 
-def dense_backward(dh, h, W, activation, dx=None):
+def dense_backward(dh, h, W, activation, dx=None, a=None):
     """Carry `dh` back through a dense layer: overwrite it with da, and write dx.
 
     Parameters
@@ -110,8 +131,11 @@ def dense_backward(dh, h, W, activation, dx=None):
     dx : (n, n_in) array, optional
         Overwritten with the gradient with respect to the layer's input; left out where nobody
         needs it.
+    a : (n, n_out) array, optional
+        From `dense_forward`, for an activation that needs its input.
     """
-    activation.backward(dh, h)  # dh <- dh * f'(a)
+    given = (a, h) if activation.needs_input else (h,)
+    activation.backward(dh, *given)  # dh <- dh * f'(a)
     if dx is not None:
         matmul_nt(dh, W, dx)  # dx <- da W^T
 

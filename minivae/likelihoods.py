@@ -2,16 +2,17 @@
 
 A likelihood is any object with the attributes and methods of `Bernoulli` below: how many decoder
 outputs a pixel takes, log p(x|z) with its gradient, the mean and a sample of x, and which x it can
-explain. `x` has one row per datapoint; `out` has L rows for each, row l * M + m belonging to
-datapoint m.
+explain. `bytes_are_pixels` says what uint8 data mean to it: grey values to be divided by 255, or
+numbers to be taken as they are. `x` has one row per datapoint; `out` has L rows for each, row
+l * M + m belonging to datapoint m.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, gammaln
 
-from minivae import kernels
+from minivae.engine import kernels
 from minivae.validation import check_positive, choose
 
 
@@ -34,6 +35,7 @@ class Bernoulli:
 
     name = "bernoulli"
     outputs_per_pixel = 1
+    bytes_are_pixels = True
 
     def log_prob_and_grad(self, out, x, scale, log_px):
         """Compute log p(x|z) and turn `out` into the gradient.
@@ -82,6 +84,7 @@ class Gaussian:
 
     sigmoid_mean: bool = False
     outputs_per_pixel = 2
+    bytes_are_pixels = True
 
     @property
     def name(self):
@@ -127,6 +130,7 @@ class FixedGaussian:
     sigma: float = 1.0
     relu_mean: bool = False
     outputs_per_pixel = 1
+    bytes_are_pixels = True
 
     @property
     def name(self):
@@ -167,12 +171,53 @@ class FixedGaussian:
         _require_finite(x, name)
 
 
+@dataclass(frozen=True)
+class Poisson:
+    """Independent counts with mean exp(a), for the decoder's output a.
+
+    log p(x|z) = sum x a - exp(a) - log x!
+    """
+
+    name = "poisson"
+    outputs_per_pixel = 1
+    bytes_are_pixels = False
+
+    def log_prob_and_grad(self, out, x, scale, log_px):
+        """Compute log p(x|z) and turn `out` into the gradient; see `Bernoulli`.
+
+        d/da log p(x|z) = x - exp(a)
+        """
+        a = out.reshape(-1, *x.shape)
+        rate = np.exp(a)
+        log_px[:] = np.sum(x * a - rate - gammaln(x + 1), axis=2).ravel()
+        np.subtract(x, rate, out=a)
+        a *= scale
+
+    def mean(self, out):
+        """Return E[x|z]."""
+        return np.exp(out)
+
+    def sample(self, out, rng):
+        """Draw x given z: whole numbers."""
+        return rng.poisson(np.exp(out.astype(np.float64))).astype(out.dtype)
+
+    def check(self, x, name="x"):
+        """Raise ValueError unless every count is finite and at least zero."""
+        _require_finite(x, name)
+        if x.size and x.min() < 0:
+            raise ValueError(
+                f"{name} has counts down to {x.min():.6g}, expected at least 0 for a Poisson "
+                "likelihood"
+            )
+
+
 LIKELIHOODS = {
     "bernoulli": Bernoulli(),
     "gaussian": Gaussian(),
     "gaussian-sigmoid": Gaussian(sigmoid_mean=True),
     "gaussian-fixed": FixedGaussian(),
     "gaussian-fixed-relu": FixedGaussian(relu_mean=True),
+    "poisson": Poisson(),
 }
 
 

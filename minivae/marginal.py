@@ -27,13 +27,13 @@ import numpy as np
 from scipy.special import logsumexp
 
 from minivae.densities import DENSITIES
+from minivae.engine.subnormals import flushed_subnormals
+from minivae.engine.team import Team, default_threads
 from minivae.gaussian import log_density
 from minivae.hmc import HMC, begin, check_hmc
 from minivae.joint import log_joint, unnormalized_posterior
 from minivae.minibatches import EVALUATION, blas_single_threaded, gather, stream
 from minivae.mlp import mlp_forward
-from minivae.subnormals import flushed_subnormals
-from minivae.team import Team, default_threads
 from minivae.validation import as_pixels, check_count
 from minivae.workspace import Workspace
 

@@ -15,9 +15,9 @@ from itertools import pairwise
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from minivae import kernels
+from minivae.engine import kernels
+from minivae.engine.subnormals import flushed_subnormals
 from minivae.estimators import SGVBB
-from minivae.subnormals import flushed_subnormals
 from minivae.workspace import WorkspacePart
 
 # Streams of random numbers that all come from one seed, and never meet.

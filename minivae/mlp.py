@@ -7,6 +7,7 @@ All hidden layers share one activation; the last layer is linear, because what i
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
 from minivae.layers import (
     ACTIVATIONS,
@@ -57,6 +58,21 @@ class MLP:
         return shapes
 
 
+class Cache(NamedTuple):
+    """What the backward pass needs of the forward pass.
+
+    Attributes
+    ----------
+    activations : list of arrays
+        The network's input and every layer's output h.
+    preactivations : list of arrays or None
+        What went into every layer's activation, where that asks for it (`Activation.needs_input`).
+    """
+
+    activations: list
+    preactivations: list
+
+
 def mlp_forward(mlp, params, x, workspace):
     """Run `x` through the layers.
 
@@ -65,19 +81,25 @@ def mlp_forward(mlp, params, x, workspace):
     mlp : MLP
     params : Params
     x : (n, mlp.widths[0]) array
+        Not changed.
     workspace : Workspace
 
     Returns
     -------
     out : (n, mlp.widths[-1]) array
-    cache : list of arrays
-        The input and every layer's output, for `mlp_backward`.
+    cache : Cache
+        For `mlp_backward` and `mlp_gradient`.
     """
-    cache = [x]
+    h = workspace.own((mlp.name, "x"), x, params.dtype)
+    cache = Cache([h], [])
     for W, b, activation in mlp.layers:
-        h = workspace.empty(W, (len(x), len(params[b])), x.dtype)
-        cache.append(dense_forward(cache[-1], params[W], params[b], activation, out=h))
-    return cache[-1], cache
+        shape = (len(x), len(params[b]))
+        a = workspace.empty(("a", W), shape, h.dtype) if activation.needs_input else None
+        out = workspace.empty(W, shape, h.dtype)
+        h = dense_forward(h, params[W], params[b], activation, out, a)
+        cache.activations.append(h)
+        cache.preactivations.append(a)
+    return h, cache
 
 
 def mlp_backward(mlp, params, cache, dout, workspace, input_gradient=True):
@@ -87,10 +109,10 @@ def mlp_backward(mlp, params, cache, dout, workspace, input_gradient=True):
     ----------
     mlp : MLP
     params : Params
-    cache : list of arrays
+    cache : Cache
         From `mlp_forward`.
     dout : (n, mlp.widths[-1]) array
-        Gradient with respect to the output; overwritten.
+        Gradient with respect to the output; may be overwritten.
     workspace : Workspace
     input_gradient : bool
         Whether the gradient with respect to the input is wanted.
@@ -103,30 +125,31 @@ def mlp_backward(mlp, params, cache, dout, workspace, input_gradient=True):
         Of every layer, first to last, the gradient with respect to what goes into its activation.
     """
     deltas = [None] * len(mlp.layers)
-    dh = dout
+    dh = workspace.own((mlp.name, "dout"), dout, params.dtype)
     for k in reversed(range(len(mlp.layers))):
         W, _, activation = mlp.layers[k]
-        x, h = cache[k], cache[k + 1]
+        x, h = cache.activations[k : k + 2]
         wanted = input_gradient or k > 0
         dx = workspace.empty(("dx", W), x.shape, x.dtype) if wanted else None
-        dense_backward(dh, h, params[W], activation, dx)  # dh becomes da
+        # dh becomes da
+        dense_backward(dh, h, params[W], activation, dx, cache.preactivations[k])
         deltas[k], dh = dh, dx
     return dh, deltas
 
 
-def mlp_gradient(mlp, cache, deltas, grad, share):
+def mlp_gradient(mlp, activations, deltas, grad, share):
     """Write the gradient with respect to the parameters.
 
     Parameters
     ----------
     mlp : MLP
-    cache, deltas : lists of arrays
-        From `mlp_forward` and `mlp_backward`.
+    activations, deltas : lists of arrays
+        From the cache of `mlp_forward`, and from `mlp_backward`.
     grad : Params
         The entries of this network that belong to `share` are overwritten.
     share : Share
         Which part of the parameters is wanted, such as ``grad.share()``, all of them.
     """
-    for (W, b, _), x, da in zip(mlp.layers, cache, deltas, strict=False):
+    for (W, b, _), x, da in zip(mlp.layers, activations, deltas, strict=False):
         rows, entries = share.rows[W], share.rows[b]
         dense_gradient(x, da, grad[W][rows], grad[b][entries], rows.start, entries.start)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minivae import kernels
+from minivae.engine import kernels
 from minivae.validation import check_fraction, check_positive
 
 

@@ -1,7 +1,7 @@
 """What a training run is given: its data, its start, and the settings that a checkpoint keeps."""
 
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def training_and_test(vae, data):
 
 def check_optimizer(optimizer):
     """Return `optimizer`, or raise ValueError if it is none."""
-    if not hasattr(optimizer, "update"):
+    if not hasattr(optimizer, "update") or isinstance(optimizer, type):
         raise ValueError(f"optimizer is {optimizer!r}, expected one such as Adagrad(0.02)")
     return optimizer
 
@@ -66,10 +66,11 @@ def run_settings(
     threads,
     dtype,
     train,
+    test,
 ):
     """Return what decides the course of a run, checked, as a dict that JSON can hold.
 
-    The arguments are those of `minivae.fit`; `train` is the training set.
+    The arguments are those of `minivae.fit`; `train` and `test` are the two parts of the data.
 
     Raises
     ------
@@ -77,7 +78,7 @@ def run_settings(
         If one of them does not fit.
     """
     check_optimizer(optimizer)
-    if not hasattr(estimator, "propagate"):
+    if not hasattr(estimator, "propagate") or isinstance(estimator, type):
         raise ValueError(f"estimator is {estimator!r}, expected one such as SGVBB()")
     batch_size = check_batch_size(batch_size, train)
     if binarize and train.dtype != np.uint8 and (train.min() < 0 or train.max() > 1):
@@ -87,8 +88,8 @@ def run_settings(
     return {
         "batch_size": batch_size,
         "noise_samples": check_count("noise_samples", noise_samples),
-        "optimizer": {"name": optimizer.name, **asdict(optimizer)},
-        "estimator": {"name": estimator.name, **asdict(estimator)},
+        "optimizer": _described(optimizer),
+        "estimator": _described(estimator),
         "weight_prior": bool(weight_prior),
         "alternate": bool(alternate),
         "binarize": bool(binarize),
@@ -96,8 +97,18 @@ def run_settings(
         "evaluate_every": _check_schedule(evaluate_every),
         "threads": threads,
         "dtype": check_dtype(dtype).name,
-        "data": zlib.crc32(train),  # so that a run cannot be resumed on other data
+        # So that a run cannot be resumed on other data.
+        "data": zlib.crc32(train),
+        "test_data": None if test is None else zlib.crc32(test),
     }
+
+
+def _described(thing):
+    """Return the name and the settings of an optimizer or estimator, as JSON can hold them."""
+    values = asdict(thing) if is_dataclass(thing) else {}
+    plain = {key: value.item() if isinstance(value, np.generic) else value
+             for key, value in values.items()}  # fmt: skip
+    return {"name": thing.name, **plain}
 
 
 def _check_schedule(evaluate_every):

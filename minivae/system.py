@@ -71,7 +71,7 @@ def pins():
 
 def _own_products():
     """Say what the BLAS is not needed for."""
-    from minivae.products import HAS_AVX512, THIN
+    from minivae.engine.products import HAS_AVX512, THIN
 
     if not HAS_AVX512:
         return ""
@@ -144,7 +144,7 @@ def describe():
     """Return the lines of `minivae info`: CPU, BLAS and its kernel set, Numba, versions."""
     import llvmlite.binding as llvm
 
-    from minivae.team import available_cores
+    from minivae.engine.team import available_cores
 
     lines = [
         ("CPU", f"{cpu_name()}, {available_cores()} cores available"),

@@ -145,13 +145,14 @@ def _dense(activation):
     """Return the dense layer with that activation as a pair ``(forward, backward)``."""
 
     def forward(x, W, b):
-        h = dense_forward(x, W, b, activation)
-        return h, (x, h, W, b)
+        a = np.empty((len(x), len(b))) if activation.needs_input else None
+        h = dense_forward(x, W, b, activation, None, a)
+        return h, (x, a, h, W, b)
 
     def backward(dh, cache):
-        x, h, W, b = cache
+        x, a, h, W, b = cache
         dx, dW, db = np.empty_like(x), np.empty_like(W), np.empty_like(b)
-        dense_backward(dh, h, W, activation, dx)
+        dense_backward(dh, h, W, activation, dx, a)
         dense_gradient(x, dh, dW, db)
         return dx, dW, db
 
@@ -299,7 +300,7 @@ def _random_params(shapes, rng):
 def _preactivations(mlp, params, x):
     """Return what goes into every activation of the hidden layers, and the output."""
     out, cache = mlp_forward(mlp, params, x, Workspace())
-    hidden = zip(cache, mlp.layers[:-1], strict=False)
+    hidden = zip(cache.activations, mlp.layers[:-1], strict=False)
     return [h @ params[W] + params[b] for h, (W, b, _) in hidden], out
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minivae.binarization import fixed_draw
+from minivae.engine.team import Team, default_threads
 from minivae.estimators import SGVBB
 from minivae.evaluation import bound_terms_with
 from minivae.history import History
@@ -18,8 +19,7 @@ from minivae.params import Params
 from minivae.progress import progress_bar
 from minivae.settings import run_settings, training_and_test
 from minivae.state import begin, restore, save
-from minivae.team import Team, default_threads
-from minivae.validation import check_count
+from minivae.validation import check_count, check_seconds
 
 _CHUNK_SECONDS = 0.1  # of training between looks at the clock, the keyboard and the bound
 
@@ -110,7 +110,7 @@ def fit(
         A file to save to, at the start, after every evaluation, every `checkpoint_every` seconds,
         at the end, and when interrupted by Ctrl-C or SIGTERM.
     checkpoint_every : float
-        Seconds.
+        Seconds; more than zero, and infinite for never.
     resume : bool
         Go on from the file `checkpoint`. The other arguments must be what they were, `samples`
         alone may grow. The result is what it would have been without the interruption.
@@ -150,7 +150,9 @@ def fit(
         threads=threads,
         dtype=dtype,
         train=train,
+        test=test,
     )
+    check_seconds("checkpoint_every", checkpoint_every)
     samples = check_count("samples", samples)
     if resume:
         if checkpoint is None:
@@ -186,10 +188,10 @@ class _Training:
         """Train until that many samples have been seen."""
         state = self.state
         last_step = math.ceil(samples / self.settings["batch_size"])
-        if state.step == 0:
-            self._save()
         with InterruptionGuard() as guard, blas_single_threaded(), self._team() as team:
-            loop = self._loop(team)
+            loop = self._loop(team)  # which may refuse the settings
+            if state.step == 0:
+                self._save()
             n_steps = 1
             while state.step < last_step:
                 due = min(last_step, self._next_evaluation())
@@ -310,6 +312,8 @@ def choose_step_size(vae, data, candidates=(0.01, 0.02, 0.1), *, samples=20_000,
     """
     bounds = {}
     train = getattr(data, "train", data)
+    if not len(candidates):
+        raise ValueError("candidates is empty, expected at least one step size")
     for step_size in candidates:
         try:
             result = fit(

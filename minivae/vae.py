@@ -15,7 +15,7 @@ import numpy as np
 
 from minivae.layers import get_activation
 from minivae.likelihoods import LIKELIHOODS, get_likelihood
-from minivae.mlp import MLP, mlp_backward, mlp_forward, mlp_gradient
+from minivae.mlp import MLP, Cache, mlp_backward, mlp_forward, mlp_gradient
 from minivae.params import Params
 from minivae.posteriors import get_posterior
 from minivae.validation import as_pixels, check_count, check_dtype, check_rng
@@ -27,8 +27,8 @@ class _Tape(NamedTuple):
 
     stats: np.ndarray
     noise: np.ndarray
-    encoder_cache: list
-    decoder_cache: list
+    encoder_cache: Cache
+    decoder_cache: Cache
     dout: np.ndarray
 
 
@@ -38,7 +38,7 @@ class Factors(NamedTuple):
     Attributes
     ----------
     encoder, decoder : tuple
-        The lists ``(cache, deltas)`` of `mlp_forward` and `mlp_backward`.
+        The lists ``(activations, deltas)`` of `mlp_forward`'s cache and of `mlp_backward`.
     """
 
     encoder: tuple
@@ -64,10 +64,10 @@ class VAE:
     likelihood : str or likelihood object
         p(x|z): "bernoulli", "gaussian" (mean and variance learned), "gaussian-sigmoid" (the same,
         the mean through a sigmoid), "gaussian-fixed" (standard deviation 1), "gaussian-fixed-relu"
-        (the same, the mean through a ReLU), or an object of `minivae.likelihoods`, such as
-        ``FixedGaussian(0.1)``.
+        (the same, the mean through a ReLU), "poisson" (counts), or an object of
+        `minivae.likelihoods`, such as ``FixedGaussian(0.1)``.
     activation : str or Activation
-        Of the hidden layers: "tanh", "relu", "softplus", "sigmoid", "identity", or an
+        Of the hidden layers: "tanh", "relu", "softplus", "sigmoid", "gelu", "identity", or an
         `minivae.layers.Activation` of your own.
     posterior : str or posterior object
         q(z|x): "gaussian" (the paper's), "full-covariance", "isotropic", "isotropic-relu",
@@ -81,8 +81,9 @@ class VAE:
 
     Notes
     -----
-    Wherever a method takes `x`, it is (M, n_features), one datapoint per row: floats, or uint8
-    pixels, which are divided by 255. All arithmetic is in the dtype of `params`.
+    Wherever a method takes `x`, it is (M, n_features), one datapoint per row: floats, or bytes
+    (uint8), which are grey pixels to be divided by 255, unless the likelihood is one of counts,
+    which takes them as they are. All arithmetic is in the dtype of `params`.
     """
 
     def __init__(
@@ -256,7 +257,7 @@ class VAE:
         _, encoder_deltas = mlp_backward(
             self.encoder, params, encoder, dstats, workspace, input_gradient=False
         )
-        return Factors((encoder, encoder_deltas), (decoder, decoder_deltas))
+        return Factors((encoder.activations, encoder_deltas), (decoder.activations, decoder_deltas))
 
     def gradient(self, factors, grad, share):
         """Write the gradient of the mean ELBO: `elbo_and_grad`, second half.
@@ -336,7 +337,7 @@ class VAE:
         name : str
             What error messages call it.
         x : (N, n_features) array
-            Floats, or uint8 pixels, which stay as they are.
+            Floats, or uint8. Pixels stay uint8.
 
         Returns
         -------
@@ -348,13 +349,26 @@ class VAE:
             If its shape does not fit the model, it is empty, or it has values that the likelihood
             cannot explain.
         """
-        x = np.asarray(x)
+        x = self._numbers(np.asarray(x), name)
         if x.dtype != np.uint8:
             x = as_pixels(x, np.float64 if x.dtype == np.float64 else np.float32, name)
         self._check_shape(name, x)
         if x.dtype != np.uint8:
             self.likelihood.check(x, name)
         return np.ascontiguousarray(x)
+
+    def _numbers(self, x, name):
+        """Return `x`, with bytes that are no pixels as floats."""
+        if x.dtype != np.uint8:
+            return x
+        pixels = getattr(self.likelihood, "bytes_are_pixels", None)
+        if pixels is None:
+            raise ValueError(
+                f"{name} has dtype uint8, expected a likelihood that says what bytes mean: give "
+                f"{self.likelihood.name!r} an attribute bytes_are_pixels, True for grey values to "
+                "be divided by 255, False for numbers to be taken as they are"
+            )
+        return x if pixels else x.astype(np.float32)
 
     def _check_shape(self, name, x):
         if x.ndim != 2:
@@ -368,7 +382,7 @@ class VAE:
 
     def _check_x(self, params, x, values=True):
         self.check_params(params)
-        x = as_pixels(x, params.dtype)
+        x = as_pixels(self._numbers(np.asarray(x), "x"), params.dtype)
         self._check_shape("x", x)
         if values:
             self.likelihood.check(x)

@@ -37,6 +37,13 @@ def check_positive(name, value):
     return float(value)
 
 
+def check_seconds(name, value):
+    """Return `value`, or raise ValueError unless it is a number above zero; it may be infinite."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not value > 0:
+        raise ValueError(f"{name} is {value!r}, expected a positive number of seconds")
+    return value
+
+
 def check_dtype(dtype):
     """Return `dtype` as a NumPy dtype, or raise ValueError unless it is float32 or float64."""
     dtype = np.dtype(dtype)

@@ -21,6 +21,13 @@ class Workspace:
             buffer = self._buffers[key] = self._make(key, shape, dtype)
         return buffer
 
+    def own(self, key, array, dtype):
+        """Return `array` itself where it is a buffer from here, else its numbers in one.
+
+        For arrays that others have made: a user's posterior may return a view, or a fresh array.
+        """
+        return np.ascontiguousarray(array, dtype)
+
     def _make(self, key, shape, dtype):
         return np.empty(shape, dtype)
 
@@ -52,11 +59,23 @@ class WorkspacePart(Workspace):
         super().__init__()
         self._whole, self._lock = whole, lock
         self._part, self._batch_size = part, batch_size
+        self._mine = set()  # the buffers' ids; they live as long as this does
+
+    def own(self, key, array, dtype):
+        """See `Workspace.own`; other threads find all rows of what it returns."""
+        if id(array) in self._mine:
+            return array
+        buffer = self.empty(key, array.shape, dtype)
+        buffer[:] = array
+        return buffer
 
     def _make(self, key, shape, dtype):
         part = self._part
         rows_each = shape[0] // (part.stop - part.start)  # L, where there are L samples of z
+        key = key, rows_each  # wake-sleep has L samples of z for a datapoint, and one dream
         with self._lock:
             if key not in self._whole:
                 self._whole[key] = np.empty((rows_each * self._batch_size, *shape[1:]), dtype)
-            return self._whole[key][rows_each * part.start : rows_each * part.stop]
+            buffer = self._whole[key][rows_each * part.start : rows_each * part.stop]
+        self._mine.add(id(buffer))
+        return buffer

@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae import kernels, layers
+from minivae import layers
+from minivae.engine import kernels
 from minivae.likelihoods import Bernoulli, FixedGaussian, Gaussian
 
 

@@ -6,7 +6,8 @@ from bugs import bug, halves, in_activation, in_latent_block, in_likelihoods
 from checks import gradient
 from scipy.special import expit
 
-from minivae import kernels, mlp, vae
+from minivae import mlp, vae
+from minivae.engine import kernels
 from minivae.likelihoods import Bernoulli, FixedGaussian, Gaussian
 from minivae.params import Params
 from minivae.workspace import Workspace
@@ -215,8 +216,8 @@ def sigmoid_applied_once_more_before_the_loss(patch):
 def transpose_missing_in_a_square_layer(patch):
     original = mlp.dense_backward
 
-    def wrong(dh, h, W, activation, dx=None):
-        original(dh, h, W, activation, dx)
+    def wrong(dh, h, W, activation, dx=None, a=None):
+        original(dh, h, W, activation, dx, a)
         if dx is not None and W.shape[0] == W.shape[1]:
             np.matmul(dh, W, out=dx)
 

@@ -6,7 +6,8 @@ from bugs import bug, halves, in_latent_block, in_likelihoods
 from checks import gradient
 from scipy.special import expit
 
-from minivae import gaussian, kernels, mlp, training, vae
+from minivae import gaussian, mlp, training, vae
+from minivae.engine import kernels
 from minivae.minibatches import MinibatchLoop
 from minivae.posteriors import diagonal
 
@@ -59,8 +60,8 @@ def stray_y_times_one_minus_y_in_the_gradient_of_the_log_variance(patch):
 def log_variance_path_missing_from_the_decoder_s_hidden_layer(patch):
     original = mlp.dense_backward
 
-    def wrong(dh, h, W, activation, dx=None):
-        original(dh, h, W, activation, dx)
+    def wrong(dh, h, W, activation, dx=None, a=None):
+        original(dh, h, W, activation, dx, a)
         if W.shape == (3, 8):  # four means and four log variances
             np.matmul(dh[:, :4], W[:, :4].T, out=dx)
 

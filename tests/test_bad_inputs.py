@@ -54,7 +54,7 @@ def test_names():
     )
     refused(
         lambda: VAE(4, 2, activation="selu"),
-        "activation is 'selu', expected one of identity, tanh, relu, softplus, sigmoid "
+        "activation is 'selu', expected one of identity, tanh, relu, softplus, sigmoid, gelu "
         "or an Activation",
     )
 

@@ -26,8 +26,9 @@ import time_to_bound  # noqa: E402
 from rivals.minivae_ import Minivae  # noqa: E402
 from rivals.numpy_textbook import NumpyTextbook, bound_and_gradient  # noqa: E402
 
-from minivae import VAE, kernels, layers  # noqa: E402
-from minivae.team import Team  # noqa: E402
+from minivae import VAE, layers  # noqa: E402
+from minivae.engine import kernels  # noqa: E402
+from minivae.engine.team import Team  # noqa: E402
 
 SMALL = {
     likelihood: settings.Setting(

@@ -495,7 +495,8 @@ def test_gradcheck_prints_a_table(capsys):
 
 
 def test_gradcheck_fails_on_a_wrong_gradient(capsys, monkeypatch):
-    from minivae import kernels, selfcheck
+    from minivae import selfcheck
+    from minivae.engine import kernels
     from minivae.gradchecks import standard
 
     monkeypatch.setattr(selfcheck, "catalogue", standard.catalogue)  # the rest is not touched

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from minivae import SGD, VAE, Adagrad, fit, load_model, save_model, training
 from minivae.checkpoint import read_archive
 from minivae.datasets import Dataset
+from minivae.engine.team import Team
 from minivae.estimators import SGVBB, ScoreFunction
 from minivae.evaluation import bound_terms, mean_bound
 from minivae.history import History
@@ -33,7 +34,6 @@ from minivae.minibatches import (
 )
 from minivae.progress import progress_bar
 from minivae.state import begin
-from minivae.team import Team
 from minivae.training import TrainingDiverged, choose_step_size
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (350, 12), dtype=np.uint8)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minivae import kernels, vectormath
+from minivae.engine import kernels, vector_math
 
 DTYPES = (np.float32, np.float64)
 
@@ -258,12 +258,12 @@ def series():
     @numba.njit(error_model="numpy")
     def exp_of(x, out):
         for i in range(x.size):
-            out[i] = vectormath.exp(x[i])
+            out[i] = vector_math.exp(x[i])
 
     @numba.njit(error_model="numpy")
     def log1p_of(t, out):
         for i in range(t.size):
-            out[i] = vectormath.log1p(t[i])
+            out[i] = vector_math.log1p(t[i])
 
     def apply(loop, values):
         out = np.empty_like(values)
@@ -311,6 +311,6 @@ def test_the_series_of_nan_are_nan(series, dtype):
 
 
 def test_the_series_say_that_they_are_for_kernels_only():
-    for function in (vectormath.exp, vectormath.log1p):
+    for function in (vector_math.exp, vector_math.log1p):
         with pytest.raises(TypeError, match="compiled loops only"):
             function(0.5)

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 import scipy.special
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,7 @@ FUNCTIONS = {
     "relu": lambda a: np.maximum(a, 0),
     "softplus": lambda a: np.log1p(np.exp(a)),
     "sigmoid": scipy.special.expit,
+    "gelu": lambda a: a * scipy.stats.norm.cdf(a),
 }
 
 
@@ -101,7 +103,7 @@ def test_get_activation_takes_a_name_or_an_activation():
 @pytest.mark.parametrize("wrong", ["tanhh", "", None, 3])
 def test_an_unknown_activation_is_refused(wrong):
     message = (
-        f"activation is {wrong!r}, expected one of identity, tanh, relu, softplus, sigmoid "
+        f"activation is {wrong!r}, expected one of identity, tanh, relu, softplus, sigmoid, gelu "
         "or an Activation"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minivae import check_grad
-from minivae.likelihoods import LIKELIHOODS, Bernoulli, FixedGaussian, Gaussian, get_likelihood
+from minivae.likelihoods import (
+    LIKELIHOODS,
+    Bernoulli,
+    FixedGaussian,
+    Gaussian,
+    Poisson,
+    get_likelihood,
+)
 from minivae.testing import arrays
 
 
@@ -36,6 +43,7 @@ LOG_DENSITIES = {
     FixedGaussian(): lambda out, x: scipy.stats.norm.logpdf(x, out, 1.0),
     FixedGaussian(0.3): lambda out, x: scipy.stats.norm.logpdf(x, out, 0.3),
     FixedGaussian(relu_mean=True): lambda out, x: scipy.stats.norm.logpdf(x, np.maximum(out, 0)),
+    Poisson(): lambda out, x: scipy.stats.poisson.logpmf(x, np.exp(out)),
 }
 
 every_likelihood = pytest.mark.parametrize(
@@ -52,6 +60,8 @@ def observations(draw, likelihood):
     x = draw(arrays((M, D)))
     if isinstance(likelihood, Bernoulli):
         x = (x > 0).astype(float)
+    if isinstance(likelihood, Poisson):
+        x = np.floor(5 * np.abs(x))
     return out, x, L
 
 
@@ -185,8 +195,10 @@ def test_float32_is_near_float64(likelihood, log_density, data):
 @every_likelihood
 def test_mean_is_the_expectation_under_the_density(likelihood, log_density):
     out = np.linspace(-1.5, 1.0, 2 * likelihood.outputs_per_pixel).reshape(1, -1)
-    x = np.array([0.0, 1.0]) if isinstance(likelihood, Bernoulli) else np.linspace(-20, 20, 40_001)
-    weight = 1.0 if isinstance(likelihood, Bernoulli) else x[1] - x[0]
+    x = {Bernoulli: np.array([0.0, 1.0]), Poisson: np.arange(100.0)}.get(
+        type(likelihood), np.linspace(-20, 20, 40_001)
+    )
+    weight = x[1] - x[0]
     for j in range(2):
         density = weight * np.exp(log_density(out[:, j::2], x[:, None])).ravel()
         assert density.sum() == pytest.approx(1, abs=1e-9)
@@ -233,7 +245,7 @@ def test_good_pixels_pass():
     Bernoulli().check(np.array([[0.0, 0.5, 1.0]]))
     for likelihood in LOG_DENSITIES:
         likelihood.check(np.zeros((0, 3)))
-        if not isinstance(likelihood, Bernoulli):
+        if not isinstance(likelihood, Bernoulli | Poisson):
             likelihood.check(np.array([[-1e6, 1e6]]))
 
 
@@ -251,8 +263,8 @@ def test_get_likelihood_takes_a_name_or_an_object():
 
 def test_an_unknown_likelihood_is_refused():
     message = (
-        "likelihood is 'poisson', expected one of bernoulli, gaussian, gaussian-sigmoid, "
-        "gaussian-fixed, gaussian-fixed-relu or a likelihood object"
+        "likelihood is 'cauchy', expected one of bernoulli, gaussian, gaussian-sigmoid, "
+        "gaussian-fixed, gaussian-fixed-relu, poisson or a likelihood object"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        get_likelihood("poisson")
+        get_likelihood("cauchy")

@@ -35,9 +35,10 @@ def test_the_last_layer_is_linear():
 def test_the_output_is_layer_after_layer(network):
     mlp, params, x = network
     out, cache = mlp_forward(mlp, params, x, Workspace())
-    assert len(cache) == len(mlp.layers) + 1 and cache[0] is x and cache[-1] is out
+    hs = cache.activations
+    assert len(hs) == len(mlp.layers) + 1 and hs[0] is x and hs[-1] is out
     h = x
-    for (W, b, activation), cached in zip(mlp.layers, cache[1:], strict=True):
+    for (W, b, activation), cached in zip(mlp.layers, hs[1:], strict=True):
         h = dense_forward(h, params[W], params[b], activation)
         np.testing.assert_array_equal(cached, h)
 
@@ -56,7 +57,7 @@ def test_gradients_with_respect_to_input_and_parameters(network):
         out, cache = mlp_forward(mlp, p, arrays["x"], workspace)
         value = float(np.sum(weights * out))
         dx, deltas = mlp_backward(mlp, p, cache, weights.copy(), workspace)
-        mlp_gradient(mlp, cache, deltas, grad, grad.shares(1)[0])
+        mlp_gradient(mlp, cache.activations, deltas, grad, grad.shares(1)[0])
         return value, {"x": dx, **{name: grad[name] for name in grad}}
 
     check_grad(weighted_sum, everything)
@@ -76,7 +77,7 @@ def test_the_gradient_overwrites_whatever_was_there(network):
     _, cache, deltas = factors(*network)
     gradients = [params.like(np.full_like(params.vector, old)) for old in (0.0, np.nan)]
     for grad in gradients:
-        mlp_gradient(mlp, cache, deltas, grad, grad.shares(1)[0])
+        mlp_gradient(mlp, cache.activations, deltas, grad, grad.shares(1)[0])
     np.testing.assert_array_equal(*(grad.vector for grad in gradients))
 
 
@@ -85,10 +86,10 @@ def test_the_gradient_can_be_had_in_shares(network, count):
     mlp, params, _ = network
     _, cache, deltas = factors(*network)
     whole, parts = params.copy(), params.like(np.full_like(params.vector, np.nan))
-    mlp_gradient(mlp, cache, deltas, whole, whole.shares(1)[0])
+    mlp_gradient(mlp, cache.activations, deltas, whole, whole.shares(1)[0])
     for share in parts.shares(count):
         before = parts.vector.copy()
-        mlp_gradient(mlp, cache, deltas, parts, share)
+        mlp_gradient(mlp, cache.activations, deltas, parts, share)
         before[share.part] = parts.vector[share.part]
         np.testing.assert_array_equal(parts.vector, before)  # nothing else has changed
     np.testing.assert_allclose(parts.vector, whole.vector, rtol=1e-12, atol=1e-14)
@@ -107,5 +108,5 @@ def test_the_input_gradient_can_be_left_out(network):
 def test_layers_of_equal_shape_do_not_share_a_buffer(widths):
     mlp = MLP("net", widths, ACTIVATIONS["tanh"])
     _, cache = mlp_forward(mlp, Params(mlp.shapes()), np.ones((2, widths[0])), Workspace())
-    for i, first in enumerate(cache):
-        assert not any(np.shares_memory(first, other) for other in cache[i + 1 :])
+    for i, first in enumerate(cache.activations):
+        assert not any(np.shares_memory(first, other) for other in cache.activations[i + 1 :])

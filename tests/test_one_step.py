@@ -130,6 +130,8 @@ def test_whatever_the_posterior(estimator, posterior):
 @pytest.mark.parametrize("estimator", EVERY, ids=named)
 @pytest.mark.parametrize("likelihood", [*LIKELIHOODS, *FIXED], ids=str)
 def test_whatever_the_likelihood(estimator, likelihood):
+    if likelihood == "poisson" and estimator == WakeSleep():
+        pytest.skip("how NumPy turns random bits into counts is not written out")
     check(model(likelihood), estimator)
 
 
@@ -259,7 +261,10 @@ def test_the_likelihoods_written_out_are_scipy_s(likelihood):
     mean = {
         "gaussian": a, "gaussian-fixed": a, "gaussian-fixed-relu": np.maximum(a, 0),
     }.get(likelihood.name, 1 / (1 + np.exp(-a)))  # fmt: skip
-    if likelihood.name == "bernoulli":
+    if likelihood.name == "poisson":
+        x = rng.poisson(4, (5, D))
+        expected = distributions.poisson(np.exp(a)).logpmf(x)
+    elif likelihood.name == "bernoulli":
         expected = distributions.bernoulli(mean).logpmf(x)
     else:
         sigma = getattr(likelihood, "sigma", np.exp(log_var / 2))

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from minivae import products
 from minivae.datasets import load
-from minivae.products import affine, matmul_nt, matmul_tn
+from minivae.engine import products
+from minivae.engine.products import affine, matmul_nt, matmul_tn
 
 DTYPES = (np.float32, np.float64)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from minivae import VAE, fit
-from minivae.subnormals import flushed_subnormals
+from minivae.engine.subnormals import flushed_subnormals
 
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 TINY = np.finfo(np.float32).tiny

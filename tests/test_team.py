@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from minivae.team import Team, available_cores, default_threads
+from minivae.engine.team import Team, available_cores, default_threads
 from minivae.vae import VAE
 
 

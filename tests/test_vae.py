@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import expit
+from scipy.special import expit, ndtr
 
 from minivae import VAE, Params, check_grad
 from minivae.layers import ACTIVATIONS
@@ -54,6 +54,7 @@ def network(params, name, depth, x, activation):
         "relu": lambda a: a * (a > 0),
         "softplus": lambda a: np.log1p(np.exp(a)),
         "sigmoid": expit,
+        "gelu": lambda a: a * ndtr(a),
     }[activation]
     for k in range(1, depth + 1):
         x = f(x @ params[f"{name}.W{k}"] + params[f"{name}.b{k}"])

@@ -17,6 +17,7 @@ part.
 import math
 
 import numpy as np
+from scipy.special import gammaln, ndtr
 
 from minivae.minibatches import NOISE, ORDER
 
@@ -50,6 +51,7 @@ ACTIVATIONS = {
     "relu": positive_part,
     "softplus": lambda a: np.log(1 + np.exp(a)),
     "sigmoid": sigmoid,
+    "gelu": lambda a: a * ndtr(a),
 }
 
 
@@ -185,6 +187,8 @@ def log_likelihood(likelihood, out, x):
     """log p(x|z), given the decoder's outputs."""
     if likelihood.name == "bernoulli":
         return np.sum(x * np.log(sigmoid(out)) + (1 - x) * np.log(sigmoid(-out)), axis=-1)
+    if likelihood.name == "poisson":
+        return np.sum(x * out - np.exp(out) - gammaln(x + 1), axis=-1)
     mean, log_var = mean_and_log_var(likelihood, out)
     return -0.5 * np.sum(LOG_2PI + log_var + (x - mean) ** 2 / np.exp(log_var), axis=-1)
 

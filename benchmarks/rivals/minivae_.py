@@ -5,12 +5,12 @@ from contextlib import ExitStack
 
 import numpy as np
 
+from minivae.engine.team import Team
 from minivae.history import History
 from minivae.minibatches import NOISE, MinibatchLoop, blas_single_threaded, stream
 from minivae.optimizers import Adagrad
 from minivae.params import Params
 from minivae.state import TrainingState
-from minivae.team import Team
 from rivals import Contender
 
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minivae.engine.subnormals import flushed_subnormals
 from minivae.hmc import HMC, begin, check_hmc, draw_noise
 from minivae.joint import decoder_params, mean_log_joint_and_grad, unnormalized_posterior
 from minivae.minibatches import (
@@ -33,7 +34,6 @@ from minivae.optimizers import Adagrad
 from minivae.params import Params
 from minivae.progress import progress_bar
 from minivae.settings import check_optimizer, first_params
-from minivae.subnormals import flushed_subnormals
 from minivae.training import TrainingDiverged
 from minivae.validation import check_batch_size, check_count, check_dtype
 from minivae.workspace import Workspace

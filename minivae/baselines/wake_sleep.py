@@ -85,15 +85,14 @@ class WakeSleep:
         log_px = workspace.empty("log_px", (len(out),), x.dtype)
         vae.likelihood.log_prob_and_grad(out, x, 1 / (L * M), log_px)
         _, deltas = mlp_backward(vae.decoder, params, cache, out, workspace, input_gradient=False)
-        return float(log_px.sum() / L + minus_kl.sum()) / M, (cache, deltas)
+        return float(log_px.sum() / L + minus_kl.sum()) / M, (cache.activations, deltas)
 
     def _sleep(self, vae, params, dream, z, M, workspace):
         """Return what d/dphi log q(z|x) of the dreams is made of."""
         stats, cache = mlp_forward(vae.encoder, params, dream, workspace)
         weights = np.full(len(z), 1 / M, z.dtype)
-        dstats = workspace.empty("dream dstats", stats.shape, stats.dtype)
-        dstats[:] = vae.posterior.log_density_grad(z, stats, weights)[1]
+        dstats = vae.posterior.log_density_grad(z, stats, weights)[1]
         _, deltas = mlp_backward(
             vae.encoder, params, cache, dstats, workspace, input_gradient=False
         )
-        return cache, deltas
+        return cache.activations, deltas

@@ -36,4 +36,5 @@ def load_data(settings, fixed=False):
     binarize = settings["binarize"]
     if fixed and binarize is not None:
         binarize = "static"  # the test set is the same
-    return datasets.load(settings["data"], settings["data_path"], binarize)
+    counts = settings["likelihood"] == "poisson"
+    return datasets.load(settings["data"], settings["data_path"], binarize, counts)

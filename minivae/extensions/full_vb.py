@@ -33,6 +33,7 @@ import time
 
 import numpy as np
 
+from minivae.engine.subnormals import flushed_subnormals
 from minivae.evaluation import mean_bound
 from minivae.history import History
 from minivae.minibatches import (
@@ -48,7 +49,6 @@ from minivae.optimizers import Adam
 from minivae.params import Params
 from minivae.progress import progress_bar
 from minivae.settings import check_optimizer, first_params, training_and_test
-from minivae.subnormals import flushed_subnormals
 from minivae.training import FitResult, TrainingDiverged
 from minivae.validation import check_batch_size, check_count, check_dtype, check_positive
 from minivae.workspace import Workspace

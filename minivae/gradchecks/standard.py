@@ -30,10 +30,11 @@ def dense_layer(activation, rng):
 
     def f(arrays):
         x, W, b = arrays["x"], arrays["W"], arrays["b"]
-        h = dense_forward(x, W, b, activation)
+        a = np.empty((n, n_out)) if activation.needs_input else None
+        h = dense_forward(x, W, b, activation, None, a)
         grad = {name: np.empty_like(array) for name, array in arrays.items()}
         da = weights.copy()
-        dense_backward(da, h, W, activation, grad["x"])
+        dense_backward(da, h, W, activation, grad["x"], a)
         dense_gradient(x, da, grad["W"], grad["b"])
         return np.sum(weights * h), grad
 
@@ -100,7 +101,7 @@ def catalogue():
                 entries[f"ELBO, {name}, {depth} hidden, L = {L}"] = (
                     lambda rng, setting=(name, "tanh", depth, L): whole_model(*setting, rng)
                 )
-    for name in ("softplus", "sigmoid", "identity"):
+    for name in ("softplus", "sigmoid", "gelu", "identity"):
         entries[f"ELBO, {name} units"] = lambda rng, name=name: whole_model(
             "bernoulli", name, 2, 2, rng
         )

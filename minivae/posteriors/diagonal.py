@@ -10,7 +10,7 @@ from minivae.gaussian import (
     sample_posterior_backward,
     split_stats,
 )
-from minivae.posteriors.rows import keep, samples
+from minivae.posteriors.rows import samples
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class IsotropicGaussian:
         """Return dstats; see `DiagonalGaussian`."""
         diagonal = self._diagonal(stats)
         ddiagonal = sample_posterior_backward(dz, diagonal, noise, scale, workspace)
-        return keep(workspace, self._diagonal_backward(ddiagonal, stats))
+        return self._diagonal_backward(ddiagonal, stats)
 
     def log_density(self, z, stats):
         """Return log q(z|x), (L * M,)."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minivae.kernels import LOG_2PI
-from minivae.posteriors.rows import keep, samples
+from minivae.engine.kernels import LOG_2PI
+from minivae.posteriors.rows import samples
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class FullCovarianceGaussian:
         dz = dz.reshape(noise.shape)
         dmu = dz.sum(axis=0) - scale * mu
         dC = np.einsum("lmi,lmj->mij", dz, noise) - scale * C
-        return keep(workspace, self._stack(dmu, dC, C, scale))
+        return self._stack(dmu, dC, C, scale)
 
     def log_density(self, z, stats):
         """Return log q(z|x), (L * M,)."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minivae.gaussian import log_density, split_stats
-from minivae.posteriors.rows import keep, samples
+from minivae.posteriors.rows import samples
 
 
 class LocationScale:
@@ -37,7 +37,7 @@ class LocationScale:
         s = np.exp(log_s)
         t = dz.reshape(noise.shape) - scale / len(noise) * (mu + s * noise)
         dstats = np.hstack([t.sum(axis=0), np.sum(t * noise, axis=0) * s + scale])
-        return keep(workspace, dstats)
+        return dstats
 
     def log_density(self, z, stats):
         """Return log q(z|x), (L * M,)."""

@@ -79,8 +79,8 @@ def state_of(module):
 NOT_SLOW = "not (learns_real or float32_training or unbiased or variance_falls or memory_does)"
 PRELOADED = [
     "numba", "scipy.stats", "scipy.optimize", "hypothesis.extra.numpy", "matplotlib.figure",
-    "threadpoolctl", "pooch", "tqdm", "minivae.kernels", "minivae.products", "minivae.team",
-    "minivae.subnormals",
+    "threadpoolctl", "pooch", "tqdm", "minivae.engine.kernels", "minivae.engine.products",
+    "minivae.engine.team", "minivae.engine.subnormals",
 ]  # fmt: skip
 
 

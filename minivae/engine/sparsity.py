@@ -15,7 +15,7 @@ NaN is not zero.
 
 import numpy as np
 
-from minivae.kernels import kernel
+from minivae.engine.kernels import kernel
 
 
 @kernel

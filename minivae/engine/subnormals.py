@@ -15,7 +15,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from minivae.kernels import kernel
+from minivae.engine.kernels import kernel
 
 _X86 = platform.machine().lower() in ("x86_64", "amd64")
 _FLUSH = 0x8040  # bits of MXCSR: results that are subnormal become zero, and so do operands

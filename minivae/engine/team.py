@@ -16,7 +16,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from minivae.kernels import kernel
+from minivae.engine.kernels import kernel
 
 _APART = 16  # counters two cache lines apart, so that one thread's writing disturbs no other
 _SPINS = 2_000_000  # some tens of microseconds of watching: equal parts differ by less

@@ -12,7 +12,7 @@ exp    x = n ln 2 + r with n whole and |r| <= ln(2) / 2, so exp(x) = 2^n sum_k r
 log1p  for 0 <= t <= 1 only (it is used on t = exp(-|a|)): log(1 + t) = 2 artanh(s) with
        s = t / (2 + t) <= 1/3, so log1p(t) = 2 s sum_k (s^2)^k / (2 k + 1).
 
-Numba's cache does not notice changes of this file: see `minivae.kernels.kernel`.
+Numba's cache does not notice changes of this file: see `minivae.engine.kernels.kernel`.
 """
 
 import math
@@ -45,12 +45,12 @@ _FORMATS = {
 
 def exp(x):
     """exp(x) for use inside kernels; see the module docstring."""
-    raise TypeError("vectormath.exp works inside compiled loops only; use numpy.exp")
+    raise TypeError("vector_math.exp works inside compiled loops only; use numpy.exp")
 
 
 def log1p(t):
     """log(1 + t) for 0 <= t <= 1, for use inside kernels; see the module docstring."""
-    raise TypeError("vectormath.log1p works inside compiled loops only; use numpy.log1p")
+    raise TypeError("vector_math.log1p works inside compiled loops only; use numpy.log1p")
 
 
 # No "reassoc" here: it would put the two parts of ln 2 together again.

@@ -3,8 +3,8 @@
 The rest of the library calls these by name and never has two paths. To follow a step, read the
 ``*_numpy`` function: it says what its kernel computes, and the tests hold the two together. A
 kernel does in one pass over memory what NumPy does in several, and computes ``exp`` and ``log1p``
-by series that the compiler can vectorise (`minivae.vectormath`), where NumPy and the C library
-take most of a step's time outside the matrix products.
+by series that the compiler can vectorise (`vector_math`), where NumPy and the C library take most
+of a step's time outside the matrix products.
 
 Rules of all kernels: arrays are C-contiguous and of one floating dtype, outputs are arguments that
 come last (or first, where the kernel works in place, as its summary line says), nothing is
@@ -15,8 +15,8 @@ datapoint, row ``l * M + m`` holds sample l of datapoint m, so that ``x[i % M]``
 import numba
 import numpy as np
 
-from minivae.prefetch import claim
-from minivae.vectormath import exp, log1p
+from minivae.engine.prefetch import claim
+from minivae.engine.vector_math import exp, log1p
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 _BLOCK = 512  # parameters that are updated while the next ones are fetched
@@ -35,8 +35,8 @@ def kernel(loop):
     """Compile `loop` on first use, keeping the machine code in Numba's cache where one can be.
 
     The cache notices changes of the file in which a loop stands, but not of what the loop calls
-    from elsewhere (`vectormath`, `prefetch`, `tiles`, `zeros`): after editing those, delete
-    ``minivae/__pycache__/*.nb*``.
+    from elsewhere (`vector_math`, `prefetch`, `tiles`, `sparsity`): after editing those,
+    delete ``minivae/engine/__pycache__/*.nb*``.
     """
     try:
         return numba.njit(cache=True, **_OPTIONS)(loop)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minivae.zeros import has_zero_strips, nonzero_in_columns, nonzero_in_rows
+from minivae.engine.sparsity import has_zero_strips, nonzero_in_columns, nonzero_in_rows
 
 
 def draw(n, p, seed):

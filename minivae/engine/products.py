@@ -5,23 +5,31 @@
     matmul_tn   out = a^T b          gradient of the weights, dW = x^T da
 
 `numpy.matmul` says it all, and does the work whenever the loops below do not fit. They compute
-`out` in tiles that fit into the registers (`minivae.tiles`), and are faster for two reasons.
+`out` in tiles that fit into the registers (`minivae.engine.tiles`), and are faster for two reasons.
 
 *Few rows.* A BLAS first copies its operands into an order of its own, which pays if each number is
 then used often enough. With a minibatch of 50 or 100 rows that is how often every weight is used,
 and up to a fifth of the time goes into copying. The loops read the operands where they lie.
 
 *Many zeros.* Most pixels of a digit are black. Where all numbers of `a` that a tile multiplies with
-are zero (`minivae.zeros`), the term is left out. The sums are the same, and to the same bits, but
-for one thing: zero times infinity is left out as well.
+are zero (`minivae.engine.sparsity`), the term is left out. The sums are the same, and to the same
+bits, but for one thing: zero times infinity is left out as well.
 """
 
 import numpy as np
 
-from minivae import kernels
-from minivae.kernels import kernel
-from minivae.tiles import COLUMNS, HAS_AVX2, HAS_AVX512, ROWS, VECTOR_BYTES, dot_tile, outer_tile
-from minivae.zeros import has_zero_strips, nonzero_in_columns, nonzero_in_rows
+from minivae.engine import kernels
+from minivae.engine.kernels import kernel
+from minivae.engine.sparsity import has_zero_strips, nonzero_in_columns, nonzero_in_rows
+from minivae.engine.tiles import (
+    COLUMNS,
+    HAS_AVX2,
+    HAS_AVX512,
+    ROWS,
+    VECTOR_BYTES,
+    dot_tile,
+    outer_tile,
+)
 
 # Where the loops are faster than OpenBLAS, as measured: with the 32 vector registers of AVX-512, or
 # with AVX2 and many zeros; then

@@ -1,0 +1,330 @@
+"""What a user brings works through `fit`: each part of a model, written in another legal way.
+
+A twin computes what a built-in part computes, but returns views where that returns buffers, fresh
+arrays, another memory order or another dtype. Whatever passes the gradient check has to train to
+the same parameters as the built-in, whether the threads are one or two.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from scipy.special import ndtr
+
+from minivae import SGD, VAE, Adagrad, check_grad, fit, load
+from minivae.estimators import SGVBB
+from minivae.layers import Activation
+from minivae.likelihoods import Bernoulli, Gaussian
+from minivae.posteriors import DiagonalGaussian
+
+DATA = np.random.default_rng(0).random((200, 12))
+STEPS = {"batch_size": 20, "evaluate_every": None, "progress": False, "seed": 1}
+
+
+def trained(vae, threads, dtype, **options):
+    """The parameters after a hundred steps."""
+    options = {"optimizer": Adagrad(0.05), **options}
+    return fit(vae, DATA, 2000, threads=threads, dtype=dtype, **STEPS, **options).params.vector
+
+
+def assert_same(own, built_in, dtype):
+    """The same but for rounding, which a hundred steps have not let grow to more than this."""
+    assert own.dtype == dtype
+    tolerance = 1e-10 if dtype == np.float64 else 1e-2
+    np.testing.assert_allclose(own, built_in, rtol=0, atol=tolerance)
+
+
+@pytest.fixture(params=[1, 2], ids=["1 thread", "2 threads"])
+def threads(request):
+    return request.param
+
+
+@pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])
+def dtype(request):
+    return request.param
+
+
+# --- Posteriors -----------------------------------------------------------------------------------
+
+
+class Reversed(DiagonalGaussian):
+    """The diagonal Gaussian with its numbers in reverse order; what it returns are views."""
+
+    name = "reversed"
+
+    def sample(self, stats, noise, workspace):
+        return super().sample(np.ascontiguousarray(stats[:, ::-1]), noise, workspace)
+
+    def sample_backward(self, dz, stats, noise, scale, workspace):
+        stats = np.ascontiguousarray(stats[:, ::-1])
+        return super().sample_backward(dz, stats, noise, scale, workspace)[:, ::-1]
+
+
+class WrittenOut(DiagonalGaussian):
+    """The diagonal Gaussian in plain NumPy: fresh arrays, in an order and a dtype of its own."""
+
+    name = "written out"
+
+    def __init__(self, order="C", dtype=None):
+        object.__setattr__(self, "order", order)
+        object.__setattr__(self, "dtype", dtype)
+
+    def _fresh(self, array):
+        return np.array(array, self.dtype, order=self.order)
+
+    def sample(self, stats, noise, workspace):
+        mu, log_var = np.split(stats, 2, axis=1)
+        z = (mu + np.exp(log_var / 2) * noise).reshape(-1, mu.shape[1])
+        minus_kl = 0.5 * np.sum(1 + log_var - mu**2 - np.exp(log_var), axis=1)
+        return self._fresh(z), self._fresh(minus_kl)
+
+    def sample_backward(self, dz, stats, noise, scale, workspace):
+        mu, log_var = np.split(stats, 2, axis=1)
+        dz = dz.reshape(noise.shape)
+        dmu = dz.sum(axis=0) - scale * mu
+        slope = np.sum(dz * noise, axis=0) * np.exp(log_var / 2) / 2
+        dlog_var = slope + scale / 2 * (1 - np.exp(log_var))
+        return self._fresh(np.hstack([dmu, dlog_var]))
+
+
+POSTERIORS = {
+    "views": Reversed(),
+    "fresh arrays": WrittenOut(),
+    "columns first": WrittenOut(order="F"),
+    "float64 whatever came": WrittenOut(dtype=np.float64),
+}
+
+
+def in_reverse(params, vae):
+    """The same parameters for `Reversed`: the encoder's last layer from right to left."""
+    last = len(vae.hidden) + 1
+    turned = params.copy()
+    for name in (f"encoder.W{last}", f"encoder.b{last}"):
+        turned[name][...] = params[name][..., ::-1]
+    return turned
+
+
+@pytest.mark.parametrize("L", [1, 3])
+@pytest.mark.parametrize("name", POSTERIORS)
+def test_a_posterior(name, L, threads, dtype):
+    own, built_in = VAE(12, 2, (8,), posterior=POSTERIORS[name]), VAE(12, 2, (8,))
+    start = built_in.init_params(np.random.default_rng(0), std=0.3)
+    turned = in_reverse(start, own) if name == "views" else start
+    ours = trained(own, threads, dtype, params=turned, noise_samples=L)
+    if name == "views":
+        ours = in_reverse(start.like(ours.astype(np.float64)), own).vector.astype(dtype)
+    assert_same(ours, trained(built_in, threads, dtype, params=start, noise_samples=L), dtype)
+
+
+@pytest.mark.parametrize("name", POSTERIORS)
+def test_a_posterior_passes_the_gradient_check(name):
+    vae, rng = VAE(4, 2, (3,), posterior=POSTERIORS[name]), np.random.default_rng(0)
+    params = vae.init_params(rng, std=0.5)
+    x, noise = rng.random((3, 4)), rng.standard_normal((2, 3, 2))
+    check_grad(lambda p: vae.elbo_and_grad(p, x, noise), params)
+
+
+# --- Activations ----------------------------------------------------------------------------------
+
+
+def tanh(h):
+    h[:] = np.tanh(np.float64(h))
+
+
+def tanh_backward(dh, h):
+    dh *= 1 - np.float64(h) ** 2
+
+
+def tanh_backward_from_the_input(dh, a, h):
+    dh[:] = dh / np.cosh(a) ** 2
+
+
+def gelu(h):
+    h[:] = h * ndtr(np.float64(h))
+
+
+def gelu_backward(dh, a, h):
+    a = np.float64(a)
+    dh[:] = dh * (ndtr(a) + a * np.exp(-(a**2) / 2) / np.sqrt(2 * np.pi))
+
+
+ACTIVATIONS = {
+    "tanh": Activation("own tanh", tanh, tanh_backward),
+    "tanh, from its input": Activation("own", tanh, tanh_backward_from_the_input, needs_input=True),
+    "gelu": Activation("own gelu", gelu, gelu_backward, needs_input=True),
+}
+
+
+@pytest.mark.parametrize("hidden", [(8,), (8, 6)])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation(name, hidden, threads, dtype):
+    own = VAE(12, 2, hidden, activation=ACTIVATIONS[name])
+    built_in = VAE(12, 2, hidden, activation=name.split(",")[0])
+    assert_same(trained(own, threads, dtype), trained(built_in, threads, dtype), dtype)
+
+
+def test_two_inputs_of_gelu_have_one_output_and_two_slopes():
+    a = np.array([[-2.0, -0.0988]])
+    h = a.copy()
+    gelu(h)
+    assert h[0, 0] == pytest.approx(h[0, 1], abs=1e-4)
+    dh = np.ones_like(a)
+    gelu_backward(dh, a, h)
+    np.testing.assert_allclose(dh, [[-0.085, 0.421]], atol=1e-3)
+
+
+# --- Likelihoods ----------------------------------------------------------------------------------
+
+
+class OwnBernoulli(Bernoulli):
+    """The Bernoulli likelihood in plain NumPy and float64."""
+
+    name = "own bernoulli"
+
+    def log_prob_and_grad(self, out, x, scale, log_px):
+        a = np.float64(out).reshape(-1, *x.shape)
+        log_px[:] = np.sum(x * a - np.logaddexp(0, a), axis=2).ravel()
+        out[:] = (scale * (x - 1 / (1 + np.exp(-a)))).reshape(out.shape)
+
+
+class OwnGaussian(Gaussian):
+    """Mean and log variance of a pixel, in plain NumPy."""
+
+    name = "own gaussian"
+
+    def log_prob_and_grad(self, out, x, scale, log_px):
+        mean, log_var = np.split(np.float64(out).reshape(-1, len(x), out.shape[1]), 2, axis=2)
+        squared = (x - mean) ** 2 / np.exp(log_var)
+        log_px[:] = -0.5 * np.sum(np.log(2 * np.pi) + log_var + squared, axis=2).ravel()
+        grad = np.concatenate([(x - mean) / np.exp(log_var), (squared - 1) / 2], axis=2)
+        out[:] = scale * grad.reshape(out.shape)
+
+
+@pytest.mark.parametrize("own", [OwnBernoulli(), OwnGaussian()], ids=lambda own: own.name)
+def test_a_likelihood(own, threads, dtype):
+    vae, built_in = VAE(12, 2, (8,), own), VAE(12, 2, (8,), own.name.removeprefix("own "))
+    assert_same(trained(vae, threads, dtype), trained(built_in, threads, dtype), dtype)
+
+
+# --- Estimators and optimizers --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OwnEstimator(SGVBB):
+    """Estimator B, asked for its noise and its bound as any estimator is."""
+
+    name = "own sgvb-b"
+
+    def draw(self, vae, rng, noise):
+        noise[...] = rng.standard_normal(noise.shape, noise.dtype)
+
+
+@dataclass(frozen=True)
+class OwnAdagrad:
+    """Adagrad in plain NumPy; its step size is whatever number the user has typed."""
+
+    step_size: float = 0.05
+    name = "own adagrad"
+
+    def init(self, theta):
+        return {"G": np.zeros_like(theta)}
+
+    def update(self, theta, grad, state, t, decay):
+        g = grad - decay * theta
+        state["G"] += g**2
+        theta += self.step_size * g / (np.sqrt(state["G"]) + 1e-8)
+
+
+@dataclass(frozen=True)
+class OwnSGD:
+    """Stochastic gradient ascent that writes the sum another way round."""
+
+    step_size: float = 0.01
+    name = "own sgd"
+
+    def init(self, theta):
+        return {}
+
+    def update(self, theta, grad, state, t, decay):
+        theta[:] = theta - np.float64(self.step_size) * (decay * theta - grad)
+
+
+def test_an_estimator(threads, dtype):
+    vae = VAE(12, 2, (8,))
+    own = trained(vae, threads, dtype, estimator=OwnEstimator())
+    assert_same(own, trained(vae, threads, dtype), dtype)
+
+
+@pytest.mark.parametrize(
+    ("own", "built_in"), [(OwnAdagrad(), Adagrad(0.05)), (OwnSGD(), SGD(0.01))]
+)
+def test_an_optimizer(own, built_in, threads, dtype):
+    vae = VAE(12, 2, (8,))
+    ours = trained(vae, threads, dtype, optimizer=own)
+    assert_same(ours, trained(vae, threads, dtype, optimizer=built_in), dtype)
+
+
+# --- Data with a meaning --------------------------------------------------------------------------
+
+COUNTS = np.random.default_rng(0).poisson(4.0, (200, 12))
+
+
+@dataclass(frozen=True)
+class Spy(SGVBB):
+    """Estimator B, which remembers the largest number that it was shown."""
+
+    seen: tuple = ([],)
+    name = "spy"
+
+    def propagate(self, vae, params, x, *rest):
+        self.seen[0].append(x.max())
+        return super().propagate(vae, params, x, *rest)
+
+
+@pytest.mark.parametrize("dtype_of_counts", [np.uint8, np.int64, np.float32])
+def test_counts_are_counts_whatever_holds_them(dtype_of_counts, threads):
+    spy, data = Spy(([],)), COUNTS.astype(dtype_of_counts)
+    vae = VAE(12, 2, (8,), "poisson")
+    options = {"threads": threads, "weight_prior": False, **STEPS}
+    result = fit(vae, data, 20_000, estimator=spy, optimizer=Adagrad(0.05), **options)
+    assert max(spy.seen[0]) == COUNTS.max() > 1
+    rates = vae.decode(result.params, np.zeros((1, 2)))[0]
+    means, errors = COUNTS.mean(axis=0), np.sqrt(COUNTS.mean(axis=0) / len(COUNTS))
+    assert np.all(np.abs(rates - means) < 6 * errors)
+
+
+def test_bytes_are_pixels_or_numbers_as_the_likelihood_says():
+    x, rng = COUNTS[:5].astype(np.uint8), np.random.default_rng(0)
+    noise = rng.standard_normal((1, 5, 2))
+    for likelihood, meant in (("poisson", np.float64(x)), ("bernoulli", x / 255)):
+        vae = VAE(12, 2, (8,), likelihood)
+        params = vae.init_params(rng, std=0.3)
+        assert vae.elbo(params, x, noise) == vae.elbo(params, meant, noise)
+
+
+class Silent(OwnBernoulli):
+    """A likelihood that does not say what bytes are."""
+
+    name = "silent"
+    bytes_are_pixels = None
+
+
+def test_a_likelihood_that_does_not_say_what_bytes_are_is_asked():
+    vae = VAE(12, 2, (8,), Silent())
+    with pytest.raises(ValueError, match=r"data has dtype uint8, expected a likelihood that says"):
+        fit(vae, COUNTS.astype(np.uint8), 100, **STEPS)
+    assert_same(trained(vae, 1, np.float64), trained(VAE(12, 2, (8,)), 1, np.float64), np.float64)
+
+
+@pytest.mark.parametrize("largest", [1, 10, 1000])
+def test_a_file_of_counts_is_loaded_as_they_are(tmp_path, largest):
+    counts = np.random.default_rng(0).integers(0, largest + 1, (30, 4))
+    np.save(tmp_path / "counts.npy", counts)
+    data = load(tmp_path / "counts.npy", counts=True)
+    assert data.train.dtype == np.float32
+    np.testing.assert_array_equal(np.concatenate([data.train, data.test]), counts)
+
+
+def test_a_data_set_of_pixels_holds_no_counts():
+    with pytest.raises(ValueError, match="counts is True, but 'mnist' has pixels"):
+        load("mnist", counts=True)
