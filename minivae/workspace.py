@@ -61,6 +61,13 @@ class WorkspacePart(Workspace):
         self._part, self._batch_size = part, batch_size
         self._mine = set()  # the buffers' ids; they live as long as this does
 
+    def empty(self, key, shape, dtype):
+        """See `Workspace.empty`; a buffer of another shape is another one, and all of them stay."""
+        buffer = self._buffers.get((key, shape, dtype))
+        if buffer is None:
+            buffer = self._buffers[key, shape, dtype] = self._make(key, shape, dtype)
+        return buffer
+
     def own(self, key, array, dtype):
         """See `Workspace.own`; other threads find all rows of what it returns."""
         if id(array) in self._mine:
@@ -72,7 +79,7 @@ class WorkspacePart(Workspace):
     def _make(self, key, shape, dtype):
         part = self._part
         rows_each = shape[0] // (part.stop - part.start)  # L, where there are L samples of z
-        key = key, rows_each  # wake-sleep has L samples of z for a datapoint, and one dream
+        key = key, rows_each, dtype  # wake-sleep has L samples of z for a datapoint, and one dream
         with self._lock:
             if key not in self._whole:
                 self._whole[key] = np.empty((rows_each * self._batch_size, *shape[1:]), dtype)

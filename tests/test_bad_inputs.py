@@ -50,7 +50,7 @@ def test_names():
     refused(
         lambda: VAE(4, 2, likelihood="Bernoulli"),
         "likelihood is 'Bernoulli', expected one of bernoulli, gaussian, gaussian-sigmoid, "
-        "gaussian-fixed, gaussian-fixed-relu or a likelihood object",
+        "gaussian-fixed, gaussian-fixed-relu, poisson or a likelihood object",
     )
     refused(
         lambda: VAE(4, 2, activation="selu"),

@@ -261,12 +261,20 @@ def test_threads_share_out_a_large_set_and_look_at_every_datapoint_once(threads)
         ({"x": PIXELS[:0]}, "x has no datapoints"),
         ({"noise_samples": 0}, "noise_samples is 0, expected a whole number of at least 1"),
         ({"noise_samples": 1.5}, "noise_samples is 1.5, expected a whole number of at least 1"),
+        ({"threads": 0}, "threads is 0, expected a whole number of at least 1"),
+        ({"threads": -1}, "threads is -1, expected a whole number of at least 1"),
     ],
     ids=str,
 )
 def test_the_bound_of_nonsense_is_refused(arguments, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         bound_terms(MODEL, START, **{"x": PIXELS, **arguments})
+
+
+def test_whole_floats_count():
+    whole = bound_terms(MODEL, START, PIXELS, noise_samples=2, threads=2)
+    floats = bound_terms(MODEL, START, PIXELS, noise_samples=2.0, threads=2.0)
+    np.testing.assert_array_equal(whole, floats)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -427,6 +435,13 @@ def test_a_disk_that_fills_up_leaves_the_checkpoint_before(path, monkeypatch):
         {"data": PIXELS[:, :11]},
         {"data": DATA._replace(test=PIXELS[:, :11])},
         {"resume": True, "seed": 1},
+        {"optimizer": Adagrad},
+        {"estimator": SGVBB},
+        {"checkpoint_every": 0},
+        {"checkpoint_every": math.nan},
+        {"checkpoint_every": "often"},
+        {"checkpoint_every": None},
+        {"estimator": ScoreFunction("optimal"), "noise_samples": 1},
     ],
     ids=str,
 )
@@ -577,6 +592,22 @@ def test_resume_refuses_a_training_set_that_differs_anywhere(path, other):
     fit(MODEL, DATA, 40, **options)
     with pytest.raises(ValueError, match=r"^data is \d+, but .*model\.npz was trained with \d+$"):
         fit(MODEL, DATA._replace(train=other), 80, resume=True, **options)
+
+
+def test_resume_refuses_another_test_set(path):
+    options = {**UNTIMED, "checkpoint": path}
+    fit(MODEL, DATA, 40, **options)
+    for other in (DATA.test[::-1], None):
+        with pytest.raises(
+            ValueError, match=r"^test_data is .*, but .*model\.npz was trained with"
+        ):
+            fit(MODEL, DATA._replace(test=other), 80, resume=True, **options)
+
+
+def test_settings_may_be_numpy_s_numbers(path):
+    options = {**UNTIMED, "checkpoint": path}
+    fit(MODEL, DATA, 40, optimizer=Adagrad(np.float64(0.05)), **options)
+    fit(MODEL, DATA, 80, optimizer=Adagrad(0.05), resume=True, **options)
 
 
 @pytest.mark.parametrize("other", [ScoreFunction("running"), ScoreFunction(memory_decay=0.9)])
@@ -788,6 +819,11 @@ def test_the_paper_s_step_sizes_are_the_candidates_and_no_bar_is_shown(capsys):
     assert list(bounds) == [0.01, 0.02, 0.1]
     assert bounds[best] == max(bounds.values())
     assert capsys.readouterr() == ("", "")
+
+
+def test_no_step_size_to_choose_from_is_refused():
+    with pytest.raises(ValueError, match=r"^candidates is empty, expected at least one step size$"):
+        choose_step_size(MODEL, DATA, ())
 
 
 def test_a_step_size_that_diverges_counts_as_minus_infinity():

@@ -50,7 +50,8 @@ def test_it_is_the_prior_plus_the_bound_s_first_term(likelihood):
     z = mu + np.exp(log_var / 2) * noise
     log_px, _ = vae.elbo_terms(params, x, noise)
     found = log_joint(vae, params, x, z.reshape(-1, vae.n_latent))
-    np.testing.assert_allclose(found.reshape(2, -1), log_px + log_density(z), rtol=1e-12)
+    expected = log_px + log_density(z)
+    np.testing.assert_allclose(found.reshape(2, -1), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_all_functions_give_the_same_value():
@@ -78,7 +79,8 @@ def test_where_the_posterior_peaks_there_is_no_gradient():
     x = np.random.default_rng(1).standard_normal((4, 3))
     W = params["decoder.W1"]
     mode = np.linalg.solve(np.eye(2) + W @ W.T, W @ x.T).T
-    np.testing.assert_allclose(log_joint_and_grad(vae, params, x, mode)[1], 0, atol=1e-14)
+    # Terms of size one to ten cancel, to what rounding leaves of the mode.
+    np.testing.assert_allclose(log_joint_and_grad(vae, params, x, mode)[1], 0, atol=1e-12)
 
 
 # --- Contracts ------------------------------------------------------------------------------------

@@ -118,7 +118,8 @@ def test_with_the_exact_posterior_every_sample_says_the_evidence(model):
     mu, log_var = vae.encode(params, model.x)
     z = mu + np.exp(log_var / 2) * noise
     weights = log_px + log_density(z) - log_density(z, mu, log_var)
-    np.testing.assert_allclose(weights, np.tile(model.log_evidence(), (4, 1)), rtol=1e-10)
+    expected = np.tile(model.log_evidence(), (4, 1))
+    np.testing.assert_allclose(weights, expected, rtol=1e-10, atol=1e-10)
 
 
 @given(linear_gaussians())
@@ -140,7 +141,7 @@ def test_the_average_over_normal_noise_is_the_average_over_signs():
     vae, params = model.vae(), random_encoder(model)
     log_px, _ = vae.elbo_terms(params, model.x, rng.standard_normal((20_000, 1, 2)))
     exact, _ = vae.elbo_terms(params, model.x, sign_noise(1, 2))
-    assert abs(log_px.mean() - exact.mean()) < 4 * log_px.std() / np.sqrt(log_px.size)
+    assert abs(log_px.mean() - exact.mean()) < 6 * log_px.std() / np.sqrt(log_px.size)
 
 
 # --- Its gradient ---------------------------------------------------------------------------------
@@ -213,11 +214,12 @@ def test_a_decoder_that_ignores_z_pays_for_the_encoder_s_information():
     vae = VAE(4, 3, (5,))
     params = vae.init_params(rng, std=1.0)
     params["decoder.W1"][:] = 0
+    params["encoder.b2"][:] = 2  # so that the encoder says much, whatever is drawn
     x = rng.random((6, 4))
     mu, log_var = vae.encode(params, x)
     kl = 0.5 * np.sum(np.exp(log_var) + mu**2 - 1 - log_var, axis=1).mean()
     silent = params.copy()
-    silent["encoder.W2"][:] = 0
+    silent["encoder.W2"][:] = silent["encoder.b2"][:] = 0
     noise = rng.standard_normal((1, 6, 3))
     assert kl > 1
     gap = vae.elbo(silent, x, noise) - vae.elbo(params, x, noise)

@@ -103,7 +103,7 @@ def test_gradient_of_log_prob(likelihood, log_density, data, scale):
 
 EXTREMES = [0.0, *(sign * a for sign in (1, -1) for a in (0.3, 5.0, 17.0, 50.0, 100.0, 700.0, 1e4))]
 EXTREME_LOG_VARS = [-80.0, *range(-20, 21), 80.0]
-GAUSSIANS = [gaussian for gaussian in LOG_DENSITIES if not isinstance(gaussian, Bernoulli)]
+GAUSSIANS = [each for each in LOG_DENSITIES if isinstance(each, Gaussian | FixedGaussian)]
 
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -140,6 +140,25 @@ def test_gaussians_with_extreme_means_and_variances(likelihood, dtype):
     expected = [error / sd * slope, (error**2 - 1) / 2]
     assert_same(gradient, np.column_stack(expected[: likelihood.outputs_per_pixel]))
     assert_same(likelihood.mean(out)[:, 0], mean)
+
+
+@every_dtype
+@pytest.mark.parametrize("count", [0, 3, 1000])
+def test_poisson_with_extreme_rates(count, dtype):
+    log_rates = np.array([[-80.0], [-1.0], [0.0], [7.0], [40.0]], dtype)
+    log_px, gradient = log_prob_and_grad(Poisson(), log_rates, np.full_like(log_rates, count))
+    a = log_rates.astype(np.float64)
+    terms = np.stack([count * a, -np.exp(a), np.full_like(a, -scipy.special.gammaln(count + 1.0))])
+    rounding = 8 * np.finfo(dtype).eps * np.abs(terms).sum(axis=0).ravel()
+    assert np.all(np.abs(log_px - terms.sum(axis=0).ravel()) <= rounding)
+    assert_same(gradient, count - np.exp(a))
+
+
+def test_a_negative_count_is_refused():
+    message = "x has counts down to -1, expected at least 0 for a Poisson likelihood"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        Poisson().check(np.array([[2.0, -1.0]]))
+    Poisson().check(np.array([[0.0, 1e6]]))
 
 
 @every_dtype

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from randomness import shift_seeds
 
 from minivae import cli, datasets
 from minivae.evaluation import appendix_d, mean_bound, resample_prior
@@ -26,6 +27,7 @@ from minivae.experiments import (
     figure4,
     figure5,
     reproduce,
+    running,
 )
 from minivae.experiments.curves import Curve, CurveFolder
 from minivae.experiments.experiment import Model, log_spaced
@@ -34,6 +36,7 @@ from minivae.interruption import Interrupted
 from minivae.training import TrainingDiverged
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PATIENCE = 600  # seconds for what takes a few: machines are slow, and busy with other tests
 
 
 class Serial:
@@ -234,7 +237,14 @@ def test_threads_compute_the_same(small, reference, tmp_path):
     assert table(tmp_path) == table(reference)
 
 
-def test_processes_compute_the_same(small, reference, tmp_path, capsys):
+def start_worker():
+    """Run in a worker process: it gets the seeds of this one before what the library does."""
+    shift_seeds()
+    running._prepare_worker()  # there, it is as it was
+
+
+def test_processes_compute_the_same(small, reference, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(running, "_prepare_worker", start_worker)
     reproduce(small["figure2"], tmp_path, 1200, workers=2, progress=True)
     assert table(tmp_path) == table(reference)
     error = capsys.readouterr().err
@@ -290,7 +300,8 @@ def test_the_step_size_is_chosen_once(small, dots, tmp_path, monkeypatch):
     computing.run_curve(replace(curve, points=(100, 200)), tmp_path)
 
 
-def test_a_larger_budget_goes_on(dots, tmp_path):
+def test_a_larger_budget_goes_on(dots, tmp_path, monkeypatch):
+    monkeypatch.setattr(computing, "_TRIAL", 300)  # or a small budget would have a shorter trial
     curve = Curve(dots, "wake-sleep", 2, 6, (300, 600))
     computing.run_curve(curve, tmp_path / "parts")
     longer = replace(curve, points=(300, 600, 900))
@@ -347,7 +358,7 @@ def test_whatever_ends_it_ends_the_workers_too(dots, tmp_path, how):
     )  # fmt: skip
     curves = [tmp_path / "out" / "curves" / name / "curve.csv" for name in NAMES]
     try:
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + PATIENCE
         while sum(path.exists() for path in curves) < 2 and time.monotonic() < deadline:
             assert process.poll() is None
             time.sleep(0.05)
@@ -356,7 +367,7 @@ def test_whatever_ends_it_ends_the_workers_too(dots, tmp_path, how):
     finally:
         if how == "kill" or sys.exc_info()[0] is not None:
             process.kill()
-    out, error = process.communicate(timeout=60)  # ends when every worker has closed the pipe
+    out, error = process.communicate(timeout=PATIENCE)  # ends when every worker has closed the pipe
     assert "Traceback" not in error
     assert out == ""
     if how == "Ctrl-C":

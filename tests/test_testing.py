@@ -177,7 +177,7 @@ def test_layers_reach(wanted):
 def test_models_reach_every_combination():
     seen = set()
 
-    @settings(max_examples=400)
+    @settings(max_examples=600)
     @given(models())
     def note(model):
         vae, _ = model
