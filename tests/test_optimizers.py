@@ -162,3 +162,9 @@ def test_it_climbs(optimizer):
 def test_settings_are_frozen(optimizer):
     with pytest.raises(AttributeError):
         optimizer.step_size = 0.5
+
+
+def test_the_defaults_are_those_of_the_docstrings():
+    assert Adagrad() == Adagrad(0.02, 1e-8)
+    assert SGD() == SGD(1e-3)
+    assert Adam() == Adam(1e-3, 0.9, 0.999, 1e-8)

@@ -5,8 +5,8 @@ The numbers were written by `snapshot/snapshot.py`, which compares much more whe
 
 import numpy as np
 import pytest
-from snapshot.settings import settings
 from snapshot.snapshot import FILE, first_steps
+from snapshot.trainings import settings
 
 
 @pytest.fixture(scope="module")

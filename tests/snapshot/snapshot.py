@@ -19,8 +19,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from settings import SMALL, settings, small_digits
 from tqdm import tqdm
+from trainings import SMALL, settings, small_digits
 
 from minivae import VAE, Adagrad, fit
 from minivae.baselines.mcem import fit_mcem
