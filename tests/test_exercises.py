@@ -162,6 +162,13 @@ def test_values_and_samplers_have_checkers_too():
     assert "expected a function" in judge(Exercise("f", problem=dict), 3.0, abs).words
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_is_right_in_one_of_two_cases_is_refused(sign):
+    exercise = Exercise("size", (lambda rng: {"x": 2.0}, lambda rng: {"x": -3.0}))
+    assert judge(exercise, lambda x: sign * x, lambda x: abs(x)).state == "not yet right"
+    assert judge(exercise, lambda x: abs(x), lambda x: abs(x)).state == "right"
+
+
 def test_an_unknown_name_is_refused():
     with pytest.raises(ValueError, match="name is 'unheard_of', expected one of "):
         checker(NAMES[0])(1.0, "unheard_of")
