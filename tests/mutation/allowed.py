@@ -18,6 +18,7 @@ ALLOWED = {
         "sample_posterior_backward: `1` -> `2`": _ANY_NEGATIVE,
         "split_stats: `-1` -> `1`": _TWO_AXES,
     },
+    "mlp": {"MLP.shapes: `True` -> `False`": "equivalent: layers and widths always agree"},
     "likelihoods": {
         "Bernoulli.sample: `rng.random(out.shape) < expit(out)` -> "
         "`rng.random(out.shape) <= expit(out)`": "they differ with a probability of 2^-53",
