@@ -28,6 +28,7 @@ from randomness import examples
 
 from minivae import SGD, VAE, Adam, Params, check_grad, fit
 from minivae.evaluation import mean_bound
+from minivae.extensions import full_vb
 from minivae.extensions.full_vb import FullVB, fit_full_vb
 from minivae.gaussian import log_density
 from minivae.layers import Activation
@@ -383,7 +384,33 @@ def test_the_mean_bound_averages_over_theta(small):
     assert model.mean_bound(params, x, draws=1) == pytest.approx(at_the_point, rel=1e-9)
 
 
+def test_every_draw_of_theta_has_its_own_noise_and_the_seed_decides_both(small, monkeypatch):
+    model, x, params = small
+    drawn = []
+
+    def recording(vae, theta, x, *, seed):
+        drawn.append((seed, theta.vector.tobytes()))
+        return 0.0
+
+    monkeypatch.setattr(full_vb, "mean_bound", recording)
+    for seed in (0, 100, 0):
+        model.mean_bound(params, x, draws=3, seed=seed)
+    assert drawn[:3] == drawn[6:]
+    for entries in zip(*drawn[:6], strict=True):
+        assert len(set(entries)) == 6
+
+
 # --- Training -------------------------------------------------------------------------------------
+
+
+def test_the_defaults_are_a_standard_normal_prior_and_adam(small):
+    model, x, _ = small
+    options = {"evaluate_every": None, "progress": False}
+    by_default, said = (
+        fit_full_vb(model.vae, x, 300, **options, **more).params.vector
+        for more in ({}, {"prior_std": 1.0, "optimizer": Adam(0.001), "batch_size": 100})
+    )
+    np.testing.assert_array_equal(by_default, said)
 
 
 @pytest.mark.parametrize("optimizer", [SGD(0.01), Adam(0.01)])

@@ -116,3 +116,10 @@ def test_split_stats_gives_views():
     np.testing.assert_array_equal(mu, [[0, 1, 2], [6, 7, 8]])
     np.testing.assert_array_equal(log_var, [[3, 4, 5], [9, 10, 11]])
     assert np.shares_memory(mu, stats) and np.shares_memory(log_var, stats)
+
+
+def test_split_stats_splits_the_last_axis():
+    stats = np.arange(24.0).reshape(2, 3, 4)
+    mu, log_var = split_stats(stats)
+    np.testing.assert_array_equal(mu, stats[..., :2])
+    np.testing.assert_array_equal(log_var, stats[..., 2:])

@@ -43,6 +43,30 @@ def test_a_layer_computes_f_of_x_w_plus_b(name, layer):
     np.testing.assert_allclose(h, FUNCTIONS[name](expected), rtol=1e-12, atol=1e-14)
 
 
+DERIVATIVES = {
+    "identity": np.ones_like,
+    "tanh": lambda a: 1 - np.tanh(a) ** 2,
+    "relu": lambda a: a > 0,
+    "softplus": scipy.special.expit,
+    "sigmoid": lambda a: scipy.special.expit(a) * scipy.special.expit(-a),
+    "gelu": lambda a: scipy.stats.norm.cdf(a) + a * scipy.stats.norm.pdf(a),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_activations_far_from_zero(name, dtype):
+    sizes = [0.3, 5, 12, 17, 40, 100, 700]
+    a = np.array([[0.0, *sizes, *np.negative(sizes)]], dtype)
+    h, da, activation = a.copy(), np.ones_like(a), ACTIVATIONS[name]
+    activation.forward(h)
+    dense_backward(da, h, np.eye(a.size, dtype=dtype), activation, a=a)
+    a = a.astype(np.float64)
+    tolerance = 20 * np.finfo(dtype).eps  # rounding of numbers as large as these, and as one
+    np.testing.assert_allclose(h, FUNCTIONS[name](a), rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(da, DERIVATIVES[name](a), rtol=tolerance, atol=tolerance)
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_gradients_of_a_layer(name):
     @given(layers(name))

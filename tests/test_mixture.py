@@ -124,6 +124,20 @@ def test_one_sweep_by_hand():
     )
 
 
+def test_ascent_starts_where_it_is_told_to():
+    model, start = two_bumps(), np.array([0.3, 5.0])
+    result = coordinate_ascent(model, start=start, sweeps=1)
+    logits = update_logits(model, start)
+    assert result.elbos[0] == pytest.approx(elbo_and_grad(model, start, logits)[0], rel=1e-12)
+    np.testing.assert_allclose(result.gamma, update_gamma(model, logits), rtol=1e-12)
+
+
+def test_ascent_stops_after_so_many_sweeps_or_after_one_that_gains_less_than_tol():
+    assert len(coordinate_ascent(two_bumps(), sweeps=3, tol=1e-300).elbos) == 1 + 3
+    gains = np.diff(coordinate_ascent(two_bumps(), start=(9.0, 1.0), tol=1e-4).elbos)
+    assert np.all(gains[:-1] >= 1e-4) and gains[-1] < 1e-4
+
+
 def test_components_that_say_who_is_who_leave_nothing_to_approximate():
     # Then c is known, and p(w|x) = Beta(alpha + 3, beta + 2) is what mean field finds.
     signs = np.array([1, 1, -1, 1, -1])
@@ -202,6 +216,14 @@ def test_gibbs_draws_have_the_moments_of_the_exact_posterior():
         error = of_chains.std() / np.sqrt(of_chains.size)
         assert error < 0.03 * np.sqrt(exact.variance)
         assert abs(of_chains.mean() - value) < 6 * error
+
+
+def test_chains_start_from_the_prior():
+    # Where both components say the same, that is also the posterior; from w = 1/2, the first sweep
+    # would not go far.
+    model = Mixture(np.zeros(200), np.zeros(200), 2.0, 3.0)
+    w = gibbs(model, 1, np.random.default_rng(0), chains=2000, burn_in=0)
+    assert scipy.stats.kstest(w[0], scipy.stats.beta(2, 3).cdf).pvalue > 1e-6
 
 
 def test_burn_in_is_thrown_away():

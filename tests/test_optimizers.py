@@ -134,6 +134,14 @@ def test_updating_two_slices_is_updating_the_whole(optimizer, theta, cut):
 
 
 @every_optimizer
+@pytest.mark.parametrize("size", [1, 511, 512, 513, 1025])  # a kernel goes in blocks of 512
+def test_every_parameter_of_a_long_vector_is_updated(optimizer, size):
+    path, _ = run(optimizer, np.full(size, 2.0), np.ones((2, size)), decay=0.1)
+    short, _ = run(optimizer, [2.0], np.ones((2, 1)), decay=0.1)
+    np.testing.assert_allclose(path, np.tile(short, (1, size)), rtol=1e-12)
+
+
+@every_optimizer
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_updates_happen_in_place_and_in_the_dtype(optimizer, dtype):
     theta, grad = np.ones(5, dtype), np.linspace(-1, 1, 5).astype(dtype)
