@@ -192,7 +192,7 @@ def _rounding_noise(objective, value, gradient, step, rng):
     for _ in range(3):
         phi = partial(objective.along, slice(None), objective.direction(slice(None), rng))
         with np.errstate(invalid="ignore"):
-            sixth = np.diff([phi(k * 2.0**-20) for k in range(1, 13)], 6)
+            sixth = np.diff([phi(k * _RATIO * 2.0**-22) for k in range(1, 13)], 6)
         estimates.append(float(np.linalg.norm(sixth)) / math.sqrt(6 * math.comb(12, 6)))
         size = max(size, abs(phi(step)))
     noise = float(np.median(estimates))

@@ -137,8 +137,9 @@ def batch_means_error(log_v):
     """
     length = math.isqrt(len(log_v))
     count = len(log_v) // length
-    v = np.exp(log_v - log_v.max(axis=0))
-    means = v[: count * length].reshape(count, length, -1).mean(axis=1)
+    used = log_v[: count * length]
+    v = np.exp(used - used.max(axis=0))  # the largest is among them, so that not all can be 0
+    means = v.reshape(count, length, -1).mean(axis=1)
     return means.std(axis=0, ddof=1) / (np.sqrt(count) * means.mean(axis=0))
 
 

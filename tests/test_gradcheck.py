@@ -678,3 +678,12 @@ def test_hints_for_each_failing_block_in_sampled_checks_too():
     assert report.hints[0] == "a: sign flipped"
     assert report.hints[1].startswith("c: off by the constant factor 10:")
     assert len(report.hints) == 2
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+@pytest.mark.parametrize("seed", range(6))
+def test_values_that_are_exact_at_round_numbers_do_not_hide_their_rounding(n, seed):
+    def f(x):
+        return np.cos(x).sum() - n, -np.sin(x)
+
+    assert check_grad(f, np.zeros(n), rng=seed).passed

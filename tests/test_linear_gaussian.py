@@ -437,3 +437,9 @@ def test_the_example_prints_its_table_and_writes_its_picture(tmp_path, capsys):
 def test_bad_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call(np.random.default_rng(0))
+
+
+def test_a_mean_that_is_cut_off_at_zero_has_no_gaussian_marginal():
+    vae = VAE(4, 2, (), "gaussian-fixed-relu")
+    with pytest.raises(ValueError, match="expected hidden=\\(\\) and a FixedGaussian likelihood"):
+        linear_vae_marginal(vae, vae.init_params(np.random.default_rng(0)))

@@ -492,3 +492,11 @@ def test_the_seed_decides_what_is_resampled(linear):
     one, same, other = (resample_prior(vae, params, linear.x, seed=seed) for seed in (5, 5, 6))
     np.testing.assert_array_equal(one, same)
     assert np.all(one != other)
+
+
+def test_an_outlier_among_the_samples_left_over_does_not_spoil_the_error():
+    # Of five samples two batches of two are used; the fifth is larger by more than exp can say.
+    log_v = np.array([[0.0], [0.1], [0.2], [0.4], [1000.0]])
+    means = np.exp(log_v[:4, 0]).reshape(2, 2).mean(axis=1)
+    expected = means.std(ddof=1) / (np.sqrt(2) * means.mean())
+    np.testing.assert_allclose(batch_means_error(log_v), [expected], rtol=1e-12)

@@ -287,7 +287,9 @@ def linear_vae_marginal(vae, params):
     ValueError
         If the decoder is not linear, or its noise is learned or not Gaussian.
     """
-    if vae.hidden or not isinstance(vae.likelihood, FixedGaussian):
+    likelihood = vae.likelihood
+    linear = isinstance(likelihood, FixedGaussian) and not likelihood.relu_mean
+    if vae.hidden or not linear:
         raise ValueError(f"vae is {vae!r}, expected hidden=() and a FixedGaussian likelihood")
     vae.check_params(params)
     W, b = (params[f"decoder.{name}"].astype(np.float64) for name in ("W1", "b1"))
