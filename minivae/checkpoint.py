@@ -75,6 +75,13 @@ def _checksum(arrays):
     return digest.hexdigest()
 
 
+def _plain(value):
+    """Return a number of NumPy's as one of Python's, which JSON can hold."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"meta holds a {type(value).__name__}, expected what JSON can hold")
+
+
 def write_archive(path, meta, arrays):
     """Write `meta` (a dict that JSON can hold) and `arrays` (a dict of arrays) to one file.
 
@@ -83,7 +90,7 @@ def write_archive(path, meta, arrays):
     OSError
         If it cannot be written; an earlier file of that name is untouched.
     """
-    document = json.dumps({"format": FORMAT, **meta}).encode()
+    document = json.dumps({"format": FORMAT, **meta}, default=_plain).encode()
     arrays = {**arrays, "meta": np.frombuffer(document, np.uint8)}
     checksum = np.frombuffer(_checksum(arrays).encode(), np.uint8)
     with atomic_write(path) as file:

@@ -153,7 +153,7 @@ def _load_file(
     return _assemble(arrays, file.stem, str(file))
 
 
-def _as_counts(x):
+def _as_counts(x: np.ndarray) -> np.ndarray:
     """Return whole numbers as floats, which are never rescaled; anything else as it came."""
     return x.astype(np.float64) if isinstance(x, np.ndarray) and x.dtype.kind in "biu" else x
 

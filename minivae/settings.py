@@ -6,7 +6,7 @@ from dataclasses import asdict, is_dataclass
 import numpy as np
 
 from minivae.minibatches import INIT, stream
-from minivae.validation import check_batch_size, check_count, check_dtype
+from minivae.validation import check_batch_size, check_count, check_dtype, is_object_with
 
 
 def training_and_test(vae, data):
@@ -33,7 +33,7 @@ def training_and_test(vae, data):
 
 def check_optimizer(optimizer):
     """Return `optimizer`, or raise ValueError if it is none."""
-    if not hasattr(optimizer, "update") or isinstance(optimizer, type):
+    if not is_object_with(optimizer, "update"):
         raise ValueError(f"optimizer is {optimizer!r}, expected one such as Adagrad(0.02)")
     return optimizer
 
@@ -78,7 +78,7 @@ def run_settings(
         If one of them does not fit.
     """
     check_optimizer(optimizer)
-    if not hasattr(estimator, "propagate") or isinstance(estimator, type):
+    if not is_object_with(estimator, "propagate"):
         raise ValueError(f"estimator is {estimator!r}, expected one such as SGVBB()")
     batch_size = check_batch_size(batch_size, train)
     if binarize and train.dtype != np.uint8 and (train.min() < 0 or train.max() > 1):
@@ -104,11 +104,8 @@ def run_settings(
 
 
 def _described(thing):
-    """Return the name and the settings of an optimizer or estimator, as JSON can hold them."""
-    values = asdict(thing) if is_dataclass(thing) else {}
-    plain = {key: value.item() if isinstance(value, np.generic) else value
-             for key, value in values.items()}  # fmt: skip
-    return {"name": thing.name, **plain}
+    """Return the name and the settings of an optimizer or estimator."""
+    return {"name": thing.name, **(asdict(thing) if is_dataclass(thing) else {})}
 
 
 def _check_schedule(evaluate_every):

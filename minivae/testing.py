@@ -145,7 +145,7 @@ def _dense(activation):
     """Return the dense layer with that activation as a pair ``(forward, backward)``."""
 
     def forward(x, W, b):
-        a = np.empty((len(x), len(b))) if activation.needs_input else None
+        a = np.empty((len(x), len(b)))
         h = dense_forward(x, W, b, activation, None, a)
         return h, (x, a, h, W, b)
 

@@ -5,9 +5,12 @@ import numbers
 import numpy as np
 
 
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
 def _is_finite_number(value):
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return number and bool(np.isfinite(value))
+    return _is_number(value) and bool(np.isfinite(value))
 
 
 def check_count(name, value, minimum=1):
@@ -39,7 +42,7 @@ def check_positive(name, value):
 
 def check_seconds(name, value):
     """Return `value`, or raise ValueError unless it is a number above zero; it may be infinite."""
-    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not value > 0:
+    if not _is_number(value) or not value > 0:
         raise ValueError(f"{name} is {value!r}, expected a positive number of seconds")
     return value
 
@@ -84,6 +87,11 @@ def check_fraction(name, value):
     return float(value)
 
 
+def is_object_with(value, method):
+    """Whether `value` is an object, and not a class, that has such a method."""
+    return hasattr(value, method) and not isinstance(value, type)
+
+
 def choose(name, value, table, method):
     """Return what `table` has under the name `value`, or `value` itself if it is such an object.
 
@@ -101,7 +109,7 @@ def choose(name, value, table, method):
     ValueError
         If `value` is neither.
     """
-    if hasattr(value, method) and not isinstance(value, type):
+    if is_object_with(value, method):
         return value
     if not isinstance(value, str) or value not in table:
         raise ValueError(

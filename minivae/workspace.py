@@ -4,7 +4,7 @@ import numpy as np
 
 
 class Workspace:
-    """Arrays by key, allocated on first use and reused as long as shape and dtype stay the same.
+    """Arrays by key, shape and dtype, allocated on first use and then handed out again.
 
     A training step asks for the same buffers again and again; they stay warm in the cache and the
     allocator is never called. What is asked for under a key is overwritten when the key is asked
@@ -16,9 +16,9 @@ class Workspace:
 
     def empty(self, key, shape, dtype):
         """Return the buffer called `key`, with arbitrary contents."""
-        buffer = self._buffers.get(key)
-        if buffer is None or buffer.shape != shape or buffer.dtype != dtype:
-            buffer = self._buffers[key] = self._make(key, shape, dtype)
+        buffer = self._buffers.get((key, shape, dtype))
+        if buffer is None:
+            buffer = self._buffers[key, shape, dtype] = self._make(key, shape, dtype)
         return buffer
 
     def own(self, key, array, dtype):
@@ -60,13 +60,6 @@ class WorkspacePart(Workspace):
         self._whole, self._lock = whole, lock
         self._part, self._batch_size = part, batch_size
         self._mine = set()  # the buffers' ids; they live as long as this does
-
-    def empty(self, key, shape, dtype):
-        """See `Workspace.empty`; a buffer of another shape is another one, and all of them stay."""
-        buffer = self._buffers.get((key, shape, dtype))
-        if buffer is None:
-            buffer = self._buffers[key, shape, dtype] = self._make(key, shape, dtype)
-        return buffer
 
     def own(self, key, array, dtype):
         """See `Workspace.own`; other threads find all rows of what it returns."""

@@ -24,7 +24,8 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, settings
 
 SHIFT = int(os.environ.get("MINIVAE_TEST_SEED", "0"))
-EXPLORE = 20  # times as many examples
+USUAL = 50  # examples
+EXPLORE = 20  # times as many
 
 default_rng = np.random.default_rng
 
@@ -55,8 +56,8 @@ def fix_draw(monkeypatch):
 def register_profiles():
     """Make the profiles known to Hypothesis."""
     common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-    settings.register_profile("standard", derandomize=True, max_examples=50, **common)
-    settings.register_profile("explore", derandomize=False, max_examples=50 * EXPLORE, **common)
+    settings.register_profile("standard", derandomize=True, max_examples=USUAL, **common)
+    settings.register_profile("explore", derandomize=False, max_examples=USUAL * EXPLORE, **common)
     # For `mutation`: whether a test fails is all that matters, not the smallest example.
     hasty = {"derandomize": True, "max_examples": 5, "phases": [Phase.explicit, Phase.generate]}
     settings.register_profile("impatient", **hasty, **common)
@@ -64,11 +65,9 @@ def register_profiles():
 
 
 def examples(count):
-    """For a test whose examples are dear: so many in the standard profile, more when exploring."""
+    """For a test whose examples are dear: so many in the standard profile, else in proportion."""
 
     def decorate(test):
-        usual = settings.default.max_examples
-        many = count * EXPLORE if usual > 50 else count
-        return settings(max_examples=min(count, usual) if usual < 50 else many)(test)
+        return settings(max_examples=max(1, count * settings.default.max_examples // USUAL))(test)
 
     return decorate

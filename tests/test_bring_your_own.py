@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from scipy.special import ndtr
+from test_fit_options import Spy
 
 from minivae import SGD, VAE, Adagrad, check_grad, fit, load
 from minivae.estimators import SGVBB
@@ -269,25 +270,13 @@ def test_an_optimizer(own, built_in, threads, dtype):
 COUNTS = np.random.default_rng(0).poisson(4.0, (200, 12))
 
 
-@dataclass(frozen=True)
-class Spy(SGVBB):
-    """Estimator B, which remembers the largest number that it was shown."""
-
-    seen: tuple = ([],)
-    name = "spy"
-
-    def propagate(self, vae, params, x, *rest):
-        self.seen[0].append(x.max())
-        return super().propagate(vae, params, x, *rest)
-
-
 @pytest.mark.parametrize("dtype_of_counts", [np.uint8, np.int64, np.float32])
 def test_counts_are_counts_whatever_holds_them(dtype_of_counts, threads):
-    spy, data = Spy(([],)), COUNTS.astype(dtype_of_counts)
+    spy, data = Spy(), COUNTS.astype(dtype_of_counts)
     vae = VAE(12, 2, (8,), "poisson")
     options = {"threads": threads, "weight_prior": False, **STEPS}
     result = fit(vae, data, 20_000, estimator=spy, optimizer=Adagrad(0.05), **options)
-    assert max(spy.seen[0]) == COUNTS.max() > 1
+    assert np.max(spy.seen) == COUNTS.max() > 1
     rates = vae.decode(result.params, np.zeros((1, 2)))[0]
     means, errors = COUNTS.mean(axis=0), np.sqrt(COUNTS.mean(axis=0) / len(COUNTS))
     assert np.all(np.abs(rates - means) < 6 * errors)

@@ -22,6 +22,7 @@ from minivae.estimators import SGVBB, ScoreFunction
 from minivae.evaluation import bound_terms, mean_bound
 from minivae.history import History
 from minivae.interruption import Interrupted
+from minivae.likelihoods import FixedGaussian
 from minivae.minibatches import (
     EVALUATION,
     INIT,
@@ -604,10 +605,14 @@ def test_resume_refuses_another_test_set(path):
             fit(MODEL, DATA._replace(test=other), 80, resume=True, **options)
 
 
-def test_settings_may_be_numpy_s_numbers(path):
+@pytest.mark.parametrize("number", [float, np.float64, np.float32])
+def test_settings_may_be_numpy_s_numbers(path, number):
+    """0.0625 and 0.5 are the same in all of them; a file cannot hold a float32 as it is."""
+    vae = VAE(12, 2, (8,), FixedGaussian(number(0.5)))
     options = {**UNTIMED, "checkpoint": path}
-    fit(MODEL, DATA, 40, optimizer=Adagrad(np.float64(0.05)), **options)
-    fit(MODEL, DATA, 80, optimizer=Adagrad(0.05), resume=True, **options)
+    fit(vae, DATA, 40, optimizer=Adagrad(number(0.0625)), **options)
+    fit(vae, DATA, 80, optimizer=Adagrad(0.0625), resume=True, **options)
+    assert load_model(path)[0].likelihood == FixedGaussian(0.5)
 
 
 @pytest.mark.parametrize("other", [ScoreFunction("running"), ScoreFunction(memory_decay=0.9)])

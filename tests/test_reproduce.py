@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from randomness import shift_seeds
+from test_cli import PATIENCE
 
 from minivae import cli, datasets
 from minivae.evaluation import appendix_d, mean_bound, resample_prior
@@ -36,7 +37,6 @@ from minivae.interruption import Interrupted
 from minivae.training import TrainingDiverged
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PATIENCE = 600  # seconds for what takes a few: machines are slow, and busy with other tests
 
 
 class Serial:

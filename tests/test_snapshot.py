@@ -5,8 +5,7 @@ The numbers were written by `snapshot/snapshot.py`, which compares much more whe
 
 import numpy as np
 import pytest
-from snapshot.snapshot import FILE, first_steps
-from snapshot.trainings import settings
+from snapshot.snapshot import FILE, first_steps, settings
 
 
 @pytest.fixture(scope="module")

@@ -37,4 +37,4 @@ def load_data(settings, fixed=False):
     if fixed and binarize is not None:
         binarize = "static"  # the test set is the same
     counts = settings["likelihood"] == "poisson"
-    return datasets.load(settings["data"], settings["data_path"], binarize, counts)
+    return datasets.load(settings["data"], settings["data_path"], binarize, counts=counts)

@@ -6,8 +6,6 @@
     prefetch      memory is asked for before it is written
     subnormals    tiny numbers are treated as zero
     team          a few threads in lockstep
-    arena         buffers that are used again in every step
-    sharing       who computes which part of the gradient
 
 Nothing here imports the rest of the library.
 """

@@ -30,7 +30,7 @@ def dense_layer(activation, rng):
 
     def f(arrays):
         x, W, b = arrays["x"], arrays["W"], arrays["b"]
-        a = np.empty((n, n_out)) if activation.needs_input else None
+        a = np.empty((n, n_out))
         h = dense_forward(x, W, b, activation, None, a)
         grad = {name: np.empty_like(array) for name, array in arrays.items()}
         da = weights.copy()

@@ -7,6 +7,7 @@ import numpy as np
 from minivae import SGD, VAE, Adagrad, Adam, load
 from minivae.baselines.wake_sleep import WakeSleep
 from minivae.estimators import SGVBA, Denoising, ImportanceWeighted, ScoreFunction
+from minivae.layers import ACTIVATIONS
 from minivae.likelihoods import LIKELIHOODS
 from minivae.posteriors import POSTERIORS
 
@@ -27,8 +28,8 @@ def small_digits():
 
 
 def settings():
-    """Return ``{name: (vae, data, options of fit)}``."""
-    x, small = digits(), small_digits()
+    """Return ``{name: (vae, data, options of fit)}``, where ``data()`` gives the training set."""
+    x, small = digits, small_digits
     found = {
         "standard": (VAE(784, 20), x, {}),
         "standard, 2 latents": (VAE(784, 2), x, {}),
@@ -40,7 +41,7 @@ def settings():
         found[f"likelihood {name}"] = VAE(*SMALL, name), small, {}
     for name in POSTERIORS:
         found[f"posterior {name}"] = VAE(*SMALL, posterior=name), small, {}
-    for name in ("relu", "softplus", "sigmoid", "identity"):
+    for name in ACTIVATIONS:
         found[f"activation {name}"] = VAE(*SMALL, activation=name), small, {}
     options = {
         "no prior": {"weight_prior": False},
