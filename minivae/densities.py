@@ -7,7 +7,7 @@ They are NaN for a chain whose samples lie in a plane.
 
 import numpy as np
 
-from minivae.engine.kernels import LOG_2PI
+from minivae.gaussian import LOG_2PI
 
 _FLAT = 1e-10  # variance, relative to the largest, from which samples count as lying in a plane
 

@@ -10,16 +10,15 @@ and the learning signal f_l = log p(x, z_l) - log q(z_l|x):
     ScoreFunction       the bound of SGVBA, its phi-gradient without reparameterisation (sec. 2.2)
     Denoising           SGVBB for an encoder that sees a corrupted x (Vincent et al. 2008)
 
-The contract. An estimator is a frozen set of settings with four methods:
+The contract. An estimator is a frozen set of settings with three methods:
 
-    noise = estimator.noise(vae, L, m, dtype)      buffers for m datapoints
-    estimator.draw(vae, rng, noise)                fills them
-    bound, factors = estimator.propagate(vae, params, x, noise, batch_size, workspace, memory)
-    estimator.remember(memory, bound)              after each step, with the minibatch's bound
+    noise = estimator.draw_noise(vae, rng, L, m, dtype, new)       for m datapoints
+    bound, parts = estimator.forward_backward(vae, params, x, noise, M, state, new)
+    estimator.update(state, bound)                 after each step, with the minibatch's bound
 
-`propagate` is as `VAE.propagate`: a deterministic function of its arguments for some datapoints of
-a minibatch of `batch_size`. `memory` is a dict of numbers that lasts from step to step, empty at
-first and for most estimators always.
+`forward_backward` is as `VAE.forward_backward`: a deterministic function of its arguments, for some
+datapoints of a minibatch of M. `state` is a dict of numbers that lasts from step to step, empty at
+first and for most estimators always. `new` makes arrays as `numpy.empty` does.
 """
 
 from dataclasses import dataclass
@@ -28,39 +27,35 @@ import numpy as np
 from scipy.special import logsumexp, softmax
 
 from minivae.gaussian import log_density
-from minivae.mlp import mlp_backward, mlp_forward
-from minivae.vae import Factors
+from minivae.parts import sum_up
 from minivae.validation import as_pixels, check_fraction
-from minivae.workspace import Workspace
 
 
-class _Estimator:
+class Estimator:
     """What most estimators have in common: one eps per sample, and nothing to remember."""
 
-    def noise(self, vae, L, m, dtype):
-        """Return buffers for the noise of m datapoints."""
-        return np.empty((L, m, vae.n_latent), dtype)
+    def draw_noise(self, vae, rng, L, m, dtype, new=np.empty):
+        """Draw the noise for m datapoints: eps, (L, m, J)."""
+        eps = new((L, m, vae.n_latent), dtype)
+        vae.posterior.draw_noise(rng, eps)
+        return eps
 
-    def draw(self, vae, rng, noise):
-        """Fill the buffers."""
-        vae.posterior.draw_noise(rng, noise)
-
-    def remember(self, memory, bound):
-        """Change `memory` after a step whose minibatch had this bound: there is no need to."""
+    def update(self, state, bound):
+        """Change `state` after a step whose minibatch had this bound: there is no need to."""
 
 
 @dataclass(frozen=True)
-class SGVBB(_Estimator):
+class SGVBB(Estimator):
     """Estimator B (eq. 7): log p(x|z) sampled, the KL analytic. The default, and the fastest."""
 
     name = "sgvb-b"
 
-    def propagate(self, vae, params, x, noise, batch_size, workspace, memory):
-        """See the module docstring; the work is done by `VAE.propagate`."""
-        return vae.propagate(params, x, noise, batch_size, workspace)
+    def forward_backward(self, vae, params, x, noise, M, state, new=np.empty):
+        """See the module docstring; the work is done by `VAE.forward_backward`."""
+        return vae.forward_backward(params, x, noise, M, new)
 
 
-class _Sampled(_Estimator):
+class _Sampled(Estimator):
     """Bounds made of f_l alone: their mean, unless a subclass weighs the samples otherwise.
 
     For a bound with d bound / d f_l = w_l,
@@ -72,38 +67,27 @@ class _Sampled(_Estimator):
     where the last term moves q's parameters with z held fixed.
     """
 
-    def propagate(self, vae, params, x, noise, batch_size, workspace, memory):
+    def forward_backward(self, vae, params, x, noise, M, state, new=np.empty):
         """See the module docstring."""
-        stats, encoder_cache = mlp_forward(vae.encoder, params, x, workspace)
-        z, _ = vae.posterior.sample(stats, noise, workspace)
-        dout, decoder_cache = mlp_forward(vae.decoder, params, z, workspace)
-        log_px = workspace.empty("log_px", (len(z),), x.dtype)
-        vae.likelihood.log_prob_and_grad(dout, x, 1.0, log_px)
+        stats, encoder = vae.recognition(params, x, new)
+        z, _ = vae.posterior.sample(stats, noise, new)
+        log_px, decoder = vae.generative(params, z, x, 1.0, new)
         f = log_px + log_density(z) - vae.posterior.log_density(z, stats)
-        bounds, weights = self._bounds_and_weights(f.reshape(len(noise), len(x)))
-        weights = weights.reshape(-1).astype(x.dtype) / batch_size
+        bounds, weights = self._bounds_and_weights(f)
+        weights = weights.astype(x.dtype) / M
 
-        dout *= weights[:, None]
-        dz, decoder_deltas = mlp_backward(vae.decoder, params, decoder_cache, dout, workspace)
-        dz -= weights[:, None] * z
-        dstats = self._dstats(vae.posterior, dz, z, stats, noise, f, weights, workspace, memory)
-        _, encoder_deltas = mlp_backward(
-            vae.encoder, params, encoder_cache, dstats, workspace, input_gradient=False
-        )
-        factors = Factors(
-            (encoder_cache.activations, encoder_deltas),
-            (decoder_cache.activations, decoder_deltas),
-        )
-        return float(bounds.sum(dtype=np.float64)) / batch_size, factors
+        dz, decoder_parts = vae.generative_backward(params, decoder, new, weights)
+        dz -= weights[..., None] * z
+        dstats = self._dstats(vae.posterior, dz, z, stats, noise, f, weights, state, new)
+        encoder_parts = vae.recognition_backward(params, encoder, dstats, new)
+        return float(bounds.sum(dtype=np.float64)) / M, {**encoder_parts, **decoder_parts}
 
     def _bounds_and_weights(self, f):
         return f.mean(axis=0), np.full_like(f, 1 / len(f))
 
-    def _dstats(self, posterior, dz, z, stats, noise, f, weights, workspace, memory):
+    def _dstats(self, posterior, dz, z, stats, noise, f, weights, state, new):
         dz_of_q, dstats_of_q = posterior.log_density_grad(z, stats, weights)
-        dstats = posterior.sample_backward(dz - dz_of_q, stats, noise, 0, workspace)
-        dstats -= dstats_of_q
-        return dstats
+        return posterior.sample_backward(dz - dz_of_q, stats, noise, 0, new) - dstats_of_q
 
 
 @dataclass(frozen=True)
@@ -158,44 +142,39 @@ class ScoreFunction(_Sampled):
             )
         check_fraction("memory_decay", self.memory_decay)
 
-    def noise(self, vae, L, m, dtype):
-        """Return buffers for the noise of m datapoints."""
+    def draw_noise(self, vae, rng, L, m, dtype, new=np.empty):
+        """Draw eps, (L, m, J)."""
         if self.baseline == "optimal" and L < 2:
             raise ValueError(f"noise_samples is {L}, the optimal baseline expects at least 2")
-        return super().noise(vae, L, m, dtype)
+        return super().draw_noise(vae, rng, L, m, dtype, new)
 
-    def remember(self, memory, bound):
+    def update(self, state, bound):
         """Update the running mean: a weighted sum of bounds and the sum of the weights."""
         if self.baseline == "running":
             for name, value in (("total", bound), ("weight", 1.0)):
-                memory[name] = self.memory_decay * memory.get(name, 0.0) + value
+                state[name] = self.memory_decay * state.get(name, 0.0) + value
 
-    def _running_mean(self, memory):
-        if self.baseline == "none" or not memory:
+    def _running_mean(self, state):
+        if self.baseline == "none" or not state:
             return 0.0
-        return memory["total"] / memory["weight"]
+        return state["total"] / state["weight"]
 
-    def _dstats(self, posterior, dz, z, stats, noise, f, weights, workspace, memory):
+    def _dstats(self, posterior, dz, z, stats, noise, f, weights, state, new):
         if self.baseline == "optimal":
-            dstats = _optimally_controlled(posterior, z, stats, f.reshape(len(noise), -1), weights)
-        else:
-            b = self._running_mean(memory)
-            dstats = posterior.log_density_grad(z, stats, weights * (f - b))[1]
-        return dstats
+            return _optimally_controlled(posterior, z, stats, f, weights)
+        signal = weights * (f - self._running_mean(state))
+        return posterior.log_density_grad(z, stats, signal)[1]
 
 
 def _optimally_controlled(posterior, z, stats, f, weights):
     """Return sum_l w_l (f_l - b_l) dlog q(z_l|x)/dstats, b_l from all samples but z_l."""
-    L, M = f.shape
-    ones = np.ones(M, f.dtype)
-    score = np.stack(
-        [posterior.log_density_grad(z[rows], stats, ones)[1] for rows in _by_sample(L, M)]
-    )
+    one = np.ones((1, len(stats)), f.dtype)
+    score = np.stack([posterior.log_density_grad(z_l[None], stats, one)[1] for z_l in z])
     f = f[:, :, None]
     squares = score**2
     others = _sums_of_others(squares)
     b = _sums_of_others(squares * f) / np.maximum(others, np.finfo(f.dtype).tiny)
-    return np.sum(weights.reshape(L, M, 1) * (f - b) * score, axis=0)
+    return np.sum(weights[..., None] * (f - b) * score, axis=0)
 
 
 def _sums_of_others(terms):
@@ -206,12 +185,8 @@ def _sums_of_others(terms):
     return np.stack([np.delete(terms, k, axis=0).sum(axis=0) for k in range(len(terms))])
 
 
-def _by_sample(L, M):
-    return [slice(sample * M, (sample + 1) * M) for sample in range(L)]
-
-
 @dataclass(frozen=True)
-class Denoising(_Estimator):
+class Denoising(Estimator):
     """SGVB-B of clean pixels, encoded from corrupted ones: a denoising VAE or autoencoder.
 
     Parameters
@@ -226,25 +201,19 @@ class Denoising(_Estimator):
     def __post_init__(self):
         check_fraction("corruption", self.corruption)
 
-    def noise(self, vae, L, m, dtype):
-        """Return buffers: eps, and the mask by which pixels are multiplied."""
-        return super().noise(vae, L, m, dtype), np.empty((m, vae.n_features), dtype)
-
-    def draw(self, vae, rng, noise):
-        """Fill the buffers."""
-        eps, kept = noise
-        super().draw(vae, rng, eps)
+    def draw_noise(self, vae, rng, L, m, dtype, new=np.empty):
+        """Draw eps, and the mask by which pixels are multiplied, (m, D)."""
+        eps, kept = super().draw_noise(vae, rng, L, m, dtype, new), new((m, vae.n_features), dtype)
         np.greater_equal(rng.random(kept.shape, kept.dtype), self.corruption, out=kept)
+        return eps, kept
 
-    def propagate(self, vae, params, x, noise, batch_size, workspace, memory):
+    def forward_backward(self, vae, params, x, noise, M, state, new=np.empty):
         """See the module docstring."""
         eps, kept = noise
-        corrupted = workspace.empty("corrupted", x.shape, x.dtype)
-        np.multiply(x, kept, out=corrupted)
-        return vae.propagate(params, x, eps, batch_size, workspace, inputs=corrupted)
+        return vae.forward_backward(params, x, eps, M, new, inputs=x * kept)
 
 
-def bound_and_grad(estimator, vae, params, x, noise, memory=None):
+def bound_and_grad(estimator, vae, params, x, noise, state=None):
     """Estimate the bound per datapoint, in nats, and its gradient, on a whole minibatch.
 
     Parameters
@@ -254,8 +223,8 @@ def bound_and_grad(estimator, vae, params, x, noise, memory=None):
     params : Params
     x : (M, n_features) array
     noise : array or tuple of arrays
-        As from ``estimator.noise(vae, L, M, dtype)`` and ``estimator.draw``.
-    memory : dict, optional
+        As from ``estimator.draw_noise``.
+    state : dict, optional
 
     Returns
     -------
@@ -263,12 +232,8 @@ def bound_and_grad(estimator, vae, params, x, noise, memory=None):
     grad : Params
         With respect to all parameters, laid out like `params`.
     """
-    workspace = Workspace()
     vae.check_params(params)
     x = as_pixels(vae.check_data("x", x), params.dtype)
-    bound, factors = estimator.propagate(
-        vae, params, x, noise, len(x), workspace, {} if memory is None else memory
-    )
-    grad = workspace.gradient(params)
-    vae.gradient(factors, grad, grad.shares(1)[0])
-    return bound, grad
+    state = {} if state is None else state
+    bound, parts = estimator.forward_backward(vae, params, x, noise, len(x), state)
+    return bound, sum_up(parts, params)

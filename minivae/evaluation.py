@@ -5,8 +5,8 @@ The bound is estimated here; log p(x) in `minivae.marginal`, whose functions thi
 
 import numpy as np
 
-from minivae.engine.subnormals import flushed_subnormals
-from minivae.engine.team import Team, default_threads
+from minivae.engine.team import share_out
+from minivae.in_parts import CHUNK, evaluating, fetch
 from minivae.marginal import (
     HMCEvidence,
     LogEvidence,
@@ -14,9 +14,8 @@ from minivae.marginal import (
     importance_sampling,
     resample_prior,
 )
-from minivae.minibatches import EVALUATION, blas_single_threaded, gather, stream
+from minivae.minibatches import EVALUATION, stream
 from minivae.validation import check_count
-from minivae.workspace import Workspace
 
 __all__ = [
     "HMCEvidence",
@@ -28,8 +27,6 @@ __all__ = [
     "mean_bound",
     "resample_prior",
 ]
-
-_CHUNK = 500  # datapoints at a time, so that activations stay in the cache
 
 
 def bound_terms(vae, params, x, *, noise_samples=1, seed=0, threads=None):
@@ -61,36 +58,26 @@ def bound_terms(vae, params, x, *, noise_samples=1, seed=0, threads=None):
     ValueError
         If `x` does not fit the model.
     """
+    vae.check_params(params)
     x = vae.check_data("x", x)
     noise_samples = check_count("noise_samples", noise_samples)
-    threads = default_threads(vae, _CHUNK) if threads is None else check_count("threads", threads)
-    with blas_single_threaded(), Team(threads) as team:
+    with evaluating(vae, threads) as team:
         return bound_terms_with(team, vae, params, x, noise_samples, seed)
 
 
 def bound_terms_with(team, vae, params, x, noise_samples, seed):
     """Do the work of `bound_terms` with the threads of `team`, on checked data."""
     log_px, minus_kl = np.empty((2, len(x)))
-    starts = range(0, len(x), _CHUNK)
 
-    def work(k):
-        with flushed_subnormals():
-            evaluate(k)
+    def estimate(rows, arena):
+        new = arena.again()
+        pixels = fetch(x, rows, params.dtype, new)
+        noise = new((noise_samples, len(pixels), vae.n_latent), params.dtype)
+        vae.posterior.draw_noise(stream(seed, EVALUATION, rows.start), noise)
+        of_samples, minus_kl[rows] = vae.terms(params, pixels, noise, new)
+        log_px[rows] = of_samples.mean(axis=0)
 
-    def evaluate(k):
-        workspace = Workspace()
-        for start in starts[k :: team.size]:
-            rows = np.arange(start, min(start + _CHUNK, len(x)))
-            pixels = workspace.empty("x", (len(rows), vae.n_features), params.dtype)
-            gather(x, rows, pixels)
-            shape = (noise_samples, len(rows), vae.n_latent)
-            noise = workspace.empty("noise", shape, params.dtype)
-            vae.posterior.draw_noise(stream(seed, EVALUATION, start), noise)
-            terms = vae.elbo_terms(params, pixels, noise, workspace)
-            log_px[rows] = terms[0].mean(axis=0)
-            minus_kl[rows] = terms[1]
-
-    team.run(work)
+    share_out(team, len(x), CHUNK, estimate)
     return log_px, minus_kl
 
 

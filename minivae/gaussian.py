@@ -6,10 +6,30 @@ is log_var = log sigma^2.
 
 import numpy as np
 
-from minivae.engine import kernels
+from minivae.engine.mode import has_kernel
+
+LOG_2PI = float(np.log(2.0 * np.pi))
 
 
-def sample_posterior(stats, noise, workspace):
+@has_kernel
+def reparameterize(stats, eps, z, minus_kl):
+    """Set z <- mu + sigma * eps per sample; minus_kl <- -KL(q || N(0, I)) per datapoint."""
+    mu, log_var = split_stats(stats)
+    z[:] = mu + np.exp(log_var / 2) * eps
+    minus_kl[:] = 0.5 * np.sum(1 + log_var - mu**2 - np.exp(log_var), axis=1)
+
+
+@has_kernel
+def reparameterize_backward(dz, stats, eps, scale, dstats):
+    """Set dstats <- the gradient through z, plus scale times that of the sum of minus_kl."""
+    mu, log_var = split_stats(stats)
+    dmu = np.sum(dz, axis=0) - scale * mu
+    through_z = np.sum(dz * eps, axis=0) * np.exp(log_var / 2) / 2
+    dlog_var = through_z + scale / 2 * (1 - np.exp(log_var))
+    np.concatenate([dmu, dlog_var], axis=1, out=dstats)
+
+
+def sample_posterior(stats, noise, new=np.empty):
     """Draw z = mu + sigma * eps (eq. 9) and compute -KL(q(z|x) || N(0, I)) (app. B).
 
     -KL = 1/2 sum_j (1 + log sigma_j^2 - mu_j^2 - sigma_j^2)
@@ -20,23 +40,21 @@ def sample_posterior(stats, noise, workspace):
         mu and log_var of each datapoint.
     noise : (L, M, J) array
         eps, standard normal.
-    workspace : Workspace
+    new : callable
+        Makes arrays as `numpy.empty` does.
 
     Returns
     -------
-    z : (L * M, J) array
-        Row l * M + m is sample l of datapoint m.
+    z : (L, M, J) array
     minus_kl : (M,) array
         In nats.
     """
-    eps = noise.reshape(-1, noise.shape[-1])
-    z = workspace.empty("z", eps.shape, stats.dtype)
-    minus_kl = workspace.empty("minus_kl", (len(stats),), stats.dtype)
-    kernels.sample_posterior(stats, eps, z, minus_kl)
+    z, minus_kl = new(noise.shape, stats.dtype), new((len(stats),), stats.dtype)
+    reparameterize(stats, noise, z, minus_kl)
     return z, minus_kl
 
 
-def sample_posterior_backward(dz, stats, noise, scale, workspace):
+def sample_posterior_backward(dz, stats, noise, scale, new=np.empty):
     """Return the gradient with respect to `stats` of what `sample_posterior` feeds.
 
     With S = sum_m scale * minus_kl_m + (a function of z with gradient dz):
@@ -46,21 +64,20 @@ def sample_posterior_backward(dz, stats, noise, scale, workspace):
 
     Parameters
     ----------
-    dz : (L * M, J) array
+    dz : (L, M, J) array
     stats : (M, 2 J) array
     noise : (L, M, J) array
         The noise that `sample_posterior` was given: the same, not a fresh draw.
     scale : float
         The weight of each datapoint's -KL, 1 / M for a mean over the minibatch.
-    workspace : Workspace
+    new : callable
 
     Returns
     -------
     dstats : (M, 2 J) array
     """
-    eps = noise.reshape(-1, noise.shape[-1])
-    dstats = workspace.empty("dstats", stats.shape, stats.dtype)
-    kernels.sample_posterior_backward(dz, stats, eps, stats.dtype.type(scale), dstats)
+    dstats = new(stats.shape, stats.dtype)
+    reparameterize_backward(dz, stats, noise, stats.dtype.type(scale), dstats)
     return dstats
 
 
@@ -82,4 +99,4 @@ def log_density(z, mu=0.0, log_var=0.0):
     -------
     (...) array
     """
-    return -0.5 * np.sum(kernels.LOG_2PI + log_var + (z - mu) ** 2 / np.exp(log_var), axis=-1)
+    return -0.5 * np.sum(LOG_2PI + log_var + (z - mu) ** 2 / np.exp(log_var), axis=-1)

@@ -15,15 +15,15 @@ import math
 
 import numpy as np
 
-from minivae.engine.kernels import LOG_2PI
-from minivae.mlp import mlp_backward, mlp_forward, mlp_gradient
+from minivae.engine.arena import Arena
+from minivae.gaussian import LOG_2PI
 from minivae.params import Params
+from minivae.parts import sum_up
 from minivae.validation import as_pixels
-from minivae.workspace import Workspace
 
 
-def log_joint(vae, params, x, z, workspace=None):
-    """Return log p(x, z) of every row of z, in nats.
+def log_joint(vae, params, x, z):
+    """Return log p(x, z) of every z, in nats.
 
     Parameters
     ----------
@@ -31,15 +31,12 @@ def log_joint(vae, params, x, z, workspace=None):
     params : Params
         The decoder's part of it counts.
     x : (M, n_features) array
-    z : (L * M, n_latent) array
-        Row l * M + m belongs to datapoint m; with L = 1, rows belong together.
-    workspace : Workspace, optional
-        Buffers to use again, for many calls in a row. With one, what is returned is good until the
-        next call, and the values of `x` are taken as checked.
+    z : (M, n_latent) or (L, M, n_latent) array
+        One or more samples for each datapoint.
 
     Returns
     -------
-    log_pxz : (L * M,) array
+    log_pxz : (M,) or (L, M) array
 
     Raises
     ------
@@ -47,30 +44,27 @@ def log_joint(vae, params, x, z, workspace=None):
         If an argument's shape does not fit the model, or `x` has values that the likelihood cannot
         explain.
     """
-    x, z = _check(vae, params, x, z, workspace)
-    return _forward(vae, params, x, z, 1.0, workspace or Workspace())[0]
+    x, samples = _check(vae, params, x, z)
+    return forward(vae, params, x, samples, 1.0)[0].reshape(np.shape(z)[:-1])
 
 
-def log_joint_and_grad(vae, params, x, z, workspace=None):
-    """Return log p(x, z) of every row of z, and its gradient with respect to that row.
+def log_joint_and_grad(vae, params, x, z):
+    """Return log p(x, z) of every z, and its gradient with respect to that z.
 
     The arguments are those of `log_joint`.
 
     Returns
     -------
-    log_pxz : (L * M,) array
-    dz : (L * M, n_latent) array
+    log_pxz : (M,) or (L, M) array
+    dz : array like z
     """
-    x, z = _check(vae, params, x, z, workspace)
-    workspace = workspace or Workspace()
-    log_pxz, cache, dout = _forward(vae, params, x, z, 1.0, workspace)
-    dz, _ = mlp_backward(vae.decoder, params, cache, dout, workspace)
-    dz -= z
-    return log_pxz, dz
+    x, samples = _check(vae, params, x, z)
+    log_pxz, dz = forward_backward_z(vae, params, x, samples)
+    return log_pxz.reshape(np.shape(z)[:-1]), dz.reshape(np.shape(z))
 
 
-def mean_log_joint_and_grad(vae, params, x, z, workspace=None):
-    """Return the mean of log p(x, z) over the rows of z, and its gradient in theta.
+def mean_log_joint_and_grad(vae, params, x, z):
+    """Return the mean of log p(x, z) over all z, and its gradient in theta.
 
     The arguments are those of `log_joint`.
 
@@ -81,23 +75,19 @@ def mean_log_joint_and_grad(vae, params, x, z, workspace=None):
     grad : Params
         With respect to the decoder's parameters alone, laid out like `decoder_params`.
     """
-    x, z = _check(vae, params, x, z, workspace)
-    workspace = workspace or Workspace()
-    log_pxz, cache, dout = _forward(vae, params, x, z, 1 / len(z), workspace)
-    _, deltas = mlp_backward(vae.decoder, params, cache, dout, workspace, input_gradient=False)
-    grad = workspace.gradient(decoder_params(vae, params))
-    mlp_gradient(vae.decoder, cache.activations, deltas, grad, grad.shares(1)[0])
-    return float(log_pxz.mean(dtype=np.float64)), grad
+    x, samples = _check(vae, params, x, z)
+    mean, parts = forward_backward_theta(vae, params, x, samples)
+    return mean, sum_up(parts, decoder_params(vae, params))
 
 
 def decoder_params(vae, params):
     """Return theta, the decoder's part of `params`: a view, writing to one writes to the other."""
-    shapes = vae.decoder.shapes()
+    shapes = vae.decoder.shapes
     size = sum(math.prod(shape) for shape in shapes.values())
     return Params(shapes, params.vector[-size:])  # the decoder comes last
 
 
-def unnormalized_posterior(vae, params, x, workspace=None):
+def unnormalized_posterior(vae, params, x):
     """Return log p(z|x) + log p(x) as a target for `minivae.hmc`, one chain per datapoint.
 
     Parameters
@@ -106,39 +96,55 @@ def unnormalized_posterior(vae, params, x, workspace=None):
     params : Params
     x : (M, n_features) array
         Taken as checked.
-    workspace : Workspace, optional
 
     Returns
     -------
     target : callable
-        ``target(z)`` returns log p(x, z) and its gradient for z of shape (M, n_latent), in buffers
-        that are good until the next call. For one thread at a time.
+        ``target(z)`` returns log p(x, z) and its gradient for z of shape (M, n_latent), in memory
+        that the next call uses again. For one thread at a time.
     """
-    workspace = workspace or Workspace()
-    x = as_pixels(x, params.dtype)
-    return lambda z: log_joint_and_grad(vae, params, x, z, workspace)
+    arena, x = Arena(), as_pixels(x, params.dtype)
+
+    def target(z):
+        log_pxz, dz = forward_backward_z(vae, params, x, z[None], arena.again())
+        return log_pxz[0], dz[0]
+
+    return target
 
 
-def _forward(vae, params, x, z, scale, workspace):
-    """Return log p(x, z), the decoder's cache, and `scale` times the gradient in its outputs."""
-    out, cache = mlp_forward(vae.decoder, params, z, workspace)
-    log_pxz = workspace.empty("log_pxz", (len(z),), z.dtype)
-    vae.likelihood.log_prob_and_grad(out, x, scale, log_pxz)  # eq. 11, 12
-    log_pxz -= 0.5 * (vae.n_latent * LOG_2PI + np.einsum("ij,ij->i", z, z))
-    return log_pxz, cache, out
+# --- The same without checks; z is (L, M, J) ------------------------------------------------------
 
 
-def _check(vae, params, x, z, workspace):
+def forward(vae, params, x, z, weight, new=np.empty):
+    """Return log p(x, z), (L, M), and what `VAE.generative_backward` needs."""
+    log_pxz, saved = vae.generative(params, z, x, weight, new)
+    log_pxz -= 0.5 * (vae.n_latent * LOG_2PI + np.einsum("lmj,lmj->lm", z, z))  # log p(z)
+    return log_pxz, saved
+
+
+def forward_backward_z(vae, params, x, z, new=np.empty):
+    """Return log p(x, z), (L, M), and its gradient in z, (L, M, J)."""
+    log_pxz, saved = forward(vae, params, x, z, 1.0, new)
+    dz, _ = vae.generative_backward(params, saved, new)
+    dz -= z
+    return log_pxz, dz
+
+
+def forward_backward_theta(vae, params, x, z, new=np.empty):
+    """Return the mean of log p(x, z), and what its gradient in theta is made of."""
+    log_pxz, saved = forward(vae, params, x, z, 1 / (len(z) * len(x)), new)
+    _, parts = vae.generative_backward(params, saved, new, input_gradient=False)
+    return float(log_pxz.mean(dtype=np.float64)), parts
+
+
+def _check(vae, params, x, z):
+    """Return the arguments in the parameters' dtype, z as (L, M, J), or raise ValueError."""
     vae.check_params(params)
-    if workspace is None:
-        x = vae.check_data("x", x)
-    x = as_pixels(x, params.dtype)
-    if x.ndim != 2 or x.shape[1] != vae.n_features or len(x) == 0:
-        raise ValueError(f"x has shape {x.shape}, expected (M, {vae.n_features}) with M >= 1")
+    x = as_pixels(vae.check_data("x", x), params.dtype)
     z = np.ascontiguousarray(z, params.dtype)
-    if z.ndim != 2 or z.shape[1] != vae.n_latent or len(z) == 0 or len(z) % len(x):
+    if z.ndim not in (2, 3) or z.shape[-2:] != (len(x), vae.n_latent) or len(z) == 0:
         raise ValueError(
-            f"z has shape {z.shape}, expected (L * M, J) = (L * {len(x)}, {vae.n_latent}) "
-            "with L >= 1"
+            f"z has shape {z.shape}, expected (M, J) or (L, M, J), here (L, {len(x)}, "
+            f"{vae.n_latent}) with L >= 1"
         )
-    return x, z
+    return x, z.reshape(-1, *z.shape[-2:])

@@ -1,13 +1,16 @@
-"""A dense layer and its activations, forward and backward side by side.
+"""Layers, forward and backward side by side (app. C).
 
     forward     a = x W + b,             h = f(a)
     backward    da = dh * f'(a),         dx = da W^T
     gradient    dW = x^T da,             db = sum over rows of da
 
-where ``d...`` is the gradient of one scalar with respect to that array. Forward keeps nothing: what
-the others need (x and h) the caller has and hands over. An activation is two functions that work in
-place, so that a new one takes a few lines. The slope of most can be had from the output h alone;
-one that needs a as well, such as a sine, says so:
+where ``d...`` is the gradient of one scalar with respect to that array. A layer holds no state: its
+parameters are handed to it, `forward` returns what `backward` will need, and `backward` says what
+the parameters' gradients are made of (`minivae.parts`). `Dense` shows all that a layer has to be;
+`minivae.protocols.Layer` says it in words.
+
+An activation is two functions that work in place, so that a new one takes a few lines. The slope of
+most can be had from the output h alone; one that needs a as well, such as a sine, says so:
 
 >>> import numpy as np
 >>> def sine(h):
@@ -17,14 +20,99 @@ one that needs a as well, such as a sine, says so:
 >>> own = Activation("sine", sine, sine_backward, needs_input=True)
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from scipy.special import ndtr
 
-from minivae.engine import kernels
-from minivae.engine.products import affine, matmul_nt, matmul_tn
+from minivae.engine.arena import own
+from minivae.engine.mode import has_kernel
+from minivae.gaussian import LOG_2PI
+from minivae.parts import Product, Sum
+from minivae.validation import check_count, check_has
+
+
+@has_kernel
+def affine(x, W, b, h):
+    """Set h <- x W + b."""
+    np.matmul(x, W, out=h)
+    h += b
+
+
+@has_kernel
+def matmul_nt(da, W, dx):
+    """Set dx <- da W^T."""
+    np.matmul(da, W.T, out=dx)
+
+
+# --- Activations: h <- f(a), in place -------------------------------------------------------------
+# Backward: dh <- dh * f'(a). The derivatives of all but GELU can be had from the output h.
+
+
+@has_kernel
+def tanh(h):
+    """In place: h <- tanh(h)."""
+    np.tanh(h, out=h)
+
+
+@has_kernel
+def tanh_backward(dh, h):
+    """In place: dh <- dh * (1 - h^2)."""
+    dh *= 1 - h**2
+
+
+@has_kernel
+def relu(h):
+    """In place: h <- max(h, 0)."""
+    np.maximum(h, 0, out=h)
+
+
+@has_kernel
+def relu_backward(dh, h):
+    """In place: dh <- dh where h > 0, else 0."""
+    dh *= h > 0
+
+
+@has_kernel
+def softplus(h):
+    """In place: h <- log(1 + exp(h))."""
+    np.logaddexp(0, h, out=h)
+
+
+@has_kernel
+def softplus_backward(dh, h):
+    """In place: dh <- dh * sigmoid(a), which is 1 - exp(-h)."""
+    dh *= -np.expm1(-h)
+
+
+@has_kernel
+def sigmoid(h):
+    """In place: h <- 1 / (1 + exp(-h))."""
+    np.exp(-np.logaddexp(0, -h), out=h)
+
+
+@has_kernel
+def sigmoid_backward(dh, h):
+    """In place: dh <- dh * h * (1 - h)."""
+    dh *= h * (1 - h)
+
+
+def gelu(h):
+    """In place: h <- h Phi(h), with the standard normal's Phi (Hendrycks and Gimpel 2016)."""
+    h *= ndtr(h)
+
+
+def gelu_backward(dh, a, h):
+    """In place: dh <- dh * (Phi(a) + a phi(a)). Two inputs share an output: h alone is no help."""
+    dh *= ndtr(a) + a * np.exp(-0.5 * (a**2 + LOG_2PI))
+
+
+def leave(*arrays):
+    """Change nothing: f(a) = a and f'(a) = 1."""
 
 
 @dataclass(frozen=True)
@@ -49,26 +137,12 @@ class Activation:
     needs_input: bool = False
 
 
-def _leave(*arrays):
-    """Change nothing: f(a) = a and f'(a) = 1."""
-
-
-def gelu(h):
-    """In place: h <- h Phi(h), with the standard normal's Phi (Hendrycks and Gimpel 2016)."""
-    h *= ndtr(h)
-
-
-def gelu_backward(dh, a, h):
-    """In place: dh <- dh * (Phi(a) + a phi(a)). Two inputs share an output: h alone is no help."""
-    dh *= ndtr(a) + a * np.exp(-0.5 * (a**2 + kernels.LOG_2PI))
-
-
 ACTIVATIONS = {
-    "identity": Activation("identity", _leave, _leave),
-    "tanh": Activation("tanh", kernels.tanh, kernels.tanh_backward),
-    "relu": Activation("relu", kernels.relu, kernels.relu_backward),
-    "softplus": Activation("softplus", kernels.softplus, kernels.softplus_backward),
-    "sigmoid": Activation("sigmoid", kernels.sigmoid, kernels.sigmoid_backward),
+    "identity": Activation("identity", leave, leave),
+    "tanh": Activation("tanh", tanh, tanh_backward),
+    "relu": Activation("relu", relu, relu_backward),
+    "softplus": Activation("softplus", softplus, softplus_backward),
+    "sigmoid": Activation("sigmoid", sigmoid, sigmoid_backward),
     "gelu": Activation("gelu", gelu, gelu_backward, needs_input=True),
 }
 
@@ -91,71 +165,244 @@ def get_activation(activation):
     return ACTIVATIONS[activation]
 
 
-def dense_forward(x, W, b, activation, out=None, a=None):
-    """Return h = f(x W + b).
+@dataclass(frozen=True)
+class Dense:
+    """A fully connected layer, h = f(x W + b).
 
     Parameters
     ----------
-    x : (n, n_in) array
-    W : (n_in, n_out) array
-    b : (n_out,) array
-    activation : Activation
-    out : (n, n_out) array, optional
-        Where to put h.
-    a : (n, n_out) array, optional
-        Where to put what goes into f, for an activation that needs it.
-
-    Returns
-    -------
-    h : (n, n_out) array
+    n_in, n_out : int
+        Numbers that come in and go out, per datapoint.
+    activation : str or Activation
+        f.
     """
-    h = np.empty((len(x), len(b)), W.dtype) if out is None else out
-    affine(x, W, b, h)  # h <- x W + b
-    if a is not None:
-        a[:] = h
-    activation.forward(h)  # h <- f(h)
-    return h
+
+    n_in: int
+    n_out: int
+    activation: Activation = ACTIVATIONS["identity"]
+
+    def __post_init__(self):
+        for name in ("n_in", "n_out"):
+            object.__setattr__(self, name, check_count(name, getattr(self, name)))
+        object.__setattr__(self, "activation", get_activation(self.activation))
+
+    @property
+    def keeps_output(self):
+        """Whether `backward` needs h, so that nobody may overwrite it."""
+        return self.activation.backward is not leave
+
+    @property
+    def shapes(self):
+        """The parameters' shapes by name: W is (n_in, n_out), b is (n_out,)."""
+        return {"W": (self.n_in, self.n_out), "b": (self.n_out,)}
+
+    def init(self, params, rng, std):
+        """Draw the weights from N(0, std^2) and set the biases to zero (sec. 5)."""
+        params["W"][:] = std * rng.standard_normal(params["W"].shape)
+        params["b"][:] = 0
+
+    def forward(self, params, x, new=np.empty):
+        """Return h, and what `backward` needs.
+
+        Parameters
+        ----------
+        params : dict of str to array
+            W and b.
+        x : (n, n_in) array
+        new : callable
+            Makes arrays as `numpy.empty` does.
+
+        Returns
+        -------
+        h : (n, n_out) array
+        saved : tuple
+        """
+        h = new((len(x), self.n_out), x.dtype)
+        affine(x, params["W"], params["b"], h)  # a = x W + b
+        a = None
+        if self.activation.needs_input:
+            a = new(h.shape, h.dtype)
+            a[:] = h
+        self.activation.forward(h)  # h = f(a)
+        return h, (x, a, h)
+
+    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+        """Carry dh back through the layer; it is overwritten.
+
+        Parameters
+        ----------
+        params : dict of str to array
+        saved : tuple
+            From `forward`.
+        dh : (n, n_out) array
+            Gradient with respect to h.
+        new : callable
+        input_gradient : bool
+            Whether dx is wanted.
+
+        Returns
+        -------
+        dx : (n, n_in) array or None
+            Gradient with respect to x.
+        parts : dict of str to Product or Sum
+            What the gradients of W and b are made of.
+        """
+        x, a, h = saved
+        given = (a, h) if self.activation.needs_input else (h,)
+        self.activation.backward(dh, *given)  # dh becomes da = dh f'(a)
+        dx = None
+        if input_gradient:
+            dx = new(x.shape, x.dtype)
+            matmul_nt(dh, params["W"], dx)  # dx = da W^T
+        return dx, {"W": Product(x, dh), "b": Sum(dh)}  # dW = x^T da, db = sum of da
 
 
-def dense_backward(dh, h, W, activation, dx=None, a=None):
-    """Carry `dh` back through a dense layer: overwrite it with da, and write dx.
+@dataclass(frozen=True)
+class Sequential:
+    """Layers in a row; it is a layer itself.
 
     Parameters
     ----------
-    dh : (n, n_out) array
-        Gradient with respect to the layer's output; overwritten with da, that before f.
-    h : (n, n_out) array
-        The layer's output.
-    W : (n_in, n_out) array
-    activation : Activation
-    dx : (n, n_in) array, optional
-        Overwritten with the gradient with respect to the layer's input; left out where nobody
-        needs it.
-    a : (n, n_out) array, optional
-        From `dense_forward`, for an activation that needs its input.
+    layers : sequence of layers
+        First to last, each with as many inputs as the one before it has outputs.
+    prefix : str
+        Of the parameters' names: "W" of the third layer is called ``prefix + "W3"``.
+
+    Raises
+    ------
+    ValueError
+        If there is no layer, one lacks something, or neighbours do not fit.
     """
-    given = (a, h) if activation.needs_input else (h,)
-    activation.backward(dh, *given)  # dh <- dh * f'(a)
-    if dx is not None:
-        matmul_nt(dh, W, dx)  # dx <- da W^T
+
+    layers: tuple
+    prefix: str = ""
+
+    def __post_init__(self):
+        layers = tuple(self.layers)
+        object.__setattr__(self, "layers", layers)
+        if not layers:
+            raise ValueError("layers is empty, expected at least one layer")
+        for k, layer in enumerate(layers, 1):
+            check_has(f"layer {k}", layer, LAYER)
+        for k, (before, after) in enumerate(pairwise(layers), 2):
+            if after.n_in != before.n_out:
+                raise ValueError(
+                    f"layer {k} has {after.n_in} inputs, expected {before.n_out}, as many as layer "
+                    f"{k - 1} has outputs"
+                )
+
+    @cached_property
+    def rows(self):
+        """The layers, each with the names of its parameters: its own for them, and those here."""
+        return [
+            (layer, {name: self.prefix + _numbered(name, k) for name in layer.shapes})
+            for k, layer in enumerate(self.layers, 1)
+        ]
+
+    @property
+    def n_in(self):
+        """Numbers that come in, per datapoint."""
+        return self.layers[0].n_in
+
+    @property
+    def n_out(self):
+        """Numbers that go out, per datapoint."""
+        return self.layers[-1].n_out
+
+    @cached_property
+    def shapes(self):
+        """The parameters' shapes by name, layer after layer."""
+        return {
+            names[name]: tuple(shape)
+            for layer, names in self.rows
+            for name, shape in layer.shapes.items()
+        }
+
+    def init(self, params, rng, std):
+        """Draw all parameters, layer after layer."""
+        for layer, names in self.rows:
+            layer.init(_select(params, names), rng, std)
+
+    def forward(self, params, x, new=np.empty):
+        """Return what the last layer returns, and what `backward` needs.
+
+        The arguments are those of `Dense.forward`.
+
+        Returns
+        -------
+        h : (n, n_out) array
+            Whoever gets it may overwrite it.
+        saved : list
+        """
+        h, saved = own(x, _dtype(params, x), new), []
+        for layer, names in self.rows:
+            h, kept = layer.forward(_select(params, names), h, new)
+            h = own(h, _dtype(params, x), new)
+            saved.append(kept)
+        if getattr(layer, "keeps_output", True):
+            output, h = h, new(h.shape, h.dtype)
+            h[...] = output
+        return h, saved
+
+    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+        """Carry dh back through the layers, last to first; see `Dense.backward`."""
+        parts = {}
+        for k in reversed(range(len(self.rows))):
+            layer, names = self.rows[k]
+            dh = own(dh, _dtype(params, dh), new)
+            wanted = input_gradient or k > 0
+            dh, its_parts = layer.backward(_select(params, names), saved[k], dh, new, wanted)
+            for name, part in its_parts.items():
+                parts[names[name]] = part
+        return None if dh is None else own(dh, _dtype(params, dh), new), parts
 
 
-def dense_gradient(x, da, dW, db, first_row=0, first_entry=0):
-    """Write the gradients of a dense layer's parameters, or those of some of them.
+LAYER = ("n_in", "n_out", "shapes", "init", "forward", "backward")
+"""What a layer has; see `minivae.protocols.Layer`."""
+
+
+def mlp(widths, activation, prefix=""):
+    """Return dense layers of these widths in a row, hidden ones with the activation.
+
+    The last layer is linear, because what its outputs mean (mu and log sigma^2 of q(z|x); logits of
+    p(x|z); ...) is for the model to say.
 
     Parameters
     ----------
-    x : (n, n_in) array
-        The layer's input.
-    da : (n, n_out) array
-        From `dense_backward`.
-    dW : (n_rows, n_out) array
-        Overwritten with the gradient of the rows of W from `first_row` on.
-    db : (n_entries,) array
-        Overwritten with the gradient of the entries of b from `first_entry` on.
-    first_row, first_entry : int
+    widths : sequence of int
+        Inputs, hidden units of each layer, outputs.
+    activation : str or Activation
+    prefix : str
+        Of the parameters' names.
     """
-    if dW.size:
-        matmul_tn(x, da, dW, first_row)  # dW <- x^T da
-    if db.size:
-        kernels.column_sums(da, first_entry, db)  # db <- sum over rows of da
+    last = len(widths) - 2
+    return Sequential(
+        [
+            Dense(n_in, n_out, activation if k < last else "identity")
+            for k, (n_in, n_out) in enumerate(pairwise(widths))
+        ],
+        prefix,
+    )
+
+
+def work(layer):
+    """Return how many multiplications a layer takes per datapoint, roughly.
+
+    A layer that uses its parameters several times, such as a convolution, has an attribute `work`.
+    """
+    if isinstance(layer, Sequential):
+        return sum(map(work, layer.layers))
+    uses = getattr(layer, "work", None)
+    return sum(map(math.prod, layer.shapes.values())) if uses is None else uses
+
+
+def _numbered(name, k):
+    return f"{k}.{name}" if name[-1].isdigit() else f"{name}{k}"  # "2.W1": of layers within layers
+
+
+def _select(params, names):
+    return {name: params[full] for name, full in names.items()}
+
+
+def _dtype(params, x):
+    return getattr(params, "dtype", x.dtype)

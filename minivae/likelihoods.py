@@ -3,8 +3,8 @@
 A likelihood is any object with the attributes and methods of `Bernoulli` below: how many decoder
 outputs a pixel takes, log p(x|z) with its gradient, the mean and a sample of x, and which x it can
 explain. `bytes_are_pixels` says what uint8 data mean to it: grey values to be divided by 255, or
-numbers to be taken as they are. `x` has one row per datapoint; `out` has L rows for each, row
-l * M + m belonging to datapoint m.
+numbers to be taken as they are. `x` is (M, D); `out`, with L samples of z for each datapoint, is
+(L, M, outputs_per_pixel * D).
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,29 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, gammaln
 
-from minivae.engine import kernels
+from minivae.engine.mode import has_kernel
+from minivae.gaussian import LOG_2PI
 from minivae.validation import check_positive, choose
+
+
+@has_kernel
+def bernoulli(logits, x, scale, log_px):
+    """log_px <- sum over pixels of x a - log(1 + exp(a)); logits a <- scale * (x - sigmoid(a))."""
+    log_px[:] = np.sum(x * logits - np.logaddexp(0, logits), axis=-1)
+    logits[:] = scale * (x - np.exp(-np.logaddexp(0, -logits)))
+
+
+@has_kernel
+def gaussian(out, x, sigmoid_mean, scale, log_px):
+    """log_px <- -1/2 sum of log(2 pi) + log_var + (x - mean)^2 / var; out <- scale * gradient."""
+    a, log_var = np.split(out, 2, axis=-1)
+    mean = 1 / (1 + np.exp(-a)) if sigmoid_mean else a
+    slope = mean * (1 - mean) if sigmoid_mean else 1
+    error, precision = x - mean, np.exp(-log_var)
+    squared = error**2 * precision
+    log_px[:] = -0.5 * np.sum(LOG_2PI + log_var + squared, axis=-1)
+    a[:] = scale * error * precision * slope
+    log_var[:] = scale / 2 * (squared - 1)
 
 
 def _require_finite(x, name):
@@ -44,15 +65,15 @@ class Bernoulli:
 
         Parameters
         ----------
-        out : (L * M, D * outputs_per_pixel) array
+        out : (L, M, D * outputs_per_pixel) array
             The decoder's outputs; overwritten with `scale` times the gradient.
         x : (M, D) array
         scale : float
-            Weight of each row, 1 / (L * M) for a mean over samples and minibatch.
-        log_px : (L * M,) array
-            Overwritten with log p(x|z) of each row, in nats.
+            Weight of each sample, 1 / (L * M) for a mean over samples and minibatch.
+        log_px : (L, M) array
+            Overwritten with log p(x|z) of each sample, in nats.
         """
-        kernels.bernoulli(out, x, out.dtype.type(scale), log_px)
+        bernoulli(out, x, out.dtype.type(scale), log_px)
 
     def mean(self, out):
         """Return E[x|z], in [0, 1]."""
@@ -98,7 +119,7 @@ class Gaussian:
 
             d/da = r dm/da,    d/dlog_var = ((x - m) r - 1) / 2
         """
-        kernels.gaussian(out, x, self.sigmoid_mean, out.dtype.type(scale), log_px)
+        gaussian(out, x, self.sigmoid_mean, out.dtype.type(scale), log_px)
 
     def mean(self, out):
         """Return E[x|z]."""
@@ -149,10 +170,9 @@ class FixedGaussian:
         if self.relu_mean:
             active = out > 0
             out *= active
-        means = out.reshape(-1, *x.shape)
-        np.subtract(x, means, out=means)  # now the error x - mean
-        constant = x.shape[1] * (kernels.LOG_2PI + np.log(variance))
-        log_px[:] = -0.5 * (constant + np.einsum("ij,ij->i", out, out) / variance)
+        np.subtract(x, out, out=out)  # now the error x - mean
+        constant = x.shape[1] * (LOG_2PI + np.log(variance))
+        log_px[:] = -0.5 * (constant + np.einsum("...d,...d", out, out) / variance)
         if self.relu_mean:
             out *= active
         out *= scale / variance
@@ -187,11 +207,10 @@ class Poisson:
 
         d/da log p(x|z) = x - exp(a)
         """
-        a = out.reshape(-1, *x.shape)
-        rate = np.exp(a)
-        log_px[:] = np.sum(x * a - rate - gammaln(x + 1), axis=2).ravel()
-        np.subtract(x, rate, out=a)
-        a *= scale
+        rate = np.exp(out)
+        log_px[:] = np.sum(x * out - rate - gammaln(x + 1), axis=-1)
+        np.subtract(x, rate, out=out)
+        out *= scale
 
     def mean(self, out):
         """Return E[x|z]."""
@@ -221,6 +240,9 @@ LIKELIHOODS = {
 }
 
 
+_MEMBERS = ("name", "outputs_per_pixel", "log_prob_and_grad", "mean", "sample", "check")
+
+
 def get_likelihood(likelihood):
     """Return the likelihood of that name, or `likelihood` itself if it is an object.
 
@@ -229,4 +251,4 @@ def get_likelihood(likelihood):
     ValueError
         If it is neither.
     """
-    return choose("likelihood", likelihood, LIKELIHOODS, "log_prob_and_grad")
+    return choose("likelihood", likelihood, LIKELIHOODS, _MEMBERS)

@@ -27,18 +27,15 @@ import numpy as np
 from scipy.special import logsumexp
 
 from minivae.densities import DENSITIES
-from minivae.engine.subnormals import flushed_subnormals
-from minivae.engine.team import Team, default_threads
-from minivae.gaussian import log_density
+from minivae.engine.arena import Arena
+from minivae.engine.team import share_out
 from minivae.hmc import HMC, begin, check_hmc
-from minivae.joint import log_joint, unnormalized_posterior
-from minivae.minibatches import EVALUATION, blas_single_threaded, gather, stream
-from minivae.mlp import mlp_forward
+from minivae.in_parts import CHUNK, evaluating, fetch
+from minivae.joint import forward, unnormalized_posterior
+from minivae.minibatches import EVALUATION, stream
 from minivae.validation import as_pixels, check_count
-from minivae.workspace import Workspace
 
-_ROWS = 500  # of z at a time, so that activations stay in the cache
-_DATAPOINTS = 100  # of these, in importance sampling: five samples each
+_DATAPOINTS = 100  # at a time in importance sampling: five samples each
 _CHAINS = 250  # at a time, in appendix D
 
 
@@ -177,22 +174,24 @@ def importance_sampling(vae, params, x, *, samples=100, seed=0, threads=None):
     samples = check_count("samples", samples)
     values, errors = np.empty((2, len(x)))
 
-    def work(rows, workspace):
-        pixels = _pixels(x, rows, params.dtype, workspace)
-        stats, _ = mlp_forward(vae.encoder, params, pixels, workspace)
+    def estimate(rows, arena):
+        pixels = fetch(x, rows, params.dtype)
+        stats, _ = vae.recognition(params, pixels)
         rng = stream(seed, EVALUATION, rows.start)
         weights = RunningLogMean(len(pixels))
-        most = _ROWS // _DATAPOINTS
+        most = CHUNK // _DATAPOINTS
         for first in range(0, samples, most):
             shape = (min(most, samples - first), len(pixels), vae.n_latent)
-            noise = workspace.empty("noise", shape, params.dtype)
+            new = arena.again()
+            noise = new(shape, params.dtype)
             vae.posterior.draw_noise(rng, noise)
-            z, _ = vae.posterior.sample(stats, noise, workspace)
-            log_pxz = log_joint(vae, params, pixels, z, workspace)
-            weights.add((log_pxz - vae.posterior.log_density(z, stats)).reshape(shape[:2]))
+            z, _ = vae.posterior.sample(stats, noise, new)
+            log_pxz, _ = forward(vae, params, pixels, z, 1.0, new)
+            weights.add(log_pxz - vae.posterior.log_density(z, stats))
         values[rows], errors[rows] = weights.value(), weights.error()
 
-    _in_parts(vae, len(x), _DATAPOINTS, threads, work)
+    with evaluating(vae, threads) as team:
+        share_out(team, len(x), _DATAPOINTS, estimate)
     return LogEvidence(values, errors)
 
 
@@ -266,11 +265,11 @@ def appendix_d(
     values, errors, acceptance = np.empty((3, len(x)))
     ends = np.empty((len(x), vae.n_latent), params.dtype)
 
-    def work(rows, workspace):
-        pixels = _pixels(x, rows, params.dtype, workspace)
+    def estimate(rows, arena):
+        pixels = fetch(x, rows, params.dtype)
         rng = stream(seed, EVALUATION, rows.start)
         target = unnormalized_posterior(vae, params, pixels)
-        z = _draw(vae, params, pixels, rng, workspace) if start is None else start[rows]
+        z = _draw(vae, params, pixels, rng) if start is None else start[rows]
         chains, step = hmc.warm_up(target, begin(target, z), warm_up, rng)
         drawn, chains = hmc.sample(target, chains, step, samples, rng)  # (i)
         log_q = DENSITIES[density](drawn.z.astype(np.float64))  # (ii)
@@ -280,7 +279,8 @@ def appendix_d(
         errors[rows] = batch_means_error(log_v)
         acceptance[rows], ends[rows] = fresh.acceptance, chains.z
 
-    _in_parts(vae, len(x), _CHAINS, threads, work)
+    with evaluating(vae, threads) as team:
+        share_out(team, len(x), _CHAINS, estimate)
     return HMCEvidence(values, errors, acceptance, ends)
 
 
@@ -306,45 +306,20 @@ def resample_prior(vae, params, x, *, draws=1000, seed=0):
     """
     vae.check_params(params)
     x = as_pixels(vae.check_data("x", x), params.dtype)
-    rng, workspace = stream(seed, EVALUATION, 1), Workspace()
+    rng, arena = stream(seed, EVALUATION, 1), Arena()
     shape = (check_count("draws", draws), vae.n_latent)
     z = rng.standard_normal(shape, params.dtype)
     keys = np.empty((len(z), len(x)))  # log p(x|z)
     for key, one in zip(keys, z, strict=True):
-        key[:] = log_joint(vae, params, x, np.tile(one, (len(x), 1)), workspace) - log_density(one)
+        at_one = np.tile(one, (1, len(x), 1))
+        key[:] = vae.generative(params, at_one, x, 1.0, arena.again())[0]
     keys += rng.gumbel(size=keys.shape)  # whose largest has the right probability
     return z[keys.argmax(axis=0)]
 
 
-# --- Datapoints in parts --------------------------------------------------------------------------
-
-
-def _in_parts(vae, n, size, threads, work):
-    """Call ``work(rows, workspace)`` for slices of range(n), shared among threads."""
-    if threads is None:
-        threads = default_threads(vae, _ROWS)
-    threads = check_count("threads", threads)
-    starts = range(0, n, size)
-
-    def serve(k):
-        workspace = Workspace()
-        with flushed_subnormals():
-            for start in starts[k :: team.size]:
-                work(slice(start, min(start + size, n)), workspace)
-
-    with blas_single_threaded(), Team(threads) as team:
-        team.run(serve)
-
-
-def _pixels(x, rows, dtype, workspace):
-    pixels = workspace.empty("x", (rows.stop - rows.start, x.shape[1]), dtype)
-    gather(x, np.arange(rows.start, rows.stop), pixels)
-    return pixels
-
-
-def _draw(vae, params, x, rng, workspace):
+def _draw(vae, params, x, rng):
     """Return a sample of q(z|x) for every row of x."""
-    stats, _ = mlp_forward(vae.encoder, params, x, workspace)
+    stats, _ = vae.recognition(params, x)
     noise = np.empty((1, len(x), vae.n_latent), params.dtype)
     vae.posterior.draw_noise(rng, noise)
-    return vae.posterior.sample(stats, noise, workspace)[0]
+    return vae.posterior.sample(stats, noise)[0][0]

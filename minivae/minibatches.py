@@ -1,24 +1,12 @@
-"""The inner loop of algorithm 1: minibatch, noise, gradient, step; split over threads.
-
-Thread k owns some rows of every minibatch: it draws their noise from a generator of its own and
-carries them forward and backward through the model. It also owns some of the parameters: once all
-rows are done, it computes their gradient over the whole minibatch, and moves them. So no gradients
-need to be exchanged and added up, and the same seed and number of threads give the same bits.
-Within a thread BLAS runs single-threaded.
-"""
+"""The data of algorithm 1, minibatch after minibatch, and its steps."""
 
 import itertools
-import math
-import threading
-from itertools import pairwise
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from minivae.engine import kernels
-from minivae.engine.subnormals import flushed_subnormals
+from minivae.engine.lockstep import Lockstep
+from minivae.engine.mode import has_kernel
 from minivae.estimators import SGVBB
-from minivae.workspace import WorkspacePart
 
 # Streams of random numbers that all come from one seed, and never meet.
 INIT, ORDER, NOISE, EVALUATION, SUBSET = range(5)
@@ -29,12 +17,6 @@ def stream(seed, *key):
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
-def shares(n, size):
-    """Cut range(n) into `size` slices of nearly equal length."""
-    edges = [n * k // size for k in range(size + 1)]
-    return [slice(start, stop) for start, stop in pairwise(edges)]
-
-
 def minibatches(n, batch_size, seed):
     """Yield the datapoints of one minibatch after the other, without end: (batch_size,) indices.
 
@@ -43,11 +25,6 @@ def minibatches(n, batch_size, seed):
     for epoch in itertools.count():
         order = stream(seed, ORDER, epoch).permutation(n)
         yield from order[: n - n % batch_size].reshape(-1, batch_size)
-
-
-def blas_single_threaded():
-    """Context manager: BLAS uses one thread, and afterwards as many as before."""
-    return threadpool_limits(1, user_api="blas")
 
 
 class MinibatchLoop:
@@ -94,32 +71,14 @@ class MinibatchLoop:
         binarize=False,
     ):
         self.vae, self.train, self.optimizer, self.state = vae, train, optimizer, state
-        self.team, self.batch_size, self.decay, self.seed = team, batch_size, decay, seed
-        self.estimator, self.binarize = estimator, binarize
-        self._rows = shares(batch_size, team.size)
-        buffers, lock = {}, threading.Lock()
-        self._workspaces = [WorkspacePart(buffers, lock, rows, batch_size) for rows in self._rows]
-        dtype = state.params.dtype
-        self._noise = [
-            estimator.noise(vae, noise_samples, rows.stop - rows.start, dtype)
-            for rows in self._rows
-        ]
-        self._x = [None] * team.size
-        self._factors = [None] * team.size
-        self._grad = state.params.copy()
-        turns = [list(vae.encoder.shapes()), list(vae.decoder.shapes())] if alternate else [None]
-        self._turns = [state.params.shares(team.size, names) for names in turns]
-        # Slices are views: what a thread does to its part it does to the whole vector.
-        self._vectors = [[self._views(share.part) for share in shares] for shares in self._turns]
+        self.batch_size, self.noise_samples, self.decay = batch_size, noise_samples, decay
+        self.seed, self.estimator, self.binarize = seed, estimator, binarize
+        halves = [list(vae.encoder.shapes), list(vae.decoder.shapes)]
+        self._turns = halves if alternate else [halves[0] + halves[1]]
+        params = state.params
+        self._lockstep = Lockstep(team, batch_size, params.shapes, params.dtype, self._turns)
         self._epoch = None
         self._order = None
-
-    def _views(self, part):
-        return (
-            self.state.params.vector[part],
-            self._grad.vector[part],
-            {name: vector[part] for name, vector in self.state.optimizer_state.items()},
-        )
 
     @property
     def steps_per_epoch(self):
@@ -140,62 +99,40 @@ class MinibatchLoop:
             self._order = stream(self.seed, ORDER, epoch).permutation(len(self.train))
             self._epoch = epoch
         n_steps = min(n_steps, self.steps_per_epoch - first)
-        bounds = np.full((n_steps, self.team.size), np.nan)
-        self.team.run(lambda k: self._work(k, first, bounds))
-        totals = bounds.sum(axis=1)
-        taken = int(np.isfinite(totals).cumprod().sum())
-        self.state.step += taken
-        return totals[: taken + 1].tolist()
-
-    def _work(self, k, first, bounds):
-        # A diverging bound is reported once, by the caller, and not as a NumPy warning as well.
-        with np.errstate(all="ignore"), flushed_subnormals():
-            for i in range(len(bounds)):
-                self._fetch(k, first + i)
-                self.team.barrier(k)  # every thread has updated its share of the parameters
-                bounds[i, k] = self._propagate(k)
-                self.team.barrier(k)  # every thread has carried its rows forward and backward
-                bound = sum(bounds[i].tolist())
-                if not math.isfinite(bound):
-                    return
-                self._update(k, self.state.step + i)
-                if k == 0:
-                    self.estimator.remember(self.state.memory, bound)
-
-    def _fetch(self, k, batch):
-        """Thread k's rows of a minibatch, and noise for them."""
-        rows = self._rows[k]
-        start = batch * self.batch_size
-        part = self._order[start + rows.start : start + rows.stop]
-        # Others may still need these rows of the last minibatch, for the gradient of their share.
-        shape, dtype = (len(part), self.vae.n_features), self.state.params.dtype
-        self._x[k] = self._workspaces[k].empty(("x", batch % 2), shape, dtype)
-        gather(self.train, part, self._x[k])
-        rng = self.state.rngs[k]
-        if self.binarize:
-            draw_binary(self._x[k], rng)
-        self.estimator.draw(self.vae, rng, self._noise[k])
-
-    def _propagate(self, k):
-        """Forward and backward pass of thread k's rows; their share of the minibatch's bound."""
-        bound, self._factors[k] = self.estimator.propagate(
-            self.vae,
-            self.state.params,
-            self._x[k],
-            self._noise[k],
-            self.batch_size,
-            self._workspaces[k],
-            self.state.memory,
+        bounds = self._lockstep.run(
+            self.state.step, n_steps, self._fetch, self._forward_backward, self._update
         )
-        return bound
+        self.state.step += int(np.isfinite(bounds).sum())
+        return bounds
 
-    def _update(self, k, step):
-        """Thread k's share of the parameters: their gradient, and one step of the optimizer."""
-        round_, turn = divmod(step, len(self._turns))
-        factors = self._factors[k].of_whole_minibatch()
-        self.vae.gradient(factors, self._grad, self._turns[turn][k])
-        theta, gradient, moments = self._vectors[turn][k]
-        self.optimizer.update(theta, gradient, moments, round_ + 1, self.decay)
+    def _fetch(self, k, step, new):
+        """Thread k's rows of a minibatch, and noise for them."""
+        rows, rng = self._lockstep.rows[k], self.state.rngs[k]
+        start = step % self.steps_per_epoch * self.batch_size
+        chosen = self._order[start + rows.start : start + rows.stop]
+        dtype = self.state.params.dtype
+        x = new((len(chosen), self.vae.n_features), dtype)
+        gather(self.train, chosen, x)
+        if self.binarize:
+            draw_binary(x, rng)
+        noise = self.estimator.draw_noise(self.vae, rng, self.noise_samples, len(x), dtype, new)
+        return x, noise
+
+    def _forward_backward(self, k, fetched, new):
+        """Thread k's share of the minibatch's bound, and what its gradient is made of."""
+        x, noise = fetched
+        return self.estimator.forward_backward(
+            self.vae, self.state.params, x, noise, self.batch_size, self.state.memory, new
+        )
+
+    def _update(self, k, step, part, gradient, bound):
+        """One step of the optimizer for some of the parameters, along their gradient."""
+        state = self.state
+        moments = {name: vector[part] for name, vector in state.optimizer_state.items()}
+        t = step // len(self._turns) + 1
+        self.optimizer.update(state.params.vector[part], gradient, moments, t, self.decay)
+        if k == 0:
+            self.estimator.update(state.memory, bound)
 
 
 def draw_binary(x, rng):
@@ -203,9 +140,15 @@ def draw_binary(x, rng):
     np.less(rng.random(x.shape, x.dtype), x, out=x)
 
 
+@has_kernel
+def gather_pixels(data, rows, out):
+    """Copy rows of uint8 pixels as floats in [0, 1]."""
+    np.multiply(data[rows], out.dtype.type(1.0 / 255.0), out=out)
+
+
 def gather(data, rows, out):
     """Copy `rows` of `data` to `out`; uint8 pixels are divided by 255."""
     if data.dtype == np.uint8:
-        kernels.gather_pixels(data, rows, out)
+        gather_pixels(data, rows, out)
     else:
         out[:] = data[rows]

@@ -17,8 +17,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minivae.engine import kernels
+from minivae.engine.mode import has_kernel
 from minivae.validation import check_fraction, check_positive
+
+
+@has_kernel
+def adagrad(theta, grad, sum_of_squares, step_size, decay, epsilon):
+    """In place: G <- G + g^2, theta <- theta + step_size * g / (sqrt(G) + epsilon)."""
+    g = grad - decay * theta
+    sum_of_squares += g**2
+    theta += step_size * g / (np.sqrt(sum_of_squares) + epsilon)
+
+
+@has_kernel
+def adam(theta, grad, m, v, step_size, decay, beta1, beta2, epsilon):
+    """In place: m, v <- running means of g and g^2, theta <- theta + step_size * m / sqrt(v)."""
+    g = grad - decay * theta
+    m[:] = beta1 * m + (1 - beta1) * g
+    v[:] = beta2 * v + (1 - beta2) * g**2
+    theta += step_size * m / (np.sqrt(v) + epsilon)
 
 
 @dataclass(frozen=True)
@@ -50,7 +67,7 @@ class Adagrad:
     def update(self, theta, grad, state, t, decay):
         """Take one step in place; see the module docstring."""
         real = theta.dtype.type
-        kernels.adagrad(
+        adagrad(
             theta,
             grad,
             state["sum_of_squares"],
@@ -125,7 +142,7 @@ class Adam:
         root = np.sqrt(1 - self.beta2**t)
         step_size = self.step_size * root / (1 - self.beta1**t)
         scalars = (step_size, decay, self.beta1, self.beta2, root * self.epsilon)
-        kernels.adam(theta, grad, state["m"], state["v"], *map(theta.dtype.type, scalars))
+        adam(theta, grad, state["m"], state["v"], *map(theta.dtype.type, scalars))
 
 
 OPTIMIZERS = {optimizer.name: optimizer for optimizer in (Adagrad, SGD, Adam)}

@@ -11,25 +11,8 @@ array([0., 0., 0., 0., 0., 0., 1., 1., 1.])
 """
 
 import math
-from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
-
-
-class Share(NamedTuple):
-    """One of several parts of the parameters, whole rows of the arrays.
-
-    Attributes
-    ----------
-    part : slice
-        Of the vector.
-    rows : dict of str to slice
-        Of every array, the rows (entries, if it has one dimension) that lie in this part.
-    """
-
-    part: slice
-    rows: dict
 
 
 class Params:
@@ -71,12 +54,10 @@ class Params:
             )
         self.vector = vector
         self._views = {}
-        self._starts = {}
         start = 0
         for name, shape in self.shapes.items():
             stop = start + math.prod(shape)
             self._views[name] = vector[start:stop].reshape(shape)
-            self._starts[name] = start
             start = stop
 
     def __getitem__(self, name):
@@ -97,41 +78,6 @@ class Params:
         """The dtype that all parameters share."""
         return self.vector.dtype
 
-    def shares(self, count, names=None):
-        """Cut the parameters into `count` parts of nearly equal size, between rows of the arrays.
-
-        Parameters
-        ----------
-        count : int
-        names : sequence of str, optional
-            The arrays to cut, neighbours in the vector; all of them when not given.
-
-        Returns
-        -------
-        shares : list of Share
-        """
-        names = self.names if names is None else names
-        start = self._starts[names[0]]
-        stop = self._starts[names[-1]] + self[names[-1]].size
-        inner = [start + (stop - start) * k / count for k in range(1, count)]
-        edges = [start, *map(self._nearest_row, inner), stop]
-        parts = [slice(start, stop) for start, stop in pairwise(edges)]
-        return [Share(part, self._rows_in(part)) for part in parts]
-
-    def _nearest_row(self, position):
-        """Return where in the vector the row starts whose start is nearest to `position`."""
-        name = max((n for n in self.names if self._starts[n] <= position), key=self._starts.get)
-        start, width = self._starts[name], _row_length(self.shapes[name])
-        return start + width * round((position - start) / width)
-
-    def _rows_in(self, part):
-        rows = {}
-        for name, shape in self.shapes.items():
-            start, size = self._starts[name], math.prod(shape)
-            first, last = (min(max(edge - start, 0), size) for edge in (part.start, part.stop))
-            rows[name] = slice(first // _row_length(shape), last // _row_length(shape))
-        return rows
-
     def like(self, vector):
         """Lay the same names and shapes over another vector (not copied)."""
         return Params(self.shapes, vector)
@@ -143,7 +89,3 @@ class Params:
     def astype(self, dtype):
         """Return a copy in another dtype."""
         return self.like(self.vector.astype(dtype))
-
-
-def _row_length(shape):
-    return math.prod(shape[1:])

@@ -6,7 +6,7 @@ from dataclasses import asdict, is_dataclass
 import numpy as np
 
 from minivae.minibatches import INIT, stream
-from minivae.validation import check_batch_size, check_count, check_dtype, is_object_with
+from minivae.validation import check_batch_size, check_count, check_dtype, check_has
 
 
 def training_and_test(vae, data):
@@ -33,9 +33,14 @@ def training_and_test(vae, data):
 
 def check_optimizer(optimizer):
     """Return `optimizer`, or raise ValueError if it is none."""
-    if not is_object_with(optimizer, "update"):
-        raise ValueError(f"optimizer is {optimizer!r}, expected one such as Adagrad(0.02)")
+    check_has("optimizer", optimizer, ("name", "init", "update"))
     return optimizer
+
+
+def check_estimator(estimator):
+    """Return `estimator`, or raise ValueError if it is none."""
+    check_has("estimator", estimator, ("name", "draw_noise", "forward_backward", "update"))
+    return estimator
 
 
 def first_params(model, params, seed, dtype):
@@ -78,8 +83,7 @@ def run_settings(
         If one of them does not fit.
     """
     check_optimizer(optimizer)
-    if not is_object_with(estimator, "propagate"):
-        raise ValueError(f"estimator is {estimator!r}, expected one such as SGVBB()")
+    check_estimator(estimator)
     batch_size = check_batch_size(batch_size, train)
     if binarize and train.dtype != np.uint8 and (train.min() < 0 or train.max() > 1):
         raise ValueError("binarize is True, expected a data set with pixels in [0, 1]")

@@ -71,6 +71,10 @@ def pins():
 
 def _own_products():
     """Say what the BLAS is not needed for."""
+    from minivae.engine.mode import NUMPY_ONLY
+
+    if NUMPY_ONLY:
+        return ""
     from minivae.engine.products import HAS_AVX512, THIN
 
     if not HAS_AVX512:

@@ -52,19 +52,10 @@ except ImportError as error:
     raise ImportError("minivae.testing needs hypothesis: pip install 'minivae[test]'") from error
 
 from minivae.gradcheck import check_grad
-from minivae.layers import (
-    ACTIVATIONS,
-    Activation,
-    dense_backward,
-    dense_forward,
-    dense_gradient,
-    get_activation,
-)
+from minivae.layers import ACTIVATIONS, Activation, Dense, Sequential, get_activation, mlp
 from minivae.likelihoods import LIKELIHOODS, Bernoulli
-from minivae.mlp import MLP, mlp_forward
 from minivae.params import Params
 from minivae.vae import VAE
-from minivae.workspace import Workspace
 
 KINK_DISTANCE = 1e-3
 """No pre-activation that `layers`, `mlps` or `batches` generate is closer to zero than this."""
@@ -82,7 +73,7 @@ class Layer(NamedTuple):
 class Network(NamedTuple):
     """A multi-layer perceptron, its parameters and its input."""
 
-    mlp: MLP
+    mlp: Sequential
     params: Params
     x: np.ndarray
 
@@ -108,12 +99,13 @@ def check_layer(layer, *inputs, **options):
 
     Parameters
     ----------
-    layer : Activation or pair of callables
-        An `Activation` stands for the dense layer h = f(x W + b). A pair is ``(forward, backward)``
-        with ``out, cache = forward(*inputs)`` and ``gradients = backward(dout, cache)``: one
-        gradient for each input, in their order.
+    layer : layer, Activation or pair of callables
+        A layer as in `minivae.layers`; an `Activation` stands for the dense layer h = f(x W + b). A
+        pair is ``(forward, backward)`` with ``out, cache = forward(*inputs)`` and
+        ``gradients = backward(dout, cache)``: one gradient for each input, in their order.
     *inputs : float64 arrays
-        x, W and b for an `Activation`.
+        x and then the layer's parameters, in the order of its `shapes`: for an `Activation`, x, W
+        and b.
     **options
         Passed on to `minivae.check_grad`.
 
@@ -126,8 +118,14 @@ def check_layer(layer, *inputs, **options):
     GradCheckError
         If they do not agree.
     """
-    forward, backward = _dense(layer) if isinstance(layer, Activation) else layer
-    names = list(inspect.signature(forward).parameters)[: len(inputs)]
+    if isinstance(layer, Activation):
+        layer = Dense(*inputs[1].shape, layer)
+    if isinstance(layer, tuple):
+        forward, backward = layer
+        names = list(inspect.signature(forward).parameters)[: len(inputs)]
+    else:
+        forward, backward = _as_functions(layer)
+        names = ["x", *layer.shapes]
     out, _ = forward(*inputs)
     weights = np.random.default_rng(0).standard_normal(out.shape)
 
@@ -141,20 +139,23 @@ def check_layer(layer, *inputs, **options):
     return check_grad(weighted_sum, dict(zip(names, inputs, strict=True)), **options)
 
 
-def _dense(activation):
-    """Return the dense layer with that activation as a pair ``(forward, backward)``."""
+def _as_functions(layer):
+    """Return a layer as a pair ``(forward, backward)`` of functions of x and its parameters."""
 
-    def forward(x, W, b):
-        a = np.empty((len(x), len(b)))
-        h = dense_forward(x, W, b, activation, None, a)
-        return h, (x, a, h, W, b)
+    def forward(x, *params):
+        params = dict(zip(layer.shapes, params, strict=True))
+        h, saved = layer.forward(params, x)
+        return h.copy(), (params, saved)
 
     def backward(dh, cache):
-        x, a, h, W, b = cache
-        dx, dW, db = np.empty_like(x), np.empty_like(W), np.empty_like(b)
-        dense_backward(dh, h, W, activation, dx, a)
-        dense_gradient(x, dh, dW, db)
-        return dx, dW, db
+        params, saved = cache
+        dx, parts = layer.backward(params, saved, dh)
+        gradients = [dx]
+        for name, array in params.items():
+            gradients.append(np.zeros_like(array))
+            if name in parts:
+                parts[name].write(gradients[-1].reshape(-1))
+        return gradients
 
     return forward, backward
 
@@ -217,11 +218,11 @@ def mlps(draw, activations=tuple(ACTIVATIONS), depths=(0, 1, 2, 3), max_side=5):
     """
     n_layers = 1 + draw(st.sampled_from(depths))
     widths = [draw(_sizes(max_side)) for _ in range(n_layers + 1)]
-    mlp = MLP("mlp", tuple(widths), get_activation(draw(st.sampled_from(activations))))
-    params = _random_params(mlp.shapes(), draw(_generators()))
+    network = mlp(widths, draw(st.sampled_from(activations)), "mlp.")
+    params = _random_params(network.shapes, draw(_generators()))
     x = draw(arrays((None, widths[0]), max_side=max_side))
-    assume(_clear_of_kinks(_preactivations(mlp, params, x)[0]))
-    return Network(mlp, params, x)
+    assume(_clear_of_kinks(_preactivations(network, params, x)[0]))
+    return Network(network, params, x)
 
 
 @st.composite
@@ -297,11 +298,14 @@ def _random_params(shapes, rng):
     return params
 
 
-def _preactivations(mlp, params, x):
+def _preactivations(network, params, x):
     """Return what goes into every activation of the hidden layers, and the output."""
-    out, cache = mlp_forward(mlp, params, x, Workspace())
-    hidden = zip(cache.activations, mlp.layers[:-1], strict=False)
-    return [h @ params[W] + params[b] for h, (W, b, _) in hidden], out
+    preactivations, h = [], x
+    for layer, names in network.rows:
+        own = {name: params[full] for name, full in names.items()}
+        preactivations.append(h @ own["W"] + own["b"])
+        h, _ = layer.forward(own, h)
+    return preactivations[:-1], h
 
 
 def _clear_of_kinks(preactivations):

@@ -8,12 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from minivae.binarization import fixed_draw
+from minivae.engine.lockstep import blas_single_threaded
 from minivae.engine.team import Team, default_threads
 from minivae.estimators import SGVBB
 from minivae.evaluation import bound_terms_with
 from minivae.history import History
 from minivae.interruption import InterruptionGuard
-from minivae.minibatches import SUBSET, MinibatchLoop, blas_single_threaded, stream
+from minivae.layers import work
+from minivae.minibatches import SUBSET, MinibatchLoop, stream
 from minivae.optimizers import Adagrad
 from minivae.params import Params
 from minivae.progress import progress_bar
@@ -159,7 +161,9 @@ def fit(
             raise ValueError("resume is True, expected a checkpoint to resume from")
         state = restore(checkpoint, vae, settings)
     else:
-        settings["threads"] = settings["threads"] or default_threads(vae, batch_size)
+        settings["threads"] = settings["threads"] or default_threads(
+            work(vae.encoder) + work(vae.decoder), settings["batch_size"]
+        )
         state = begin(vae, optimizer, params, settings)
     training = _Training(vae, train, test, optimizer, estimator, state, settings, checkpoint)
     with progress_bar(samples, progress, state.step * settings["batch_size"]) as bar:

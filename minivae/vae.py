@@ -3,61 +3,32 @@
 The model is p(z) = N(0, I) and p(x|z) from the decoder; the recognition model q(z|x) is a diagonal
 Gaussian whose mu and log sigma^2 come from the encoder (or another of `minivae.posteriors`).
 
-Following one training step means reading `VAE._forward`, `VAE._backward` and `VAE.gradient`, a
-dozen lines each. The first two treat every datapoint by itself; only the last adds up over a
-minibatch. So threads can share the datapoints in the former and the parameters in the latter
-(`minivae.minibatches`).
+One training step is `VAE.forward_backward`, a dozen lines: it is what runs, whatever the number of
+threads.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
-from minivae.layers import get_activation
+from minivae.layers import Sequential, get_activation, mlp
 from minivae.likelihoods import LIKELIHOODS, get_likelihood
-from minivae.mlp import MLP, Cache, mlp_backward, mlp_forward, mlp_gradient
 from minivae.params import Params
+from minivae.parts import sum_up
 from minivae.posteriors import get_posterior
 from minivae.validation import as_pixels, check_count, check_dtype, check_rng
-from minivae.workspace import Workspace
-
-
-class _Tape(NamedTuple):
-    """What the backward pass needs of the forward pass."""
-
-    stats: np.ndarray
-    noise: np.ndarray
-    encoder_cache: Cache
-    decoder_cache: Cache
-    dout: np.ndarray
-
-
-class Factors(NamedTuple):
-    """What the gradient is made of: dW = x^T da, for the input x and the delta da of every layer.
-
-    Attributes
-    ----------
-    encoder, decoder : tuple
-        The lists ``(activations, deltas)`` of `mlp_forward`'s cache and of `mlp_backward`.
-    """
-
-    encoder: tuple
-    decoder: tuple
-
-    def of_whole_minibatch(self):
-        """Return the same for all rows, where these are rows from a `WorkspacePart`."""
-        return Factors(*([[rows.base for rows in part] for part in mlp] for mlp in self))
 
 
 class VAE:
-    """A variational autoencoder with MLP encoder and decoder.
+    """A variational autoencoder.
+
+    ``VAE(784, 20)`` has an MLP for encoder and another for decoder. Other networks are given layer
+    by layer: ``VAE(encoder=[Dense(784, 500, "tanh"), Dense(500, 40)], decoder=[...])``.
 
     Parameters
     ----------
     n_features : int
-        Pixels of a datapoint, D.
+        Pixels of a datapoint, D. (By default: the encoder's inputs.)
     n_latent : int
-        Dimensions of z, J.
+        Dimensions of z, J. (By default: the decoder's inputs.)
     hidden : sequence of int
         Widths of the encoder's hidden layers; the decoder has the same in reverse order. May be
         empty: both are linear then.
@@ -73,11 +44,23 @@ class VAE:
         q(z|x): "gaussian" (the paper's), "full-covariance", "isotropic", "isotropic-relu",
         "laplace", "logistic", "deterministic" (a plain autoencoder), or an object of
         `minivae.posteriors`.
+    encoder, decoder : sequence of layers, optional
+        In place of `hidden` and `activation`. The encoder ends in as many numbers as the posterior
+        takes (mu and log sigma^2: 2 J), the decoder in as many as the likelihood takes.
+
+    Attributes
+    ----------
+    encoder, decoder : Sequential
+        Their parameters are called "encoder.W1", "encoder.b1", ..., "decoder.W1", ...
+    param_shapes : dict of str to tuple of int
+    hidden, activation
+        As given; None for networks that were given layer by layer.
 
     Raises
     ------
     ValueError
-        If a size is not a positive whole number or a name is unknown.
+        If a size is not a positive whole number, a name is unknown, an object lacks something, or
+        sizes do not fit together.
 
     Notes
     -----
@@ -88,40 +71,82 @@ class VAE:
 
     def __init__(
         self,
-        n_features,
-        n_latent,
+        n_features=None,
+        n_latent=None,
         hidden=(500,),
         likelihood="bernoulli",
         activation="tanh",
         posterior="gaussian",
+        *,
+        encoder=None,
+        decoder=None,
     ):
+        self.likelihood = get_likelihood(likelihood)
+        self.posterior = get_posterior(posterior)
+        if encoder is None and decoder is None:
+            self._build_mlps(n_features, n_latent, hidden, activation)
+        else:
+            self._take_networks(n_features, n_latent, encoder, decoder)
+        self.param_shapes = {**self.encoder.shapes, **self.decoder.shapes}
+        self._names = list(self.param_shapes)
+
+    def _build_mlps(self, n_features, n_latent, hidden, activation):
         self.n_features = check_count("n_features", n_features)
         self.n_latent = check_count("n_latent", n_latent)
         self.hidden = tuple(check_count("hidden", width) for width in np.atleast_1d(hidden))
-        self.likelihood = get_likelihood(likelihood)
         self.activation = get_activation(activation)
-        self.posterior = get_posterior(posterior)
+        n_stats, n_outputs = self._ends()
+        widths = (self.n_features, *self.hidden, n_stats)
+        self.encoder = mlp(widths, self.activation, "encoder.")
+        widths = (self.n_latent, *reversed(self.hidden), n_outputs)
+        self.decoder = mlp(widths, self.activation, "decoder.")
+
+    def _take_networks(self, n_features, n_latent, encoder, decoder):
+        for name, layers in (("encoder", encoder), ("decoder", decoder)):
+            if layers is None:
+                raise ValueError(f"{name} is None, expected layers: give both networks or neither")
+        self.hidden = self.activation = None
+        self.encoder = _network("encoder", encoder)
+        self.decoder = _network("decoder", decoder)
+        inputs = self.encoder.n_in, self.decoder.n_in
+        self.n_features, self.n_latent = inputs
+        for name, given, n_in in zip(
+            ("n_features", "n_latent"), (n_features, n_latent), inputs, strict=True
+        ):
+            if given is not None and given != n_in:
+                raise ValueError(f"{name} is {given!r}, but the network takes {n_in}")
+        for name, network, n_out in zip(
+            ("encoder", "decoder"), (self.encoder, self.decoder), self._ends(), strict=True
+        ):
+            if network.n_out != n_out:
+                raise ValueError(
+                    f"{name} ends in {network.n_out} numbers, expected {n_out} for "
+                    f"{self.n_latent} latents and {self.n_features} features with posterior "
+                    f"{self.posterior.name!r} and likelihood {self.likelihood.name!r}"
+                )
+
+    def _ends(self):
+        """How many numbers the posterior takes from the encoder, the likelihood from the decoder."""
         n_stats = self.posterior.n_stats(self.n_latent)
-        self.encoder = MLP("encoder", (self.n_features, *self.hidden, n_stats), self.activation)
-        n_outputs = self.n_features * self.likelihood.outputs_per_pixel
-        self.decoder = MLP(
-            "decoder", (self.n_latent, *reversed(self.hidden), n_outputs), self.activation
-        )
-        self.param_shapes = {**self.encoder.shapes(), **self.decoder.shapes()}
-        self._names = list(self.param_shapes)
+        return n_stats, self.n_features * self.likelihood.outputs_per_pixel
 
     def __repr__(self):
         name = self.likelihood.name
         likelihood = name if LIKELIHOODS.get(name) == self.likelihood else self.likelihood
         usual = self.posterior.name == "gaussian"
         posterior = "" if usual else f", posterior={self.posterior.name!r}"
+        if self.hidden is None:
+            return (
+                f"VAE(encoder={list(self.encoder.layers)!r}, decoder={list(self.decoder.layers)!r},"
+                f" likelihood={likelihood!r}{posterior})"
+            )
         return (
             f"VAE(n_features={self.n_features}, n_latent={self.n_latent}, hidden={self.hidden}, "
             f"likelihood={likelihood!r}, activation={self.activation.name!r}{posterior})"
         )
 
     def init_params(self, rng, dtype=np.float64, std=0.01):
-        """Draw weights from N(0, std^2) and set biases to zero (sec. 5).
+        """Draw weights from N(0, std^2) and set biases to zero (sec. 5), or as the layers say.
 
         Parameters
         ----------
@@ -140,9 +165,8 @@ class VAE:
         if not 0 <= std < np.inf:
             raise ValueError(f"std is {std!r}, expected a number of at least 0")
         params = Params(self.param_shapes, dtype=check_dtype(dtype))
-        for name in params.names:
-            if params[name].ndim == 2:
-                params[name][:] = std * rng.standard_normal(params[name].shape)
+        self.encoder.init(params, rng, std)
+        self.decoder.init(params, rng, std)
         return params
 
     # --- The bound and its gradient ---------------------------------------------------------------
@@ -159,7 +183,7 @@ class VAE:
         log_px, minus_kl = self.elbo_terms(params, x, noise)
         return float(log_px.mean(dtype=np.float64) + minus_kl.mean(dtype=np.float64))
 
-    def elbo_terms(self, params, x, noise, workspace=None):
+    def elbo_terms(self, params, x, noise):
         """Return the ELBO's two terms for each datapoint, in nats.
 
         The arguments are those of `elbo_and_grad`.
@@ -171,11 +195,9 @@ class VAE:
         minus_kl : (M,) array
             -KL(q(z|x) || p(z)), or an estimate of it where the posterior has no closed form.
         """
-        x, noise = self._check_batch(params, x, noise, workspace)
-        log_px, minus_kl, _ = self._forward(params, x, x, noise, len(x), workspace or Workspace())
-        return log_px, minus_kl
+        return self.terms(params, *self._check_batch(params, x, noise))
 
-    def elbo_and_grad(self, params, x, noise, workspace=None):
+    def elbo_and_grad(self, params, x, noise):
         """Estimate the mean ELBO per datapoint, eq. (10), and its gradient.
 
             ELBO = mean_m [ mean_l log p(x_m | z_ml) - KL(q(z|x_m) || p(z)) ]
@@ -188,9 +210,6 @@ class VAE:
         noise : (L, M, n_latent) array
             eps, L samples for each datapoint: standard normal for a Gaussian posterior, else what
             its `draw_noise` gives. The estimate is a deterministic function of its three arguments.
-        workspace : Workspace, optional
-            Buffers to use again, for many calls in a row. With one, the returned gradient is good
-            until the next call, and the values of `x` are taken as checked.
 
         Returns
         -------
@@ -206,25 +225,23 @@ class VAE:
             If an argument's shape does not fit the model, or `x` has values that the likelihood
             cannot explain.
         """
-        x, noise = self._check_batch(params, x, noise, workspace)
-        workspace = workspace or Workspace()
-        elbo, factors = self.propagate(params, x, noise, len(x), workspace)
-        grad = workspace.gradient(params)
-        self.gradient(factors, grad, grad.shares(1)[0])
-        return elbo, grad
+        x, noise = self._check_batch(params, x, noise)
+        elbo, parts = self.forward_backward(params, x, noise, len(x))
+        return elbo, sum_up(parts, params)
 
-    def propagate(self, params, x, noise, batch_size, workspace, inputs=None):
-        """Carry datapoints forward and backward through the model: `elbo_and_grad`, first half.
+    def forward_backward(self, params, x, noise, M, new=np.empty, inputs=None):
+        """Carry datapoints forward and backward through the model. Nothing is checked.
 
         Parameters
         ----------
         params : Params
         x : (m, n_features) array of the parameters' dtype
-            A minibatch or some of its datapoints. Nothing is checked.
+            A minibatch or some of its datapoints.
         noise : (L, m, n_latent) array
-        batch_size : int
-            M, datapoints in the minibatch.
-        workspace : Workspace
+        M : int
+            Datapoints in the minibatch.
+        new : callable
+            Makes arrays as `numpy.empty` does.
         inputs : (m, n_features) array, optional
             What the encoder sees in place of `x`, such as a corrupted copy of it.
 
@@ -232,54 +249,103 @@ class VAE:
         -------
         elbo : float
             What these datapoints contribute to the minibatch's mean ELBO, in nats.
-        factors : Factors
-            For `gradient`.
+        parts : dict of str to Product or Sum
+            What they contribute to its gradient; `minivae.parts.sum_up` adds it up.
         """
-        inputs = x if inputs is None else inputs
-        log_px, minus_kl, tape = self._forward(params, x, inputs, noise, batch_size, workspace)
-        factors = self._backward(params, tape, batch_size, workspace)
-        return float(log_px.sum() / len(noise) + minus_kl.sum()) / batch_size, factors
+        L = len(noise)
+        stats, encoder = self.recognition(params, x if inputs is None else inputs, new)
+        z, minus_kl = self.posterior.sample(stats, noise, new)  # eq. 9, app. B
+        log_px, decoder = self.generative(params, z, x, 1 / (L * M), new)  # eq. 11, 12
+        elbo = float(log_px.sum() / L + minus_kl.sum()) / M
 
-    def _forward(self, params, x, inputs, noise, M, workspace):
-        L, m, _ = noise.shape
-        stats, encoder_cache = mlp_forward(self.encoder, params, inputs, workspace)  # mu, log_var
-        z, minus_kl = self.posterior.sample(stats, noise, workspace)  # eq. 9, app. B
-        out, decoder_cache = mlp_forward(self.decoder, params, z, workspace)
-        log_px = workspace.empty("log_px", (L * m,), x.dtype)
-        self.likelihood.log_prob_and_grad(out, x, 1 / (L * M), log_px)  # eq. 11, 12
-        tape = _Tape(stats, noise, encoder_cache, decoder_cache, dout=out)
-        return log_px.reshape(L, m), minus_kl, tape
+        dz, decoder_parts = self.generative_backward(params, decoder, new)
+        dstats = self.posterior.sample_backward(dz, stats, noise, 1 / M, new)
+        encoder_parts = self.recognition_backward(params, encoder, dstats, new)
+        return elbo, {**encoder_parts, **decoder_parts}
 
-    def _backward(self, params, tape, M, workspace):
-        decoder, encoder = tape.decoder_cache, tape.encoder_cache
-        dz, decoder_deltas = mlp_backward(self.decoder, params, decoder, tape.dout, workspace)
-        dstats = self.posterior.sample_backward(dz, tape.stats, tape.noise, 1 / M, workspace)
-        _, encoder_deltas = mlp_backward(
-            self.encoder, params, encoder, dstats, workspace, input_gradient=False
-        )
-        return Factors((encoder.activations, encoder_deltas), (decoder.activations, decoder_deltas))
+    def terms(self, params, x, noise, new=np.empty):
+        """Do the work of `elbo_terms`. Nothing is checked."""
+        stats, _ = self.recognition(params, x, new)
+        z, minus_kl = self.posterior.sample(stats, noise, new)
+        log_px, _ = self.generative(params, z, x, 1.0, new)
+        return log_px, minus_kl
 
-    def gradient(self, factors, grad, share):
-        """Write the gradient of the mean ELBO: `elbo_and_grad`, second half.
+    def recognition(self, params, x, new=np.empty):
+        """Carry x to the numbers that describe q(z|x).
+
+        Returns
+        -------
+        stats : (m, n_stats) array
+            For the posterior: mu and log sigma^2.
+        saved : list
+            For `recognition_backward`.
+        """
+        return self.encoder.forward(params, x, new)
+
+    def recognition_backward(self, params, saved, dstats, new=np.empty):
+        """Return what the gradient of phi is made of, given that of the stats (overwritten)."""
+        return self.encoder.backward(params, saved, dstats, new, input_gradient=False)[1]
+
+    def generative(self, params, z, x, weight, new=np.empty):
+        """Carry z to log p(x|z).
 
         Parameters
         ----------
-        factors : Factors
-            Of a whole minibatch.
-        grad : Params
-            Overwritten, as far as `share` goes.
-        share : Share
-            Of ``grad.shares(count)``.
+        params : Params
+        z : (L, m, n_latent) array
+        x : (m, n_features) array
+        weight : float
+            Of each sample's log p(x|z) in what is to be differentiated: 1 / (L M) in a mean.
+        new : callable
+
+        Returns
+        -------
+        log_px : (L, m) array
+            In nats.
+        saved : tuple
+            For `generative_backward`.
         """
-        mlp_gradient(self.encoder, *factors.encoder, grad, share)
-        mlp_gradient(self.decoder, *factors.decoder, grad, share)
+        L, m = len(z), len(x)
+        out, saved = self.decoder.forward(params, z.reshape(-1, self.n_latent), new)
+        log_px, dout = new((L, m), out.dtype), out.reshape(L, m, -1)
+        self.likelihood.log_prob_and_grad(dout, x, weight, log_px)  # which overwrites out with dout
+        return log_px, (saved, dout)
+
+    def generative_backward(self, params, saved, new=np.empty, weights=None, input_gradient=True):
+        """Return the gradient with respect to z, and what that of theta is made of.
+
+        Parameters
+        ----------
+        params : Params
+        saved : tuple
+            From `generative`; overwritten.
+        new : callable
+        weights : (L, m) array, optional
+            Further weights of the samples, known only now.
+        input_gradient : bool
+            Whether dz is wanted.
+
+        Returns
+        -------
+        dz : (L, m, n_latent) array or None
+            None unless `input_gradient`.
+        parts : dict of str to Product or Sum
+        """
+        layers, dout = saved
+        if weights is not None:
+            dout *= weights[..., None]
+        L, m, width = dout.shape
+        dz, parts = self.decoder.backward(
+            params, layers, dout.reshape(-1, width), new, input_gradient
+        )
+        return dz.reshape(L, m, -1) if input_gradient else None, parts
 
     # --- Using the model --------------------------------------------------------------------------
 
     def encode(self, params, x):
         """Return ``(mu, log_var)``: mean and log variance of q(z|x), each (M, n_latent)."""
         x = self._check_x(params, x)
-        stats, _ = mlp_forward(self.encoder, params, x, Workspace())
+        stats, _ = self.recognition(params, x)
         return self.posterior.moments(stats)
 
     def decode(self, params, z):
@@ -317,8 +383,7 @@ class VAE:
         z = np.ascontiguousarray(z, params.dtype)
         if z.ndim != 2 or z.shape[1] != self.n_latent:
             raise ValueError(f"z has shape {z.shape}, expected (n, {self.n_latent})")
-        out, _ = mlp_forward(self.decoder, params, z, Workspace())
-        return out
+        return self.decoder.forward(params, z)[0]
 
     # --- Refusing what does not fit ---------------------------------------------------------------
 
@@ -380,16 +445,15 @@ class VAE:
         if len(x) == 0:
             raise ValueError(f"{name} has no datapoints, expected at least one")
 
-    def _check_x(self, params, x, values=True):
+    def _check_x(self, params, x):
         self.check_params(params)
         x = as_pixels(self._numbers(np.asarray(x), "x"), params.dtype)
         self._check_shape("x", x)
-        if values:
-            self.likelihood.check(x)
+        self.likelihood.check(x)
         return x
 
-    def _check_batch(self, params, x, noise, workspace):
-        x = self._check_x(params, x, values=workspace is None)
+    def _check_batch(self, params, x, noise):
+        x = self._check_x(params, x)
         noise = np.ascontiguousarray(noise, params.dtype)
         if noise.ndim != 3 or len(noise) == 0 or noise.shape[1:] != (len(x), self.n_latent):
             raise ValueError(
@@ -397,3 +461,10 @@ class VAE:
                 f"{self.n_latent}) with L >= 1"
             )
         return x, noise
+
+
+def _network(name, layers):
+    try:
+        return Sequential(layers, f"{name}.")
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None

@@ -92,7 +92,19 @@ def is_object_with(value, method):
     return hasattr(value, method) and not isinstance(value, type)
 
 
-def choose(name, value, table, method):
+def check_has(name, value, members):
+    """Raise ValueError unless `value` is an object, and not a class, with all these attributes."""
+    if isinstance(value, type):
+        raise ValueError(f"{name} is the class {value.__name__}, expected an object of it")
+    missing = [member for member in members if not hasattr(value, member)]
+    if missing:
+        raise ValueError(
+            f"{name} is {value!r}, which lacks {', '.join(missing)}; expected an object with "
+            f"{', '.join(members)}"
+        )
+
+
+def choose(name, value, table, members):
     """Return what `table` has under the name `value`, or `value` itself if it is such an object.
 
     Parameters
@@ -101,18 +113,20 @@ def choose(name, value, table, method):
         What error messages call it.
     value : str or object
     table : dict
-    method : str
-        What such an object can do.
+    members : sequence of str
+        What such an object has.
 
     Raises
     ------
     ValueError
-        If `value` is neither.
+        If `value` is neither, or lacks something.
     """
-    if is_object_with(value, method):
-        return value
-    if not isinstance(value, str) or value not in table:
+    if isinstance(value, str) and value in table:
+        return table[value]
+    some = any(hasattr(value, member) for member in members)
+    if isinstance(value, str | type) or not some:
         raise ValueError(
             f"{name} is {value!r}, expected one of {', '.join(table)} or a {name} object"
         )
-    return table[value]
+    check_has(name, value, members)
+    return value

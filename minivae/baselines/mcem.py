@@ -19,24 +19,25 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minivae.engine.arena import Arena
+from minivae.engine.lockstep import blas_single_threaded
 from minivae.engine.subnormals import flushed_subnormals
 from minivae.hmc import HMC, begin, check_hmc, draw_noise
-from minivae.joint import decoder_params, mean_log_joint_and_grad, unnormalized_posterior
+from minivae.joint import decoder_params, forward_backward_theta, unnormalized_posterior
 from minivae.minibatches import (
     INIT,
     NOISE,
-    blas_single_threaded,
     gather,
     minibatches,
     stream,
 )
 from minivae.optimizers import Adagrad
 from minivae.params import Params
+from minivae.parts import sum_up
 from minivae.progress import progress_bar
 from minivae.settings import check_optimizer, first_params
 from minivae.training import TrainingDiverged
 from minivae.validation import check_batch_size, check_count, check_dtype
-from minivae.workspace import Workspace
 
 
 class Record(NamedTuple):
@@ -161,7 +162,7 @@ def fit_mcem(
     return MCEMResult(params, history, em.z)
 
 
-def e_step(vae, params, x, z, hmc, step, noise, workspace=None):
+def e_step(vae, params, x, z, hmc, step, noise):
     """Move the chains of a minibatch by one transition, and tune the step size.
 
     Parameters
@@ -174,7 +175,6 @@ def e_step(vae, params, x, z, hmc, step, noise, workspace=None):
     step : float
         One for all chains: each is visited too seldom to tune its own.
     noise : Noise
-    workspace : Workspace, optional
 
     Returns
     -------
@@ -186,7 +186,7 @@ def e_step(vae, params, x, z, hmc, step, noise, workspace=None):
     acceptance : float
         Mean probability of acceptance.
     """
-    target = unnormalized_posterior(vae, params, x, workspace)
+    target = unnormalized_posterior(vae, params, x)
     chains, acceptance = hmc.transition(target, begin(target, z), step, noise)
     step = float(hmc.tune(step, acceptance))
     return chains.z, step, float(chains.log_p.mean(dtype=np.float64)), float(acceptance.mean())
@@ -205,7 +205,7 @@ class _EM:
         self._moments = optimizer.init(self._theta.vector)
         self._updates = 0
         self._noise_rng = stream(seed, NOISE)
-        self._workspace = Workspace()
+        self._arena = Arena()
 
     def run(self, n_visits, batch_size, due, bar, callback):
         """Visit that many minibatches; return the history, with entries where they are due."""
@@ -228,7 +228,7 @@ class _EM:
 
     def _visit(self, rows, seen):
         """One E-step and its M-steps; return mean log p(x, z) and the acceptance."""
-        x = self._workspace.empty("x", (len(rows), self.vae.n_features), self.params.dtype)
+        x = np.empty((len(rows), self.vae.n_features), self.params.dtype)
         gather(self.train, rows, x)
         noise = draw_noise(self._noise_rng, (len(rows), self.vae.n_latent), self.params.dtype)
         # A diverging run is reported once, below, and not as NumPy warnings as well.
@@ -241,7 +241,6 @@ class _EM:
                 self.hmc,
                 self.step_size,
                 noise,
-                self._workspace,
             )
             for _ in range(self.m_steps):
                 self._m_step(x, z)
@@ -251,7 +250,9 @@ class _EM:
         return means
 
     def _m_step(self, x, z):
-        _, grad = mean_log_joint_and_grad(self.vae, self.params, x, z, self._workspace)
+        new = self._arena.again()
+        _, parts = forward_backward_theta(self.vae, self.params, x, z[None], new)
+        grad = sum_up(parts, self._theta)
         self._updates += 1
         theta = self._theta.vector
         self.optimizer.update(theta, grad.vector, self._moments, self._updates, self.decay)

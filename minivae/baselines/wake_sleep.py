@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae.mlp import mlp_backward, mlp_forward
-from minivae.vae import Factors
+from minivae.estimators import Estimator
 
 
 class WakeSleepNoise(NamedTuple):
@@ -26,19 +25,19 @@ class WakeSleepNoise(NamedTuple):
     ----------
     eps : (L, m, J) array
         For z ~ q(z|x).
-    z : (m, J) array
+    z : (1, m, J) array
         Of the dreams, from the prior.
-    seed : (1,) uint64 array
+    seed : int
         Seeds the generator for the dreamt x ~ p(x|z).
     """
 
     eps: np.ndarray
     z: np.ndarray
-    seed: np.ndarray
+    seed: int
 
 
 @dataclass(frozen=True)
-class WakeSleep:
+class WakeSleep(Estimator):
     """Wake-sleep as an estimator for `minivae.fit`; see `minivae.estimators` for the methods.
 
     One dream is dreamt for every datapoint. The bound that it reports is AEVB's (eq. 10), although
@@ -47,52 +46,33 @@ class WakeSleep:
 
     name = "wake-sleep"
 
-    def noise(self, vae, L, m, dtype):
-        """Return buffers for the noise of m datapoints."""
-        eps, z = np.empty((L, m, vae.n_latent), dtype), np.empty((m, vae.n_latent), dtype)
-        return WakeSleepNoise(eps, z, np.empty(1, np.uint64))
+    def draw_noise(self, vae, rng, L, m, dtype, new=np.empty):
+        """Draw what both phases need for m datapoints."""
+        eps = super().draw_noise(vae, rng, L, m, dtype, new)
+        z = new((1, m, vae.n_latent), dtype)
+        rng.standard_normal(out=z, dtype=z.dtype)
+        return WakeSleepNoise(eps, z, int(rng.integers(2**64, dtype=np.uint64)))
 
-    def draw(self, vae, rng, noise):
-        """Fill the buffers."""
-        vae.posterior.draw_noise(rng, noise.eps)
-        rng.standard_normal(out=noise.z, dtype=noise.z.dtype)
-        noise.seed[0] = rng.integers(2**64, dtype=np.uint64)
+    def forward_backward(self, vae, params, x, noise, M, state, new=np.empty):
+        """Return the bound, and what both phases' gradients are made of."""
+        bound, decoder_parts = self._wake(vae, params, x, noise.eps, M, new)
+        encoder_parts = self._sleep(vae, params, noise, M, new)
+        return bound, {**encoder_parts, **decoder_parts}
 
-    def propagate(self, vae, params, x, noise, batch_size, workspace, memory):
-        """Return the bound and both phases' factors; see `minivae.estimators`."""
-        # The dream comes first, because its pass through the decoder uses the wake phase's buffers.
-        dream = self._dream(vae, params, noise, workspace)
-        bound, decoder = self._wake(vae, params, x, noise.eps, batch_size, workspace)
-        encoder = self._sleep(vae, params, dream, noise.z, batch_size, workspace)
-        return bound, Factors(encoder, decoder)
-
-    def remember(self, memory, bound):
-        """Nothing lasts from step to step."""
-
-    def _dream(self, vae, params, noise, workspace):
-        """Return x ~ p(x|z)."""
-        out, _ = mlp_forward(vae.decoder, params, noise.z, workspace)
-        dream = workspace.empty("dream", (len(out), vae.n_features), out.dtype)
-        dream[:] = vae.likelihood.sample(out, np.random.default_rng(noise.seed))
-        return dream
-
-    def _wake(self, vae, params, x, eps, M, workspace):
+    def _wake(self, vae, params, x, eps, M, new):
         """Return the bound, and what d/dtheta log p(x, z) is made of."""
         L = len(eps)
-        stats, _ = mlp_forward(vae.encoder, params, x, workspace)
-        z, minus_kl = vae.posterior.sample(stats, eps, workspace)
-        out, cache = mlp_forward(vae.decoder, params, z, workspace)
-        log_px = workspace.empty("log_px", (len(out),), x.dtype)
-        vae.likelihood.log_prob_and_grad(out, x, 1 / (L * M), log_px)
-        _, deltas = mlp_backward(vae.decoder, params, cache, out, workspace, input_gradient=False)
-        return float(log_px.sum() / L + minus_kl.sum()) / M, (cache.activations, deltas)
+        stats, _ = vae.recognition(params, x, new)
+        z, minus_kl = vae.posterior.sample(stats, eps, new)
+        log_px, saved = vae.generative(params, z, x, 1 / (L * M), new)
+        _, parts = vae.generative_backward(params, saved, new, input_gradient=False)
+        return float(log_px.sum() / L + minus_kl.sum()) / M, parts
 
-    def _sleep(self, vae, params, dream, z, M, workspace):
-        """Return what d/dphi log q(z|x) of the dreams is made of."""
-        stats, cache = mlp_forward(vae.encoder, params, dream, workspace)
-        weights = np.full(len(z), 1 / M, z.dtype)
-        dstats = vae.posterior.log_density_grad(z, stats, weights)[1]
-        _, deltas = mlp_backward(
-            vae.encoder, params, cache, dstats, workspace, input_gradient=False
-        )
-        return cache.activations, deltas
+    def _sleep(self, vae, params, noise, M, new):
+        """Return what d/dphi log q(z|x) of the dreams is made of, x ~ p(x|z)."""
+        out, _ = vae.decoder.forward(params, noise.z[0], new)
+        dream = vae.likelihood.sample(out, np.random.default_rng([noise.seed]))
+        stats, saved = vae.recognition(params, dream, new)
+        weights = np.full(noise.z.shape[:2], 1 / M, out.dtype)
+        dstats = vae.posterior.log_density_grad(noise.z, stats, weights)[1]
+        return vae.recognition_backward(params, saved, dstats, new)

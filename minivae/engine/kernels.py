@@ -1,15 +1,14 @@
-"""The hot loops in Numba, each with its NumPy form beside it.
+"""The hot loops in Numba: each computes what the equation of the same name says in NumPy.
 
-The rest of the library calls these by name and never has two paths. To follow a step, read the
-``*_numpy`` function: it says what its kernel computes, and the tests hold the two together. A
-kernel does in one pass over memory what NumPy does in several, and computes ``exp`` and ``log1p``
-by series that the compiler can vectorise (`vector_math`), where NumPy and the C library take most
-of a step's time outside the matrix products.
+The equations stand in the model's files, where they are read (`minivae.engine.mode`), and the tests
+hold the two together. A kernel does in one pass over memory what NumPy does in several, and
+computes ``exp`` and ``log1p`` by series that the compiler can vectorise (`vector_math`), where NumPy
+and the C library take most of a step's time outside the matrix products.
 
 Rules of all kernels: arrays are C-contiguous and of one floating dtype, outputs are arguments that
 come last (or first, where the kernel works in place, as its summary line says), nothing is
-allocated, the GIL is released. A matrix has one datapoint per row. With L noise samples per
-datapoint, row ``l * M + m`` holds sample l of datapoint m, so that ``x[i % M]`` belongs to row i.
+allocated, the GIL is released. A matrix has one datapoint per row; samples are the first of three
+axes, (L, M, ...).
 """
 
 import numba
@@ -18,7 +17,7 @@ import numpy as np
 from minivae.engine.prefetch import claim
 from minivae.engine.vector_math import exp, log1p
 
-LOG_2PI = float(np.log(2.0 * np.pi))
+_LOG_2PI = float(np.log(2.0 * np.pi))
 _BLOCK = 512  # parameters that are updated while the next ones are fetched
 
 # Reassociation lets sums run in SIMD lanes. NaN and infinity keep their meaning (no "nnan", no
@@ -58,10 +57,6 @@ def gather_pixels(data, rows, out):
             target[j] = source[j] * scale
 
 
-def gather_pixels_numpy(data, rows, out):
-    np.multiply(data[rows], out.dtype.type(1.0 / 255.0), out=out)
-
-
 # --- Dense layers ---------------------------------------------------------------------------------
 
 
@@ -74,10 +69,6 @@ def add_bias(a, b):
             row[j] += b[j]
 
 
-def add_bias_numpy(a, b):
-    a += b
-
-
 @kernel
 def column_sums(da, first, db):
     """Set db <- sums over the rows of da, of its columns from `first` on."""
@@ -88,13 +79,8 @@ def column_sums(da, first, db):
             db[j] += row[j]
 
 
-def column_sums_numpy(da, first, db):
-    np.sum(da[:, first : first + db.size], axis=0, out=db)
-
-
 # --- Activations: h <- f(h), in place -------------------------------------------------------------
-# Backward: dh <- dh * f'(a), where a was what forward got. All derivatives can be had from the
-# activation's own output h, so nothing else is kept.
+# Backward: dh <- dh * f'(a), from the activation's output h.
 
 
 @kernel
@@ -108,10 +94,6 @@ def tanh(h):
             row[j] = one - two / (exp(two * row[j]) + one)
 
 
-def tanh_numpy(h):
-    np.tanh(h, out=h)
-
-
 @kernel
 def tanh_backward(dh, h):
     """In place: dh <- dh * (1 - h^2)."""
@@ -123,10 +105,6 @@ def tanh_backward(dh, h):
             row[j] *= one - output[j] * output[j]
 
 
-def tanh_backward_numpy(dh, h):
-    dh *= 1 - h**2
-
-
 @kernel
 def relu(h):
     """In place: h <- max(h, 0)."""
@@ -135,10 +113,6 @@ def relu(h):
         row = h[i]
         for j in range(row.size):
             row[j] = zero if row[j] < zero else row[j]  # in this order NaN stays NaN
-
-
-def relu_numpy(h):
-    np.maximum(h, 0, out=h)
 
 
 @kernel
@@ -153,10 +127,6 @@ def relu_backward(dh, h):
             row[j] *= one if output[j] > zero else zero
 
 
-def relu_backward_numpy(dh, h):
-    dh *= h > 0
-
-
 @kernel
 def softplus(h):
     """In place: h <- log(1 + exp(h)), as max(h, 0) + log1p(exp(-|h|))."""
@@ -166,10 +136,6 @@ def softplus(h):
         for j in range(row.size):
             a = row[j]
             row[j] = (zero if a < zero else a) + log1p(exp(-abs(a)))
-
-
-def softplus_numpy(h):
-    np.logaddexp(0, h, out=h)
 
 
 @kernel
@@ -183,10 +149,6 @@ def softplus_backward(dh, h):
             row[j] *= one - exp(-output[j])
 
 
-def softplus_backward_numpy(dh, h):
-    dh *= -np.expm1(-h)
-
-
 @kernel
 def sigmoid(h):
     """In place: h <- 1 / (1 + exp(-h))."""
@@ -195,10 +157,6 @@ def sigmoid(h):
         row = h[i]
         for j in range(row.size):
             row[j] = one / (one + exp(-row[j]))
-
-
-def sigmoid_numpy(h):
-    np.exp(-np.logaddexp(0, -h), out=h)
 
 
 @kernel
@@ -212,19 +170,15 @@ def sigmoid_backward(dh, h):
             row[j] *= output[j] * (one - output[j])
 
 
-def sigmoid_backward_numpy(dh, h):
-    dh *= h * (1 - h)
-
-
 # --- Latent block: eq. 9, app. B ------------------------------------------------------------------
 
 
 @kernel
-def sample_posterior(stats, noise, z, minus_kl):
+def reparameterize(stats, eps, z, minus_kl):
     """Set z <- mu + sigma * eps per sample; minus_kl <- -KL(q || N(0, I)) per datapoint."""
     one = stats.dtype.type(1)
     half = stats.dtype.type(0.5)
-    n_datapoints, n_latent = stats.shape[0], noise.shape[1]
+    n_samples, n_datapoints, n_latent = eps.shape
     for m in range(n_datapoints):
         mu = stats[m, :n_latent]
         log_var = stats[m, n_latent:]
@@ -232,28 +186,22 @@ def sample_posterior(stats, noise, z, minus_kl):
         for j in range(mu.size):
             total += one + log_var[j] - mu[j] * mu[j] - exp(log_var[j])
         minus_kl[m] = half * total
-    for i in range(noise.shape[0]):
-        mu = stats[i % n_datapoints, :n_latent]
-        log_var = stats[i % n_datapoints, n_latent:]
-        eps = noise[i]
-        out = z[i]
-        for j in range(mu.size):
-            out[j] = mu[j] + exp(half * log_var[j]) * eps[j]
-
-
-def sample_posterior_numpy(stats, noise, z, minus_kl):
-    mu, log_var = np.split(stats, 2, axis=1)
-    samples = noise.reshape(-1, *mu.shape)
-    z[:] = (mu + np.exp(log_var / 2) * samples).reshape(z.shape)
-    minus_kl[:] = 0.5 * np.sum(1 + log_var - mu**2 - np.exp(log_var), axis=1)
+    for sample in range(n_samples):
+        for m in range(n_datapoints):
+            mu = stats[m, :n_latent]
+            log_var = stats[m, n_latent:]
+            noise = eps[sample, m]
+            out = z[sample, m]
+            for j in range(mu.size):
+                out[j] = mu[j] + exp(half * log_var[j]) * noise[j]
 
 
 @kernel
-def sample_posterior_backward(dz, stats, noise, scale, dstats):
+def reparameterize_backward(dz, stats, eps, scale, dstats):
     """Gradient: dstats <- that through z, plus scale times that of -KL, w.r.t. (mu, log_var)."""
     one = stats.dtype.type(1)
     half = stats.dtype.type(0.5)
-    n_datapoints, n_latent = stats.shape[0], noise.shape[1]
+    n_samples, n_datapoints, n_latent = eps.shape
     for m in range(n_datapoints):
         mu = stats[m, :n_latent]
         log_var = stats[m, n_latent:]
@@ -262,30 +210,21 @@ def sample_posterior_backward(dz, stats, noise, scale, dstats):
         for j in range(mu.size):
             dmu[j] = -scale * mu[j]
             dlog_var[j] = half * scale * (one - exp(log_var[j]))
-    for i in range(noise.shape[0]):
-        log_var = stats[i % n_datapoints, n_latent:]
-        dmu = dstats[i % n_datapoints, :n_latent]
-        dlog_var = dstats[i % n_datapoints, n_latent:]
-        eps = noise[i]
-        gradient = dz[i]
-        for j in range(log_var.size):
-            dmu[j] += gradient[j]
-            dlog_var[j] += half * gradient[j] * eps[j] * exp(half * log_var[j])
-
-
-def sample_posterior_backward_numpy(dz, stats, noise, scale, dstats):
-    mu, log_var = np.split(stats, 2, axis=1)
-    dz = dz.reshape(-1, *mu.shape)
-    noise = noise.reshape(-1, *mu.shape)
-    sigma = np.exp(log_var / 2)
-    dmu = np.sum(dz, axis=0) - scale * mu
-    dlog_var = np.sum(dz * noise * sigma / 2, axis=0) + scale / 2 * (1 - np.exp(log_var))
-    np.concatenate([dmu, dlog_var], axis=1, out=dstats)
+    for sample in range(n_samples):
+        for m in range(n_datapoints):
+            log_var = stats[m, n_latent:]
+            dmu = dstats[m, :n_latent]
+            dlog_var = dstats[m, n_latent:]
+            noise = eps[sample, m]
+            gradient = dz[sample, m]
+            for j in range(log_var.size):
+                dmu[j] += gradient[j]
+                dlog_var[j] += half * gradient[j] * noise[j] * exp(half * log_var[j])
 
 
 # --- Likelihoods: eq. 11, 12 ----------------------------------------------------------------------
-# Both leave log p(x|z) of every row in log_px and overwrite the decoder's output with scale times
-# the gradient of log p(x|z) with respect to it.
+# Both leave log p(x|z) of every sample in log_px, (L, M), and overwrite the decoder's output with
+# scale times the gradient of log p(x|z) with respect to it.
 
 
 @kernel
@@ -293,22 +232,17 @@ def bernoulli(logits, x, scale, log_px):
     """log_px <- sum over pixels of x a - softplus(a); logits <- scale * (x - sigmoid(a))."""
     zero = logits.dtype.type(0)
     one = logits.dtype.type(1)
-    for i in range(logits.shape[0]):
-        row = logits[i]
-        pixels = x[i % x.shape[0]]
-        total = zero
-        for j in range(row.size):
-            a = row[j]
-            e = exp(-abs(a))
-            total += pixels[j] * a - (zero if a < zero else a) - log1p(e)
-            row[j] = scale * (pixels[j] - (e if a < zero else one) / (one + e))
-        log_px[i] = total
-
-
-def bernoulli_numpy(logits, x, scale, log_px):
-    a = logits.reshape(-1, *x.shape)
-    log_px[:] = np.sum(x * a - np.logaddexp(0, a), axis=2).ravel()
-    a[:] = scale * (x - np.exp(-np.logaddexp(0, -a)))
+    for sample in range(logits.shape[0]):
+        for m in range(logits.shape[1]):
+            row = logits[sample, m]
+            pixels = x[m]
+            total = zero
+            for j in range(row.size):
+                a = row[j]
+                e = exp(-abs(a))
+                total += pixels[j] * a - (zero if a < zero else a) - log1p(e)
+                row[j] = scale * (pixels[j] - (e if a < zero else one) / (one + e))
+            log_px[sample, m] = total
 
 
 @kernel
@@ -316,34 +250,24 @@ def gaussian(out, x, sigmoid_mean, scale, log_px):
     """log_px <- -1/2 sum of log(2 pi) + log_var + (x - mean)^2 / var; out <- scale * gradient."""
     half = out.dtype.type(0.5)
     one = out.dtype.type(1)
-    log_2pi = out.dtype.type(LOG_2PI)
+    log_2pi = out.dtype.type(_LOG_2PI)
     n_features = x.shape[1]
-    for i in range(out.shape[0]):
-        a = out[i, :n_features]
-        log_var = out[i, n_features:]
-        pixels = x[i % x.shape[0]]
-        total = out.dtype.type(0)
-        for j in range(a.size):
-            mean = one / (one + exp(-a[j])) if sigmoid_mean else a[j]
-            slope = mean * (one - mean) if sigmoid_mean else one
-            error = pixels[j] - mean
-            precision = exp(-log_var[j])
-            squared = error * error * precision
-            total += log_2pi + log_var[j] + squared
-            a[j] = scale * error * precision * slope
-            log_var[j] = half * scale * (squared - one)
-        log_px[i] = -half * total
-
-
-def gaussian_numpy(out, x, sigmoid_mean, scale, log_px):
-    a, log_var = np.split(out.reshape(-1, len(x), out.shape[1]), 2, axis=2)
-    mean = 1 / (1 + np.exp(-a)) if sigmoid_mean else a
-    slope = mean * (1 - mean) if sigmoid_mean else 1
-    error, precision = x - mean, np.exp(-log_var)
-    squared = error**2 * precision
-    log_px[:] = -0.5 * np.sum(LOG_2PI + log_var + squared, axis=2).ravel()
-    a[:] = scale * error * precision * slope
-    log_var[:] = scale / 2 * (squared - 1)
+    for sample in range(out.shape[0]):
+        for m in range(out.shape[1]):
+            a = out[sample, m, :n_features]
+            log_var = out[sample, m, n_features:]
+            pixels = x[m]
+            total = out.dtype.type(0)
+            for j in range(a.size):
+                mean = one / (one + exp(-a[j])) if sigmoid_mean else a[j]
+                slope = mean * (one - mean) if sigmoid_mean else one
+                error = pixels[j] - mean
+                precision = exp(-log_var[j])
+                squared = error * error * precision
+                total += log_2pi + log_var[j] + squared
+                a[j] = scale * error * precision * slope
+                log_var[j] = half * scale * (squared - one)
+            log_px[sample, m] = -half * total
 
 
 # --- Optimizers: ascent on the mean bound plus the log prior's share, -decay * theta --------------
@@ -362,12 +286,6 @@ def adagrad(theta, grad, sum_of_squares, step_size, decay, epsilon):
             t[j] += step_size * g / (np.sqrt(G[j]) + epsilon)
 
 
-def adagrad_numpy(theta, grad, sum_of_squares, step_size, decay, epsilon):
-    g = grad - decay * theta
-    sum_of_squares += g**2
-    theta += step_size * g / (np.sqrt(sum_of_squares) + epsilon)
-
-
 @kernel
 def adam(theta, grad, m, v, step_size, decay, beta1, beta2, epsilon):
     """In place: m, v <- running means of g and g^2, theta <- theta + step_size * m / sqrt(v)."""
@@ -377,10 +295,3 @@ def adam(theta, grad, m, v, step_size, decay, beta1, beta2, epsilon):
         m[j] = beta1 * m[j] + (one - beta1) * g
         v[j] = beta2 * v[j] + (one - beta2) * g * g
         theta[j] += step_size * m[j] / (np.sqrt(v[j]) + epsilon)
-
-
-def adam_numpy(theta, grad, m, v, step_size, decay, beta1, beta2, epsilon):
-    g = grad - decay * theta
-    m[:] = beta1 * m + (1 - beta1) * g
-    v[:] = beta2 * v + (1 - beta2) * g**2
-    theta += step_size * m / (np.sqrt(v) + epsilon)

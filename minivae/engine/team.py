@@ -1,9 +1,8 @@
-"""A few threads that work in lockstep on the parts of one minibatch.
+"""A few threads that work in lockstep on the parts of one minibatch, or share chunks of data.
 
 NumPy's matrix products and the kernels release the GIL, so that threads really run side by side;
-what is left to Python between them is little, and so must be the price of meeting. A step is about
-a millisecond long and the parts meet twice in it, hence a barrier that watches for the others for
-a while, without the GIL, before it goes to sleep.
+what is left to Python between them is little, and so must be the price of meeting. Hence a barrier
+that watches for the others for a while (`barrier`) before it goes to sleep.
 """
 
 import os
@@ -11,73 +10,18 @@ import threading
 import time
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
-from minivae.engine.kernels import kernel
+from minivae.engine.arena import Arena
+from minivae.engine.mode import NUMPY_ONLY
+from minivae.engine.subnormals import flushed_subnormals
 
-_APART = 16  # counters two cache lines apart, so that one thread's writing disturbs no other
+if NUMPY_ONLY:
+    _APART, _arrive = 1, None
+else:
+    from minivae.engine.barrier import APART as _APART
+    from minivae.engine.barrier import arrive as _arrive
+
 _SPINS = 2_000_000  # some tens of microseconds of watching: equal parts differ by less
-_LAG = 40_000  # some microseconds: what a thread does in Python before it lets go of the lock
-
-
-def _element(context, builder, signature, arguments):
-    """Return a pointer to array[i], the first two arguments."""
-    array_type = signature.args[0]
-    array = context.make_array(array_type)(context, builder, arguments[0])
-    return cgutils.get_item_pointer(context, builder, array_type, array, [arguments[1]])
-
-
-@intrinsic
-def _load(typing_context, array, i):
-    """array[i] as it is now: the compiler may not keep an older value."""
-
-    def generate(context, builder, signature, arguments):
-        pointer = _element(context, builder, signature, arguments)
-        return builder.load_atomic(pointer, "acquire", 8)
-
-    return types.int64(array, types.intp), generate
-
-
-@intrinsic
-def _store(typing_context, array, i, value):
-    """array[i] = value, after everything that this thread has written before."""
-
-    def generate(context, builder, signature, arguments):
-        pointer = _element(context, builder, signature, arguments)
-        builder.store_atomic(arguments[2], pointer, "release", 8)
-        return ir.Constant(ir.IntType(64), 0)
-
-    return types.int64(array, types.intp, types.int64), generate
-
-
-@kernel
-def _dawdle(arrivals, k):
-    """Let k times a few microseconds pass; True."""
-    passed = 0
-    for _ in range(k * _LAG):
-        passed += _load(arrivals, k * _APART)
-    return passed >= 0
-
-
-@kernel
-def _arrive(arrivals, k, spins):
-    """Count thread k's arrival, then watch for the others; False if they do not come soon.
-
-    Threads leave one after the other. If all wanted the interpreter's lock at the same moment, all
-    but one would be put to sleep, and it takes long to wake up.
-    """
-    mine = _load(arrivals, k * _APART) + 1
-    _store(arrivals, k * _APART, mine)
-    for _ in range(spins):
-        missing = 0
-        for i in range(0, arrivals.size, _APART):
-            missing += _load(arrivals, i) < mine
-        if missing == 0:
-            return _dawdle(arrivals, k)
-    return False
 
 
 class TeamBroken(RuntimeError):
@@ -138,9 +82,13 @@ class Team:
         TeamBroken
             If one of them never will.
         """
-        if self.size == 1 or _arrive(self._arrivals, k, self._spins):
+        if self.size == 1:
             return
         arrivals = self._arrivals[::_APART]
+        if _arrive is None:
+            arrivals[k] += 1
+        elif _arrive(self._arrivals, k, self._spins):
+            return
         while arrivals.min() < arrivals[k]:
             if self._error is not None:
                 raise TeamBroken
@@ -172,12 +120,31 @@ def available_cores():
         return os.cpu_count() or 1
 
 
-def default_threads(vae, batch_size):
-    """Choose the number of threads for minibatches of that size.
+def default_threads(work, n_rows):
+    """Choose the number of threads for minibatches.
 
     Meeting twice in a step costs some tens of microseconds, so that a thread should have at least
     a few times as much to do. More than eight parts of one minibatch are too thin to be efficient.
+
+    Parameters
+    ----------
+    work : int
+        Multiplications per datapoint, of a pass through the model.
+    n_rows : int
+        Datapoints of a minibatch.
     """
-    products = 6 * batch_size * sum(np.prod(shape) for shape in vae.param_shapes.values())
-    worthwhile = max(1, int(products // 20e6))
-    return min(available_cores(), worthwhile, batch_size, 8)
+    worthwhile = max(1, 6 * n_rows * work // 20_000_000)
+    return min(available_cores(), worthwhile, n_rows, 8)
+
+
+def share_out(team, n, size, task):
+    """Call ``task(rows, arena)`` for slices of range(n), up to `size` long, shared among threads."""
+    starts = range(0, n, size)
+
+    def serve(k):
+        arena = Arena()
+        with flushed_subnormals():
+            for start in starts[k :: team.size]:
+                task(slice(start, min(start + size, n)), arena)
+
+    team.run(serve)

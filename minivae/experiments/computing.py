@@ -10,7 +10,7 @@ from minivae.baselines.wake_sleep import WakeSleep
 from minivae.checkpoint import save_model
 from minivae.experiments.curves import BOUNDS, CurveFolder
 from minivae.marginal import appendix_d, resample_prior
-from minivae.minibatches import blas_single_threaded
+from minivae.engine.lockstep import blas_single_threaded
 from minivae.optimizers import Adagrad
 from minivae.training import choose_step_size, fit
 

@@ -33,6 +33,7 @@ import time
 
 import numpy as np
 
+from minivae.engine.lockstep import blas_single_threaded
 from minivae.engine.subnormals import flushed_subnormals
 from minivae.evaluation import mean_bound
 from minivae.history import History
@@ -40,7 +41,6 @@ from minivae.minibatches import (
     EVALUATION,
     NOISE,
     SUBSET,
-    blas_single_threaded,
     gather,
     minibatches,
     stream,
@@ -51,7 +51,6 @@ from minivae.progress import progress_bar
 from minivae.settings import check_optimizer, first_params, training_and_test
 from minivae.training import FitResult, TrainingDiverged
 from minivae.validation import check_batch_size, check_count, check_dtype, check_positive
-from minivae.workspace import Workspace
 
 
 class FullVB:
@@ -84,7 +83,7 @@ class FullVB:
         self.vae = vae
         self.n_datapoints = check_count("n_datapoints", n_datapoints)
         self.prior_std = check_positive("prior_std", prior_std)
-        phi, theta = vae.encoder.shapes(), vae.decoder.shapes()
+        phi, theta = vae.encoder.shapes, vae.decoder.shapes
         self.param_shapes = {
             **phi,
             **{f"{name}.mu": shape for name, shape in theta.items()},
@@ -153,7 +152,7 @@ class FullVB:
         elbo = self.vae.elbo(self.draw(params, zeta), x, noise)
         return elbo + self.minus_kl_theta(params) / self.n_datapoints
 
-    def bound_and_grad(self, params, x, noise, zeta, workspace=None):
+    def bound_and_grad(self, params, x, noise, zeta):
         """Estimate the bound on log p(X) / N, eq. (24), and its gradient (algorithm 2).
 
         Parameters
@@ -165,8 +164,6 @@ class FullVB:
             eps, as for the VAE. The estimate is a deterministic function of its four arguments.
         zeta : (n_theta,) array
             Standard normal; one draw of theta for the whole minibatch.
-        workspace : Workspace, optional
-            Buffers of the VAE, to use again; with one, the values of `x` are taken as checked.
 
         Returns
         -------
@@ -181,7 +178,7 @@ class FullVB:
             If an argument's shape does not fit the model, or `x` has values that the likelihood
             cannot explain.
         """
-        elbo, g = self.vae.elbo_and_grad(self.draw(params, zeta), x, noise, workspace)
+        elbo, g = self.vae.elbo_and_grad(self.draw(params, zeta), x, noise)
         _, mu, log_var = self._split(params)
         zeta = self._check_zeta(params, zeta)
         N, variance, sigma = self.n_datapoints, self.prior_std**2, np.exp(log_var / 2)
@@ -351,7 +348,6 @@ class _Ascent:
         self._rows = minibatches(len(train), batch_size, seed)
         self._x = np.empty((batch_size, train.shape[1]), params.dtype)
         self._eps = np.empty((1, batch_size, model.vae.n_latent), params.dtype)
-        self._workspace = Workspace()
 
     def step(self, t):
         """Take step t, or raise TrainingDiverged and leave the parameters as they were."""
@@ -359,9 +355,7 @@ class _Ascent:
         self.model.vae.posterior.draw_noise(self._eps_rng, self._eps)
         zeta = self._zeta_rng.standard_normal(self.model.n_theta, self.params.dtype)
         with np.errstate(all="ignore"), flushed_subnormals():
-            bound, grad = self.model.bound_and_grad(
-                self.params, self._x, self._eps, zeta, self._workspace
-            )
+            bound, grad = self.model.bound_and_grad(self.params, self._x, self._eps, zeta)
             if not math.isfinite(bound):
                 raise TrainingDiverged(
                     f"the minibatch bound became {bound} after {t * len(self._x):,} samples: "

@@ -33,7 +33,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from minivae.engine.kernels import LOG_2PI
+from minivae.gaussian import LOG_2PI
 from minivae.likelihoods import FixedGaussian
 from minivae.validation import as_pixels, check_count, check_positive, check_rng
 

@@ -13,9 +13,7 @@ from minivae.estimators import (
     bound_and_grad,
 )
 from minivae.gaussian import log_density
-from minivae.mlp import mlp_forward
 from minivae.vae import VAE
-from minivae.workspace import Workspace
 
 
 def _problem(estimator, rng, posterior="gaussian"):
@@ -24,8 +22,7 @@ def _problem(estimator, rng, posterior="gaussian"):
     vae = VAE(D, J, (width,), posterior=posterior)
     params = vae.init_params(rng)
     params.vector[:] = 0.5 * rng.standard_normal(params.vector.size)
-    noise = estimator.noise(vae, L, M, np.float64)
-    estimator.draw(vae, rng, noise)
+    noise = estimator.draw_noise(vae, rng, L, M, np.float64)
     return vae, params, rng.random((M, D)), noise
 
 
@@ -36,10 +33,8 @@ def bound(estimator, posterior, rng):
 
 
 def _log_px_and_log_q(vae, params, x, z):
-    stats, _ = mlp_forward(vae.encoder, params, x, Workspace())
-    out, _ = mlp_forward(vae.decoder, params, z, Workspace())
-    log_px = np.empty(len(z))
-    vae.likelihood.log_prob_and_grad(out, x, 1.0, log_px)
+    stats, _ = vae.recognition(params, x)
+    log_px, _ = vae.generative(params, z, x, 1.0)
     return log_px, vae.posterior.log_density(z, stats)
 
 
@@ -47,8 +42,8 @@ def score_function(rng):
     """Return ``(f, params)`` for the surrogate: mean of log p(x|z) + f log q(z|x), z and f held."""
     estimator = ScoreFunction()
     vae, params, x, noise = _problem(estimator, rng)
-    stats, _ = mlp_forward(vae.encoder, params, x, Workspace())
-    z = vae.posterior.sample(stats, noise, Workspace())[0].copy()
+    stats, _ = vae.recognition(params, x)
+    z = vae.posterior.sample(stats, noise)[0]
     log_px, log_q = _log_px_and_log_q(vae, params, x, z)
     signal = log_px + log_density(z) - log_q
     _, grad = bound_and_grad(estimator, vae, params, x, noise)
@@ -64,13 +59,13 @@ def wake_sleep(phase, rng):
     """Return ``(f, arrays)``: log p(x|z) of the wake phase or log q(z|x) of the sleep phase."""
     estimator = WakeSleep()
     vae, params, x, noise = _problem(estimator, rng)
-    stats, _ = mlp_forward(vae.encoder, params, x, Workspace())
-    z = vae.posterior.sample(stats, noise.eps, Workspace())[0].copy()
-    out, _ = mlp_forward(vae.decoder, params, noise.z, Workspace())
-    dream = vae.likelihood.sample(out, np.random.default_rng(noise.seed))
+    stats, _ = vae.recognition(params, x)
+    z = vae.posterior.sample(stats, noise.eps)[0]
+    out, _ = vae.decoder.forward(params, noise.z[0])
+    dream = vae.likelihood.sample(out, np.random.default_rng([noise.seed]))
     _, grad = bound_and_grad(estimator, vae, params, x, noise)
     network = vae.decoder if phase == "wake" else vae.encoder
-    names = list(network.shapes())
+    names = list(network.shapes)
 
     def f(arrays):
         changed = params.copy()

@@ -4,9 +4,7 @@ import numpy as np
 
 from minivae.joint import decoder_params, log_joint_and_grad, mean_log_joint_and_grad
 from minivae.likelihoods import LIKELIHOODS
-from minivae.mlp import mlp_forward
 from minivae.vae import VAE
-from minivae.workspace import Workspace
 
 
 def problem(likelihood, rng):
@@ -15,7 +13,7 @@ def problem(likelihood, rng):
     vae = VAE(D, J, (width, width + 1), likelihood)
     params = vae.init_params(rng)
     params.vector[:] = 0.5 * rng.standard_normal(params.vector.size)
-    x, z = rng.random((M, D)), rng.standard_normal((2 * M, J))
+    x, z = rng.random((M, D)), rng.standard_normal((2, M, J))
     if getattr(vae.likelihood, "relu_mean", False) and _near_kink(vae, params, z):
         return problem(likelihood, rng)
     return vae, params, x, z
@@ -23,18 +21,18 @@ def problem(likelihood, rng):
 
 def _near_kink(vae, params, z):
     """Whether a finite difference could step over the kink of a ReLU on the decoder's outputs."""
-    out, _ = mlp_forward(vae.decoder, params, z, Workspace())
+    out, _ = vae.decoder.forward(params, z.reshape(-1, vae.n_latent))
     return np.min(np.abs(out)) < 0.05
 
 
 def in_z(likelihood, rng):
     """Return ``(f, z)``: the sum of log p(x, z), weighted, as a function of z."""
     vae, params, x, z = problem(likelihood, rng)
-    weights = rng.uniform(0.5, 2, len(z))
+    weights = rng.uniform(0.5, 2, z.shape[:2])
 
     def f(z):
         log_pxz, dz = log_joint_and_grad(vae, params, x, z)
-        return weights @ log_pxz, weights[:, None] * dz
+        return np.sum(weights * log_pxz), weights[..., None] * dz
 
     return f, z
 

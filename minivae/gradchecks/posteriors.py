@@ -3,7 +3,6 @@
 import numpy as np
 
 from minivae.posteriors import POSTERIORS
-from minivae.workspace import Workspace
 
 
 def _problem(name, rng):
@@ -19,12 +18,12 @@ def _problem(name, rng):
 def sample_and_kl(name, rng):
     """Return ``(f, stats)``: a random projection of z, plus scale * sum of -KL."""
     posterior, stats, noise = _problem(name, rng)
-    weights = rng.standard_normal((noise.shape[0] * noise.shape[1], noise.shape[2]))
+    weights = rng.standard_normal(noise.shape)
     scale = rng.uniform(0.5, 2)
 
     def f(stats):
-        z, minus_kl = posterior.sample(stats, noise, Workspace())
-        grad = posterior.sample_backward(weights, stats, noise, scale, Workspace())
+        z, minus_kl = posterior.sample(stats, noise)
+        grad = posterior.sample_backward(weights, stats, noise, scale)
         return np.sum(weights * z) + scale * np.sum(minus_kl), grad
 
     return f, stats
@@ -33,8 +32,8 @@ def sample_and_kl(name, rng):
 def log_density(name, rng):
     """Return ``(f, arrays)``: a weighted sum of log q(z|x), as a function of z and of the stats."""
     posterior, stats, noise = _problem(name, rng)
-    z = posterior.sample(stats, noise, Workspace())[0].copy()
-    weights = rng.standard_normal(len(z))
+    z = posterior.sample(stats, noise)[0]
+    weights = rng.standard_normal(z.shape[:2])
 
     def f(arrays):
         z, stats = arrays["z"], arrays["stats"]

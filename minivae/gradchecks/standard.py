@@ -5,10 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from minivae.gaussian import sample_posterior, sample_posterior_backward
-from minivae.layers import ACTIVATIONS, dense_backward, dense_forward, dense_gradient
+from minivae.layers import ACTIVATIONS, Dense
 from minivae.likelihoods import LIKELIHOODS
 from minivae.vae import VAE
-from minivae.workspace import Workspace
 
 
 def _sizes(rng, n, largest=6):
@@ -17,25 +16,24 @@ def _sizes(rng, n, largest=6):
 
 def dense_layer(activation, rng):
     """Return ``(f, arrays)`` for a dense layer: f is a random projection of its output."""
-    activation = ACTIVATIONS[activation]
     n, n_in, n_out = _sizes(rng, 3)
+    layer = Dense(n_in, n_out, activation)
     arrays = {
         "x": rng.standard_normal((n, n_in)),
         "W": rng.standard_normal((n_in, n_out)),
         "b": rng.standard_normal(n_out),
     }
-    if activation.name == "relu" and _near_kink(**arrays):
+    if activation == "relu" and _near_kink(**arrays):
         return dense_layer("relu", rng)
     weights = rng.standard_normal((n, n_out))
 
     def f(arrays):
-        x, W, b = arrays["x"], arrays["W"], arrays["b"]
-        a = np.empty((n, n_out))
-        h = dense_forward(x, W, b, activation, None, a)
-        grad = {name: np.empty_like(array) for name, array in arrays.items()}
-        da = weights.copy()
-        dense_backward(da, h, W, activation, grad["x"], a)
-        dense_gradient(x, da, grad["W"], grad["b"])
+        h, saved = layer.forward(arrays, arrays["x"])
+        dx, parts = layer.backward(arrays, saved, weights.copy())
+        grad = {"x": dx}
+        for name, part in parts.items():
+            grad[name] = np.empty_like(arrays[name])
+            part.write(grad[name].reshape(-1))
         return np.sum(weights * h), grad
 
     return f, arrays
@@ -50,12 +48,12 @@ def latent_block(rng):
     """Return ``(f, stats)``: a random projection of z, plus scale * sum of -KL."""
     L, M, J = _sizes(rng, 3, largest=4)
     noise = rng.standard_normal((L, M, J))
-    weights = rng.standard_normal((L * M, J))
+    weights = rng.standard_normal((L, M, J))
     scale = rng.uniform(0.5, 2)
 
     def f(stats):
-        z, minus_kl = sample_posterior(stats, noise, Workspace())
-        grad = sample_posterior_backward(weights, stats, noise, scale, Workspace())
+        z, minus_kl = sample_posterior(stats, noise)
+        grad = sample_posterior_backward(weights, stats, noise, scale)
         return np.sum(weights * z) + scale * np.sum(minus_kl), grad
 
     return f, rng.standard_normal((M, 2 * J))
@@ -69,11 +67,11 @@ def likelihood(name, rng):
     scale = rng.uniform(0.5, 2)
 
     def f(out):
-        log_px, grad = np.empty(L * M), out.copy()
+        log_px, grad = np.empty((L, M)), out.copy()
         model.log_prob_and_grad(grad, x, scale, log_px)
         return scale * np.sum(log_px), grad
 
-    return f, rng.standard_normal((L * M, D * model.outputs_per_pixel))
+    return f, rng.standard_normal((L, M, D * model.outputs_per_pixel))
 
 
 def whole_model(likelihood, activation, depth, L, rng):

@@ -2,8 +2,8 @@
 
 The encoder emits `stats`, one row per datapoint; what they mean is for the posterior to say. It is
 an object with the attributes and methods of `DiagonalGaussian` below, the paper's choice and the
-default. z has L rows for each datapoint, row l * M + m belonging to datapoint m. `sample` is the
-reparameterisation z = g(eps, x) of sec. 2.4, so that `noise` holds draws of the family's own eps.
+default. z is (L, M, J), L samples for each datapoint. `sample` is the reparameterisation
+z = g(eps, x) of sec. 2.4, so that `noise` holds draws of the family's own eps.
 
 Where -KL(q(z|x) || p(z)) has no simple form, it is sampled along with z, as in estimator A (eq. 6):
 -KL ~ mean over the samples of log p(z) - log q(z|x).
@@ -29,6 +29,9 @@ POSTERIORS = {
 }
 
 
+_MEMBERS = ("name", "n_stats", "draw_noise", "sample", "sample_backward")
+
+
 def get_posterior(posterior):
     """Return the posterior of that name, or `posterior` itself if it is an object.
 
@@ -37,4 +40,4 @@ def get_posterior(posterior):
     ValueError
         If it is neither.
     """
-    return choose("posterior", posterior, POSTERIORS, "sample_backward")
+    return choose("posterior", posterior, POSTERIORS, _MEMBERS)

@@ -10,7 +10,6 @@ from minivae.gaussian import (
     sample_posterior_backward,
     split_stats,
 )
-from minivae.posteriors.rows import samples
 
 
 @dataclass(frozen=True)
@@ -27,21 +26,21 @@ class DiagonalGaussian:
         """Fill `out`, (L, M, J), with draws of eps."""
         rng.standard_normal(out=out, dtype=out.dtype)
 
-    def sample(self, stats, noise, workspace):
-        """Return ``(z, minus_kl)``, (L * M, J) and (M,); see `gaussian.sample_posterior`."""
-        return sample_posterior(stats, noise, workspace)
+    def sample(self, stats, noise, new=np.empty):
+        """Return ``(z, minus_kl)``, (L, M, J) and (M,); see `gaussian.sample_posterior`."""
+        return sample_posterior(stats, noise, new)
 
-    def sample_backward(self, dz, stats, noise, scale, workspace):
+    def sample_backward(self, dz, stats, noise, scale, new=np.empty):
         """Return dstats, (M, n_stats): the gradient of (a function of z) + scale * sum of minus_kl.
 
         `dz` is the gradient of that function; with scale = 0 this is the chain rule through z
         alone. See `gaussian.sample_posterior_backward`.
         """
-        return sample_posterior_backward(dz, stats, noise, scale, workspace)
+        return sample_posterior_backward(dz, stats, noise, scale, new)
 
     def log_density(self, z, stats):
-        """Return log q(z|x) of every row of z, (L * M,), in nats."""
-        return log_density(samples(z, stats), *split_stats(stats)).reshape(-1)
+        """Return log q(z|x) of every sample, (L, M), in nats."""
+        return log_density(z, *split_stats(stats))
 
     def log_density_grad(self, z, stats, weights):
         """Return the gradient of sum(weights * log q(z|x)) with respect to z and to stats.
@@ -52,21 +51,21 @@ class DiagonalGaussian:
 
         Parameters
         ----------
-        z : (L * M, J) array
+        z : (L, M, J) array
         stats : (M, n_stats) array
-        weights : (L * M,) array
+        weights : (L, M) array
 
         Returns
         -------
-        dz : (L * M, J) array
+        dz : (L, M, J) array
         dstats : (M, n_stats) array
         """
         mu, log_var = split_stats(stats)
-        w = samples(weights[:, None], stats)
-        error = samples(z, stats) - mu
+        w = weights[..., None]
+        error = z - mu
         dmu = w * error / np.exp(log_var)
         dlog_var = 0.5 * (dmu * error - w)
-        return -dmu.reshape(z.shape), np.hstack([dmu.sum(axis=0), dlog_var.sum(axis=0)])
+        return -dmu, np.hstack([dmu.sum(axis=0), dlog_var.sum(axis=0)])
 
     def moments(self, stats):
         """Return the mean and the log variance of every latent, each (M, J)."""
@@ -99,18 +98,18 @@ class IsotropicGaussian:
         """Fill `out`, (L, M, J), with draws of eps."""
         rng.standard_normal(out=out, dtype=out.dtype)
 
-    def sample(self, stats, noise, workspace):
+    def sample(self, stats, noise, new=np.empty):
         """Return ``(z, minus_kl)``; see `DiagonalGaussian`."""
-        return sample_posterior(self._diagonal(stats), noise, workspace)
+        return sample_posterior(self._diagonal(stats), noise, new)
 
-    def sample_backward(self, dz, stats, noise, scale, workspace):
+    def sample_backward(self, dz, stats, noise, scale, new=np.empty):
         """Return dstats; see `DiagonalGaussian`."""
         diagonal = self._diagonal(stats)
-        ddiagonal = sample_posterior_backward(dz, diagonal, noise, scale, workspace)
+        ddiagonal = sample_posterior_backward(dz, diagonal, noise, scale, new)
         return self._diagonal_backward(ddiagonal, stats)
 
     def log_density(self, z, stats):
-        """Return log q(z|x), (L * M,)."""
+        """Return log q(z|x), (L, M)."""
         return DiagonalGaussian().log_density(z, self._diagonal(stats))
 
     def log_density_grad(self, z, stats, weights):

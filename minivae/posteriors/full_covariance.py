@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minivae.engine.kernels import LOG_2PI
-from minivae.posteriors.rows import samples
+from minivae.gaussian import LOG_2PI
 
 
 @dataclass(frozen=True)
@@ -28,15 +27,14 @@ class FullCovarianceGaussian:
         """Fill `out`, (L, M, J), with draws of eps."""
         rng.standard_normal(out=out, dtype=out.dtype)
 
-    def sample(self, stats, noise, workspace):
+    def sample(self, stats, noise, new=np.empty):
         """Return ``(z, minus_kl)``; see `DiagonalGaussian`."""
         mu, log_diagonal, C = self._parts(stats)
-        z = workspace.empty("z", (noise.shape[0] * len(mu), mu.shape[1]), stats.dtype)
-        z[:] = (mu + np.einsum("mij,lmj->lmi", C, noise)).reshape(z.shape)
+        z = mu + np.einsum("mij,lmj->lmi", C, noise)
         squares = np.sum(mu**2, axis=1) + np.sum(C**2, axis=(1, 2))
         return z, 0.5 * (mu.shape[1] - squares) + log_diagonal.sum(axis=1)
 
-    def sample_backward(self, dz, stats, noise, scale, workspace):
+    def sample_backward(self, dz, stats, noise, scale, new=np.empty):
         """Return dstats; see `DiagonalGaussian`.
 
         dS/dmu = sum_l dz - scale mu,    dS/dC = sum_l dz eps^T - scale C,
@@ -44,17 +42,16 @@ class FullCovarianceGaussian:
         and dS/dlog C_jj = C_jj dS/dC_jj + scale.
         """
         mu, _, C = self._parts(stats)
-        dz = dz.reshape(noise.shape)
         dmu = dz.sum(axis=0) - scale * mu
         dC = np.einsum("lmi,lmj->mij", dz, noise) - scale * C
         return self._stack(dmu, dC, C, scale)
 
     def log_density(self, z, stats):
-        """Return log q(z|x), (L * M,)."""
+        """Return log q(z|x), (L, M)."""
         mu, log_diagonal, C = self._parts(stats)
         eps = self._whiten(z, mu, C)
         constant = log_diagonal.sum(axis=1) + 0.5 * mu.shape[1] * LOG_2PI
-        return (-0.5 * np.sum(eps**2, axis=-1) - constant).reshape(-1)
+        return -0.5 * np.sum(eps**2, axis=-1) - constant
 
     def log_density_grad(self, z, stats, weights):
         """Return ``(dz, dstats)``; see `DiagonalGaussian`.
@@ -63,11 +60,11 @@ class FullCovarianceGaussian:
         d/dlog C_jj = C_jj u_j eps_j - 1.
         """
         mu, _, C = self._parts(stats)
-        w = samples(weights[:, None], stats)
+        w = weights[..., None]
         eps = self._whiten(z, mu, C)
         u = w * np.linalg.solve(np.swapaxes(C, 1, 2), eps[..., None])[..., 0]
         dC = np.einsum("lmi,lmj->mij", u, eps)
-        return -u.reshape(z.shape), self._stack(u.sum(axis=0), dC, C, -w.sum(axis=0))
+        return -u, self._stack(u.sum(axis=0), dC, C, -w.sum(axis=0))
 
     def moments(self, stats):
         """Return the mean and the log variance of every latent, each (M, J)."""
@@ -98,7 +95,7 @@ class FullCovarianceGaussian:
 
     def _whiten(self, z, mu, C):
         """Return eps, (L, M, J), that `sample` turns into z."""
-        error = z.reshape(-1, *mu.shape) - mu
+        error = z - mu
         return np.linalg.solve(C, error[..., None])[..., 0]
 
 

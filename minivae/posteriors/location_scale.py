@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from minivae.gaussian import log_density, split_stats
-from minivae.posteriors.rows import samples
 
 
 class LocationScale:
@@ -23,27 +22,26 @@ class LocationScale:
         """Return how many numbers the encoder emits for a datapoint."""
         return 2 * n_latent
 
-    def sample(self, stats, noise, workspace):
+    def sample(self, stats, noise, new=np.empty):
         """Return ``(z, minus_kl)``, the latter the mean of log p(z) - log q(z|x) over L samples."""
         mu, log_s = split_stats(stats)
-        z = workspace.empty("z", (noise.shape[0] * len(mu), mu.shape[1]), stats.dtype)
-        z[:] = (mu + np.exp(log_s) * noise).reshape(z.shape)
+        z = mu + np.exp(log_s) * noise
         log_q = np.sum(self.log_base(noise) - log_s, axis=-1)
-        return z, np.mean(log_density(z).reshape(log_q.shape) - log_q, axis=0)
+        return z, np.mean(log_density(z) - log_q, axis=0)
 
-    def sample_backward(self, dz, stats, noise, scale, workspace):
+    def sample_backward(self, dz, stats, noise, scale, new=np.empty):
         """Return dstats; see `DiagonalGaussian` and the class docstring."""
         mu, log_s = split_stats(stats)
         s = np.exp(log_s)
-        t = dz.reshape(noise.shape) - scale / len(noise) * (mu + s * noise)
+        t = dz - scale / len(noise) * (mu + s * noise)
         dstats = np.hstack([t.sum(axis=0), np.sum(t * noise, axis=0) * s + scale])
         return dstats
 
     def log_density(self, z, stats):
-        """Return log q(z|x), (L * M,)."""
+        """Return log q(z|x), (L, M)."""
         mu, log_s = split_stats(stats)
-        eps = (samples(z, stats) - mu) / np.exp(log_s)
-        return np.sum(self.log_base(eps) - log_s, axis=-1).reshape(-1)
+        eps = (z - mu) / np.exp(log_s)
+        return np.sum(self.log_base(eps) - log_s, axis=-1)
 
     def log_density_grad(self, z, stats, weights):
         """Return ``(dz, dstats)``; see `DiagonalGaussian`.
@@ -51,12 +49,12 @@ class LocationScale:
         d/dz = score(eps) / s,    d/dmu = -d/dz,    d/dlog s = -eps score(eps) - 1
         """
         mu, log_s = split_stats(stats)
-        w = samples(weights[:, None], stats)
-        eps = (samples(z, stats) - mu) / np.exp(log_s)
+        w = weights[..., None]
+        eps = (z - mu) / np.exp(log_s)
         score = self.score(eps)
         dz = w * score / np.exp(log_s)
         dlog_s = -w * (eps * score + 1)
-        return dz.reshape(z.shape), np.hstack([-dz.sum(axis=0), dlog_s.sum(axis=0)])
+        return dz, np.hstack([-dz.sum(axis=0), dlog_s.sum(axis=0)])
 
     def moments(self, stats):
         """Return the mean and the log variance of every latent, each (M, J)."""

@@ -1,0 +1,119 @@
+"""Memory that is handed out again and again: what the library calls ``new``.
+
+A training step asks for the same arrays every time. `Arena` and `SharedArena` are called as
+`numpy.empty` is and answer the k-th call of a step with the same memory as in the step before: it
+stays warm in the cache, and the allocator is never called. What they gave is good until the next
+step.
+"""
+
+import numpy as np
+
+
+def own(array, dtype, new):
+    """Return `array` as C-contiguous numbers of `dtype` that may be overwritten.
+
+    It is `array` itself where that fits, and was made by `new`; whatever else somebody's layer may
+    return (a view, another memory order, another dtype) is copied.
+    """
+    if isinstance(new, Arena):
+        return new.own(array, dtype)
+    return np.require(array, dtype, ("C", "W"))
+
+
+class Arena:
+    """Arrays in the order in which they are asked for, the same in every step."""
+
+    def __init__(self):
+        self._next = 0
+        self._arrays = {}
+        self._mine = {}  # by id, and by address: what lives here has them to itself
+
+    def again(self):
+        """Begin a step: the first call gets the first array again. Returns the arena itself."""
+        self._next = 0
+        return self
+
+    def __call__(self, shape, dtype=float):
+        """Return an array with arbitrary contents, as `numpy.empty` does."""
+        key = self._next, shape, dtype
+        self._next += 1
+        array = self._arrays.get(key)
+        if array is None:
+            array = self._arrays[key] = self._make(key[0], np.empty(shape, dtype))
+            self._mine[id(array)] = self._mine[_address(array)] = array
+        return array
+
+    def own(self, array, dtype):
+        """See the function `own`."""
+        if id(array) in self._mine:
+            return array
+        array = np.asarray(array)
+        if array.dtype == dtype and self._first_of(array) is not None:
+            return array  # such as z of L samples, (L, M, J), as (L * M, J)
+        copy = self(array.shape, dtype)
+        copy[...] = array
+        return copy
+
+    def _make(self, number, array):
+        return array
+
+    def _first_of(self, array):
+        """The array from here that has the same memory, in whatever shape; None for others'."""
+        mine = self._mine.get(id(array))
+        if mine is None and array.flags.c_contiguous:
+            mine = self._mine.get(_address(array))
+        return mine if mine is not None and mine.nbytes == array.nbytes else None
+
+
+class SharedArena(Arena):
+    """One thread's arena, in which arrays are its part of larger ones for the whole minibatch.
+
+    A thread carries some datapoints through the model, and afterwards computes some of the
+    parameters' gradient over all datapoints: for that it has to find what the other threads have
+    put into their parts. The parts lie one after the other, thread by thread.
+
+    Parameters
+    ----------
+    memory : dict
+        The larger arrays, by number, size and dtype; all threads are given the same one.
+    lock : threading.Lock
+        For changing `memory`.
+    rows : slice
+        Which datapoints of the minibatch are this thread's.
+    n_rows : int
+        Datapoints of the minibatch.
+    """
+
+    def __init__(self, memory, lock, rows, n_rows):
+        super().__init__()
+        self._memory, self._lock = memory, lock
+        self._rows, self._n_rows = rows, n_rows
+        self._wholes = {}  # by the id of an array from here
+
+    def whole(self, array, *others):
+        """Return the memory, for all rows, of which `array` from here (or `others`) is a part.
+
+        A vector, in which threads' parts follow each other; None if `array` is from elsewhere.
+        """
+        for arena in (self, *others):
+            first = arena._first_of(array)
+            if first is not None:
+                return arena._wholes.get(id(first))
+        return None
+
+    def _make(self, number, array):
+        each, rest = divmod(array.size, self._rows.stop - self._rows.start)
+        if rest:
+            return array  # it has no rows for datapoints
+        key = number, each, array.dtype
+        with self._lock:
+            if key not in self._memory:
+                self._memory[key] = np.empty(each * self._n_rows, array.dtype)
+            whole = self._memory[key]
+        part = whole[each * self._rows.start : each * self._rows.stop].reshape(array.shape)
+        self._wholes[id(part)] = whole
+        return part
+
+
+def _address(array):
+    return array.__array_interface__["data"][0]

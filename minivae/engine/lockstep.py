@@ -1,0 +1,193 @@
+"""Gradient steps whose work is shared by threads, without any sums between them.
+
+Thread k owns some rows of every minibatch and carries them forward and backward. It also owns some
+of the parameters: once all rows are done it computes their gradient over the whole minibatch, and
+moves them. This works because a parameter's gradient is a product or a sum of arrays that have a
+row for every datapoint (`minivae.parts`): what one thread has written into its part of such an array
+(`SharedArena`), the others read. So no gradients are exchanged and added up, and the same number of
+threads gives the same bits.
+"""
+
+import math
+import threading
+from itertools import pairwise
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from minivae.engine.arena import SharedArena
+from minivae.engine.subnormals import flushed_subnormals
+
+
+def blas_single_threaded():
+    """Context manager: BLAS uses one thread, and afterwards as many as before."""
+    return threadpool_limits(1, user_api="blas")
+
+
+def shares(n, size):
+    """Cut range(n) into `size` slices of nearly equal length."""
+    edges = [n * k // size for k in range(size + 1)]
+    return [slice(start, stop) for start, stop in pairwise(edges)]
+
+
+def cut(shapes, names, count):
+    """Cut parameters that lie in a vector into parts of nearly equal size, between rows.
+
+    Parameters
+    ----------
+    shapes : dict of str to tuple of int
+        Of all parameters, in the order in which they lie in the vector.
+    names : list of str
+        Those to cut, neighbours in the vector.
+    count : int
+
+    Returns
+    -------
+    parts : list of slice
+        Of the vector. None begins or ends within a row, numbers along a last axis.
+    """
+    starts, rows, position = [], [], 0
+    for name, shape in shapes.items():
+        size = math.prod(shape)
+        if name in names:
+            starts.append(position)
+            rows.append(shape[-1] if len(shape) > 1 else 1)
+            stop = position + size
+        position += size
+
+    def nearest_row(edge):
+        k = max(i for i, start in enumerate(starts) if start <= edge)
+        return starts[k] + rows[k] * round((edge - starts[k]) / rows[k])
+
+    first = starts[0]
+    inner = [nearest_row(first + (stop - first) * k / count) for k in range(1, count)]
+    return [slice(start, stop) for start, stop in pairwise([first, *inner, stop])]
+
+
+class Lockstep:
+    """Takes gradient steps with the threads of a team.
+
+    Parameters
+    ----------
+    team : Team
+    n_rows : int
+        Datapoints of a minibatch.
+    shapes : dict of str to tuple of int
+        Of the parameters, in the order in which they lie in their vector.
+    dtype : dtype
+    turns : list of list of str
+        The parameters that are moved, step after step in turn: neighbours in the vector.
+    """
+
+    def __init__(self, team, n_rows, shapes, dtype, turns):
+        self._team = team
+        self.rows = shares(n_rows, team.size)
+        memory, lock = {}, threading.Lock()
+        self._arenas = [SharedArena(memory, lock, rows, n_rows) for rows in self.rows]
+        # Others may still need what was fetched for the last step, for their share of its gradient.
+        fetched = {}, {}
+        self._fetching = [
+            [SharedArena(memory, lock, rows, n_rows) for memory in fetched] for rows in self.rows
+        ]
+        self._parts, self._memory = [{}] * team.size, [{}] * team.size
+        self._gradient = np.zeros(sum(map(math.prod, shapes.values())), dtype)
+        self._slices = [cut(shapes, names, team.size) for names in turns]
+        self._shares = [[self._entries(shapes, part) for part in parts] for parts in self._slices]
+
+    def _entries(self, shapes, part):
+        """The parameters in that slice of their vector: name, first entry, place of the gradient."""
+        found, start = [], 0
+        for name, shape in shapes.items():
+            stop = start + math.prod(shape)
+            first, last = max(start, part.start), min(stop, part.stop)
+            if first < last:
+                found.append((name, first - start, self._gradient[first:last]))
+            start = stop
+        return found
+
+    def run(self, first, n_steps, fetch, forward_backward, update):
+        """Take up to `n_steps` steps, the first of which has the number `first`.
+
+        Parameters
+        ----------
+        first, n_steps : int
+        fetch : callable
+            ``fetch(k, step, new)`` returns what thread k's rows of that minibatch consist of.
+        forward_backward : callable
+            ``forward_backward(k, fetched, new)`` returns their share of the minibatch's bound, and
+            what they contribute to the gradient (`minivae.parts`), by the parameters' names.
+        update : callable
+            ``update(k, step, part, gradient, bound)`` moves that slice of the parameters.
+
+        Returns
+        -------
+        bounds : list of float
+            The minibatch bound of each step taken. If the last one is not finite, that step was not
+            taken: parameters are as after the one before.
+        """
+        bounds = np.full((n_steps, self._team.size), np.nan)
+
+        def work(k):
+            # A diverging bound is reported once, by the caller, and not as a NumPy warning as well.
+            with np.errstate(all="ignore"), flushed_subnormals():
+                for i in range(n_steps):
+                    if not self._step(k, first + i, bounds[i], fetch, forward_backward, update):
+                        return
+
+        self._team.run(work)
+        totals = bounds.sum(axis=1)
+        taken = int(np.isfinite(totals).cumprod().sum())
+        return totals[: taken + 1].tolist()
+
+    def _step(self, k, step, bounds, fetch, forward_backward, update):
+        fetching = self._fetching[k][step % 2].again()
+        fetched = fetch(k, step, fetching)
+        self._team.barrier(k)  # every thread has updated its share of the parameters
+        bounds[k], self._parts[k] = forward_backward(k, fetched, self._arenas[k].again())
+        self._find_memory(k, fetching)
+        self._team.barrier(k)  # every thread has carried its rows forward and backward
+        bound = sum(bounds.tolist())
+        if not math.isfinite(bound):
+            return False
+        turn = step % len(self._slices)
+        for name, first, out in self._shares[turn][k]:
+            self._write(name, out, first)
+        part = self._slices[turn][k]
+        update(k, step, part, self._gradient[part], bound)
+        return True
+
+    def _find_memory(self, k, fetching):
+        """Find where, among those of all rows, the arrays lie that thread k's parts consist of."""
+        if self._team.size > 1:
+            self._memory[k] = {
+                name: [self._arenas[k].whole(array, fetching) for array in part]
+                for name, part in self._parts[k].items()
+            }
+
+    def _write(self, name, out, first):
+        """Write a parameter's gradient, from what all threads have contributed to it."""
+        of_threads = [
+            (parts[name], memory.get(name))
+            for parts, memory in zip(self._parts, self._memory, strict=True)
+            if name in parts
+        ]
+        if not of_threads:
+            out.fill(0)
+            return
+        part, _ = of_threads[0]
+        if self._team.size > 1:
+            part = part._make(
+                _of_all_rows(
+                    [part[i] for part, _ in of_threads], [memory[i] for _, memory in of_threads]
+                )
+                for i in range(len(part))
+            )
+        part.write(out, first)
+
+
+def _of_all_rows(arrays, memory):
+    """Return what threads have put into these arrays, one after the other."""
+    first = memory[0]
+    if first is not None and all(other is first for other in memory):
+        return first.reshape(-1, *arrays[0].shape[1:])
+    return np.concatenate(arrays)  # somebody's fresh ones, or not the same ones in every thread

@@ -1,0 +1,39 @@
+"""Which form of the library runs: kernels, or the NumPy lines that they stand for.
+
+An equation is written in NumPy where it is read. Where that is too slow, the engine has a kernel of
+the same name that computes the same, and `has_kernel` puts it in the place of the equation. With
+``MINIVAE_ENGINE=numpy`` in the environment nothing is replaced, and Numba is not imported: the lines
+that are read are the lines that run.
+"""
+
+import importlib
+import os
+
+ENGINES = ("kernels", "numpy")
+_PLACES = ("minivae.engine.kernels", "minivae.engine.products")
+
+
+def _chosen():
+    engine = os.environ.get("MINIVAE_ENGINE") or "kernels"
+    if engine not in ENGINES:
+        raise ImportError(f"MINIVAE_ENGINE is {engine!r}, expected one of {', '.join(ENGINES)}")
+    return engine
+
+
+NUMPY_ONLY = _chosen() == "numpy"
+
+EQUATIONS = {}
+"""The NumPy form of every kernel, by name."""
+
+
+def has_kernel(equation):
+    """Decorate an equation whose kernel, the engine's function of that name, is to run instead."""
+    name = equation.__name__
+    EQUATIONS[name] = equation
+    if NUMPY_ONLY:
+        return equation
+    for place in _PLACES:
+        found = getattr(importlib.import_module(place), name, None)
+        if found is not None:
+            return found
+    raise LookupError(f"the engine has no kernel {name!r}")

@@ -1,0 +1,78 @@
+"""What a parameter's gradient is made of: a product or a sum of arrays that the step has anyway.
+
+A layer's backward pass does not compute dW. It says what dW is, and whoever wants it computes it:
+`sum_up` here, in a line; in training, threads that share it among them.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minivae.engine.mode import has_kernel
+
+
+@has_kernel
+def matmul_tn(x, dy, out, first):
+    """Set out <- x^T dy, or as many of its rows as `out` has, from `first` on."""
+    np.matmul(x[:, first : first + len(out)].T, dy, out=out)
+
+
+@has_kernel
+def column_sums(dy, first, out):
+    """Set out <- sum over the rows of dy, of its columns from `first` on."""
+    np.sum(dy[:, first : first + len(out)], axis=0, out=out)
+
+
+class Product(NamedTuple):
+    """dW = x^T dy, of arrays that have a row for every datapoint (or several for each).
+
+    Attributes
+    ----------
+    x : (n, n_in) array
+    dy : (n, n_out) array
+        The parameter is (n_in, n_out), or (..., n_out) with n_in numbers before the last axis.
+    """
+
+    x: np.ndarray
+    dy: np.ndarray
+
+    def write(self, out, first=0):
+        """Overwrite `out` with the entries of dW from `first` on, where a row of dW starts."""
+        width = self.dy.shape[-1]
+        matmul_tn(self.x, self.dy, out.reshape(-1, width), first // width)
+
+
+class Sum(NamedTuple):
+    """db = the sum of the rows of dy.
+
+    Attributes
+    ----------
+    dy : (n, ...) array
+        A row for every datapoint, each in the shape of the parameter.
+    """
+
+    dy: np.ndarray
+
+    def write(self, out, first=0):
+        """Overwrite `out` with the entries of db from `first` on."""
+        column_sums(self.dy.reshape(len(self.dy), -1), first, out)
+
+
+def sum_up(parts, params):
+    """Compute a gradient.
+
+    Parameters
+    ----------
+    parts : dict of str to Product or Sum
+        By the parameters' names; the gradient of the others is zero.
+    params : Params
+        Whose layout it gets.
+
+    Returns
+    -------
+    grad : Params
+    """
+    grad = params.like(np.zeros_like(params.vector))
+    for name, part in parts.items():
+        part.write(grad[name].reshape(-1))
+    return grad
