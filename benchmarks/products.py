@@ -1,5 +1,6 @@
 """The matrix products of one training step, and how fast they can be had on their own."""
 
+import math
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -7,9 +8,9 @@ from functools import partial
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from minivae.engine.products import affine, matmul_nt, matmul_tn
-from minivae.minibatches import shares
-from minivae.params import Params
+from minivae.engine.lockstep import cut, shares
+from minivae.layers import affine, matmul_nt
+from minivae.parts import matmul_tn
 
 _LARGE = 0.1  # of the work of the largest
 
@@ -29,7 +30,7 @@ class Product:
     name : str
         In the notation of `minivae.layers`.
     kind : str
-        "affine", "matmul_nt" or "matmul_tn", as in `minivae.engine.products`.
+        "affine", "matmul_nt" or "matmul_tn", the function that computes it.
     weights : str
     n_in, n_out : int
     of_data : bool
@@ -51,14 +52,14 @@ class Product:
 def products_of_step(vae):
     """Return the products in the order of a step: forward, backward, gradient."""
     forward, backward, gradient = [], [], []
-    for mlp, first in ((vae.encoder, "x"), (vae.decoder, "z")):
-        for k, (W, _, _) in enumerate(mlp.layers, start=1):
+    for net, network, first in (("encoder", vae.encoder, "x"), ("decoder", vae.decoder, "z")):
+        for k, (layer, names) in enumerate(network.rows, start=1):
             x = first if k == 1 else "h"
-            layer = W, *vae.param_shapes[W], x == "x"
-            forward.append(Product(f"{mlp.name} {x} W{k}", "affine", *layer))
+            sizes = names["W"], layer.n_in, layer.n_out, x == "x"
+            forward.append(Product(f"{net} {x} W{k}", "affine", *sizes))
             if x != "x":  # nobody needs the gradient with respect to the data
-                backward.insert(0, Product(f"{mlp.name} da{k} W{k}^T", "matmul_nt", *layer))
-            gradient.append(Product(f"{mlp.name} {x}^T da{k}", "matmul_tn", *layer))
+                backward.insert(0, Product(f"{net} da{k} W{k}^T", "matmul_nt", *sizes))
+            gradient.append(Product(f"{net} {x}^T da{k}", "matmul_tn", *sizes))
     return forward + backward + gradient
 
 
@@ -75,7 +76,7 @@ def calls_of_thread(vae, way, minibatch, n_threads, k):
     that are data have the zeros of data.
     """
     rng = np.random.default_rng(k)
-    share = Params(vae.param_shapes).shares(n_threads)[k]
+    rows_of_weights = _rows_of_weights(vae.param_shapes, n_threads, k)
     rows = shares(len(minibatch), n_threads)[k]
     n = rows.stop - rows.start
     calls = {}
@@ -90,12 +91,25 @@ def calls_of_thread(vae, way, minibatch, n_threads, k):
             calls[product.name] = partial(affine, x, W, np.zeros(n_out, np.float32), h)
         elif product.kind == "matmul_nt":
             calls[product.name] = partial(matmul_nt, h, W, x)
-        elif (mine := share.rows[product.weights]).stop > mine.start:
-            # All datapoints, and the rows of the weights that are in thread k's share.
+        elif (mine := rows_of_weights[product.weights]).stop > mine.start:
+            # All datapoints, and the rows of the weights that are thread k's.
             x, h = (rng.random((len(minibatch), width), np.float32) for width in (n_in, n_out))
             x = minibatch if product.of_data else x
             calls[product.name] = partial(matmul_tn, x, h, W[mine], mine.start)
     return calls
+
+
+def _rows_of_weights(shapes, n_threads, k):
+    """Return for every matrix of weights the rows whose gradient thread k computes."""
+    part = cut(shapes, list(shapes), n_threads)[k]
+    rows, start = {}, 0
+    for name, shape in shapes.items():
+        size = math.prod(shape)
+        edges = np.clip([part.start - start, part.stop - start], 0, size)
+        if len(shape) == 2:
+            rows[name] = slice(*(int(edge) // shape[1] for edge in edges))
+        start += size
+    return rows
 
 
 def blas_call(kind, x, W, h):

@@ -13,7 +13,6 @@ from settings import SETTINGS, Problem
 from stopwatch import PYTHON, WAITING, Stopwatch, instrumented
 
 from minivae import plots
-from minivae.engine.team import default_threads
 
 _SETTLE = 0.2  # seconds in which BLAS's threads may still spin
 
@@ -28,7 +27,7 @@ def measure(setting, options):
     """
     problem = Problem(setting)
     vae = setting.vae()
-    threads = options.threads or default_threads(vae, setting.batch_size)
+    threads = options.threads or setting.default_threads()
     contender = Minivae(problem, threads, problem.initial_params())
     n_steps = steps_for(contender, options.seconds)
     minibatch = np.divide(problem.train[: setting.batch_size], 255, dtype=np.float32)

@@ -17,7 +17,7 @@ from rivals.minivae_ import Minivae
 from settings import SETTINGS, Problem
 
 from minivae import plots
-from minivae.engine.team import available_cores, default_threads
+from minivae.engine.team import available_cores
 
 CENTRE = SETTINGS["784-500-20"]
 
@@ -108,7 +108,7 @@ def measure(options):
     for field in options.sweeps:
         for value in SWEEPS[field].values:
             setting = setting_at(field, value)
-            threads = default_threads(setting.vae(), setting.batch_size)
+            threads = setting.default_threads()
             threads = value if field == "threads" else threads
             points[field, value] = Point(setting, threads, options.seconds)
     command.say(f"{len(points)} points, {options.rounds} rounds of {options.seconds:g} s each")

@@ -6,6 +6,8 @@ from functools import cache
 import numpy as np
 
 from minivae import VAE, load
+from minivae.engine.team import default_threads
+from minivae.layers import work
 from minivae.minibatches import INIT, ORDER, stream
 
 _RANDOM_SEED = 0
@@ -73,6 +75,11 @@ class Setting:
         """Return the model."""
         hidden = (self.n_hidden,) * self.depth
         return VAE(self.n_features, self.n_latent, hidden, self.likelihood)
+
+    def default_threads(self):
+        """Return how many threads `minivae.fit` would choose."""
+        vae = self.vae()
+        return default_threads(work(vae.encoder) + work(vae.decoder), self.batch_size)
 
 
 SETTINGS = {

@@ -1,13 +1,16 @@
 """Where a training step's time goes, measured inside the step that `minivae.fit` runs.
 
-The functions that a step calls are wrapped, for as long as a context lasts, in ones that add up the
-time spent in them, thread by thread. About forty calls a step are timed, at a fifth of a
-microsecond each. A wrapped function's time includes what it waits for the interpreter's lock when
-it returns. What no function accounts for is Python between the calls, and copies that it makes.
+The functions that a step calls are wrapped, where the model's files name them and for as long as a
+context lasts, in ones that add up the time spent in them, thread by thread. About forty calls a
+step are timed, at a fifth of a microsecond each. A wrapped function's time includes what it waits
+for the interpreter's lock when it returns. What no function accounts for is Python between the
+calls, and copies that it makes.
 """
 
 import bisect
 import contextlib
+import dataclasses
+import importlib
 import threading
 import time
 from collections import defaultdict
@@ -16,19 +19,18 @@ from unittest.mock import patch
 
 from products import products_of_step
 
-from minivae import layers, minibatches
-from minivae.engine import kernels
-from minivae.layers import Activation
+from minivae import minibatches
+from minivae.engine.mode import EQUATIONS
 
 PYTHON = "Python, copies between the calls"
 WAITING = "waiting for the other threads"
 
 # Label by kernel, in the order of a step.
 _KERNELS = {
-    "sample_posterior": "z and KL",
+    "reparameterize": "z and KL",
     "bernoulli": "likelihood and its gradient",
     "gaussian": "likelihood and its gradient",
-    "sample_posterior_backward": "gradient of z and KL",
+    "reparameterize_backward": "gradient of z and KL",
     "column_sums": "gradient of biases",
     "adagrad": "Adagrad",
 }
@@ -71,7 +73,8 @@ def _product_labels(loop):
     names = {
         (product.kind, product.weights): product.name for product in products_of_step(loop.vae)
     }
-    params, grad = loop.state.params, loop._grad
+    params = loop.state.params
+    grad = params.like(loop.lockstep.gradient)
     weights = [name for name in params if params[name].ndim == 2]
     by_array = {id(params[name]): name for name in weights}
     starts = [_address(grad[name]) for name in weights]
@@ -95,11 +98,20 @@ def _address(array):
 
 def timed_activation(stopwatch, activation, label):
     """Return an `Activation` whose functions are timed."""
-    return Activation(
-        activation.name,
-        stopwatch.timed(label, activation.forward),
-        stopwatch.timed(f"{label}, backward", activation.backward),
+    return dataclasses.replace(
+        activation,
+        forward=stopwatch.timed(label, activation.forward),
+        backward=stopwatch.timed(f"{label}, backward", activation.backward),
     )
+
+
+def _timed_layer(stopwatch, layer):
+    """Return the layer with its activation's functions timed; a linear one as it is."""
+    name = layer.activation.name
+    if name == "identity":
+        return layer
+    activation = timed_activation(stopwatch, layer.activation, name)
+    return dataclasses.replace(layer, activation=activation)
 
 
 @contextlib.contextmanager
@@ -111,25 +123,19 @@ def instrumented(stopwatch, loop):
     stopwatch : Stopwatch
     loop : MinibatchLoop
     """
-    vae, team, rngs = loop.vae, loop.team, loop.state.rngs
-    hidden = timed_activation(stopwatch, vae.activation, vae.activation.name)
+    vae, team, rngs = loop.vae, loop.lockstep.team, loop.state.rngs
     with contextlib.ExitStack() as patches:
-        for name, label in _KERNELS.items():
-            timed = stopwatch.timed(label, getattr(kernels, name))
-            patches.enter_context(patch.object(kernels, name, timed))
-        for name, label in _product_labels(loop).items():
-            timed = stopwatch.timed(label, getattr(layers, name))
-            patches.enter_context(patch.object(layers, name, timed))
+        for name, label in {**_KERNELS, **_product_labels(loop)}.items():
+            place = importlib.import_module(EQUATIONS[name].__module__)
+            timed = stopwatch.timed(label, getattr(place, name))
+            patches.enter_context(patch.object(place, name, timed))
         gather = stopwatch.timed("gathering pixels", minibatches.gather)
         patches.enter_context(patch.object(minibatches, "gather", gather))
         barrier = stopwatch.timed(WAITING, team.barrier)
         patches.enter_context(patch.object(team, "barrier", barrier))
-        for mlp in (vae.encoder, vae.decoder):
-            timed_layers = [
-                (W, b, activation if activation.name == "identity" else hidden)
-                for W, b, activation in mlp.layers
-            ]
-            patches.enter_context(patch.dict(mlp.__dict__, layers=timed_layers))
+        for network in (vae.encoder, vae.decoder):
+            rows = [(_timed_layer(stopwatch, layer), names) for layer, names in network.rows]
+            patches.enter_context(patch.dict(network.__dict__, rows=rows))
         noise = [
             SimpleNamespace(standard_normal=stopwatch.timed("noise", rng.standard_normal))
             for rng in rngs

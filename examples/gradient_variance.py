@@ -39,13 +39,12 @@ def trained_model():
 def draws_of_gradient(estimator, vae, params, x, draws, L, seed):
     """Return the encoder's gradient, (draws, parameters of the encoder)."""
     rng = np.random.default_rng(seed)
-    size = sum(params[name].size for name in vae.encoder.shapes())  # first in the vector
-    noise = estimator.noise(vae, L, len(x), params.dtype)
-    gradients, memory = np.empty((draws, size)), {}
+    size = sum(params[name].size for name in vae.encoder.shapes)  # first in the vector
+    gradients, state = np.empty((draws, size)), {}
     for row in tqdm(gradients, desc=str(estimator), leave=False, disable=None):
-        estimator.draw(vae, rng, noise)
-        bound, grad = bound_and_grad(estimator, vae, params, x, noise, memory)
-        estimator.remember(memory, bound)
+        noise = estimator.draw_noise(vae, rng, L, len(x), params.dtype)
+        bound, grad = bound_and_grad(estimator, vae, params, x, noise, state)
+        estimator.update(state, bound)
         row[:] = grad.vector[:size]
     return gradients
 

@@ -76,7 +76,9 @@ class MinibatchLoop:
         halves = [list(vae.encoder.shapes), list(vae.decoder.shapes)]
         self._turns = halves if alternate else [halves[0] + halves[1]]
         params = state.params
-        self._lockstep = Lockstep(team, batch_size, params.shapes, params.dtype, self._turns)
+        self.lockstep = Lockstep(team, batch_size, params.shapes, params.dtype, self._turns)
+        # Settings that the estimator cannot do with are refused before training starts.
+        estimator.draw_noise(vae, np.random.default_rng(0), noise_samples, 1, params.dtype)
         self._epoch = None
         self._order = None
 
@@ -99,7 +101,7 @@ class MinibatchLoop:
             self._order = stream(self.seed, ORDER, epoch).permutation(len(self.train))
             self._epoch = epoch
         n_steps = min(n_steps, self.steps_per_epoch - first)
-        bounds = self._lockstep.run(
+        bounds = self.lockstep.run(
             self.state.step, n_steps, self._fetch, self._forward_backward, self._update
         )
         self.state.step += int(np.isfinite(bounds).sum())
@@ -107,7 +109,7 @@ class MinibatchLoop:
 
     def _fetch(self, k, step, new):
         """Thread k's rows of a minibatch, and noise for them."""
-        rows, rng = self._lockstep.rows[k], self.state.rngs[k]
+        rows, rng = self.lockstep.rows[k], self.state.rngs[k]
         start = step % self.steps_per_epoch * self.batch_size
         chosen = self._order[start + rows.start : start + rows.stop]
         dtype = self.state.params.dtype

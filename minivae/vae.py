@@ -126,7 +126,7 @@ class VAE:
                 )
 
     def _ends(self):
-        """How many numbers the posterior takes from the encoder, the likelihood from the decoder."""
+        """How many numbers the posterior takes from the encoder, the likelihood from decoder."""
         n_stats = self.posterior.n_stats(self.n_latent)
         return n_stats, self.n_features * self.likelihood.outputs_per_pixel
 

@@ -8,8 +8,8 @@ catch it and those that cannot see it:
         patch.setattr(...)
 
 `bugs_next_door` holds those that were found in public code, `bugs_at_home` others that are easily
-made. A bug in a kernel is meant as a mistake in the thought, made in its NumPy form as well, so
-that comparing the two would not show it.
+made. A bug in an equation is meant as a mistake in the thought, made in its kernel as well, so that
+comparing the two would not show it.
 """
 
 from collections.abc import Callable
@@ -17,8 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae import layers
-from minivae.engine import kernels
+from minivae import gaussian, layers
 from minivae.likelihoods import Bernoulli, FixedGaussian, Gaussian
 
 
@@ -50,10 +49,10 @@ def unchanged(original, *args):
 
 
 def in_latent_block(patch, forward=unchanged, backward=unchanged):
-    """Replace the latent kernels; each replacement gets the original as its first argument."""
-    originals = kernels.sample_posterior, kernels.sample_posterior_backward
-    patch.setattr(kernels, "sample_posterior", lambda *a: forward(originals[0], *a))
-    patch.setattr(kernels, "sample_posterior_backward", lambda *a: backward(originals[1], *a))
+    """Replace the latent equations; each replacement gets the original as its first argument."""
+    originals = gaussian.reparameterize, gaussian.reparameterize_backward
+    patch.setattr(gaussian, "reparameterize", lambda *a: forward(originals[0], *a))
+    patch.setattr(gaussian, "reparameterize_backward", lambda *a: backward(originals[1], *a))
 
 
 def in_likelihoods(patch, log_prob):
@@ -63,6 +62,19 @@ def in_likelihoods(patch, log_prob):
         patch.setattr(
             likelihood, "log_prob_and_grad", lambda *a, original=original: log_prob(original, *a)
         )
+
+
+def in_dense_backward(patch, backward):
+    """Replace `Dense.backward`'s dx: ``backward(dx, da, W)`` may change it."""
+    original = layers.Dense.backward
+
+    def wrong(self, params, saved, dh, *rest):
+        dx, parts = original(self, params, saved, dh, *rest)
+        if dx is not None:
+            backward(dx, dh, params["W"])
+        return dx, parts
+
+    patch.setattr(layers.Dense, "backward", wrong)
 
 
 def in_activation(patch, name, backward):

@@ -2,15 +2,23 @@
 
 import checks
 import numpy as np
-from bugs import bug, halves, in_activation, in_latent_block, in_likelihoods
+from bugs import (
+    bug,
+    halves,
+    in_activation,
+    in_dense_backward,
+    in_latent_block,
+    in_likelihoods,
+)
 from checks import gradient
 from scipy.special import expit
 
-from minivae import mlp, vae
-from minivae.engine import kernels
+from minivae import layers, likelihoods, minibatches, optimizers, parts, vae
+from minivae.engine import kernels, lockstep
+from minivae.engine.arena import Arena
+from minivae.gaussian import LOG_2PI
 from minivae.likelihoods import Bernoulli, FixedGaussian, Gaussian
 from minivae.params import Params
-from minivae.workspace import Workspace
 
 # --- The latent block -----------------------------------------------------------------------------
 
@@ -60,7 +68,7 @@ def log_var_read_as_log_sigma_everywhere(patch):
 @bug(caught_by=[gradient(L=2), checks.samples_averaged], missed_by=[gradient(L=1)])
 def backward_takes_the_mean_over_samples_where_the_sum_belongs(patch):
     def backward(original, dz, stats, noise, scale, dstats):
-        original(dz / (len(noise) // len(stats)), stats, noise, scale, dstats)
+        original(dz / len(noise), stats, noise, scale, dstats)
 
     in_latent_block(patch, backward=backward)
 
@@ -68,7 +76,7 @@ def backward_takes_the_mean_over_samples_where_the_sum_belongs(patch):
 @bug(caught_by=[checks.two_parts, checks.own_noise], missed_by=[gradient(), checks.noise_twice])
 def all_datapoints_share_the_noise_of_the_first(patch):
     def shared(stats, noise):
-        return np.repeat(noise[:: len(stats)], len(stats), axis=0)
+        return np.repeat(noise[:, :1], len(stats), axis=1)
 
     def forward(original, stats, noise, z, minus_kl):
         original(stats, shared(stats, noise), z, minus_kl)
@@ -103,7 +111,7 @@ def kl_summed_over_the_batch(patch):
 )
 def samples_summed_where_their_mean_belongs(patch):
     def log_prob(original, likelihood, out, x, scale, log_px):
-        L = len(out) // len(x)
+        L = len(out)
         original(likelihood, out, x, scale * L, log_px)
         log_px *= L
 
@@ -113,8 +121,10 @@ def samples_summed_where_their_mean_belongs(patch):
 @bug(caught_by=[checks.samples_averaged, checks.evidence], missed_by=[gradient(L=2)])
 def samples_matched_with_the_wrong_datapoints(patch):
     def log_prob(original, likelihood, out, x, scale, log_px):
-        L = len(out) // len(x)  # row m L + l instead of l M + m
-        original(likelihood, out, np.repeat(x, L, axis=0), scale, log_px)
+        L = len(out)  # row m L + l instead of l M + m
+        rows = np.repeat(x, L, axis=0).reshape(L, *x.shape)
+        for k in range(L):
+            original(likelihood, out[k : k + 1], rows[k], scale, log_px[k : k + 1])
 
     in_likelihoods(patch, log_prob)
 
@@ -127,21 +137,21 @@ def log_two_pi_forgotten(patch):
     def log_prob(original, likelihood, out, x, scale, log_px):
         original(likelihood, out, x, scale, log_px)
         if likelihood.name != "bernoulli":
-            log_px += x.shape[1] * kernels.LOG_2PI / 2
+            log_px += x.shape[1] * LOG_2PI / 2
 
     in_likelihoods(patch, log_prob)
 
 
 @bug(caught_by=[checks.entropy], missed_by=[gradient("gaussian"), checks.zero_parameters])
 def decoder_s_log_var_read_as_log_sigma_by_the_density(patch):
-    original = kernels.gaussian
+    original = likelihoods.gaussian
 
     def wrong(out, x, sigmoid_mean, scale, log_px):
         halves(out)[1][:] *= 2
         original(out, x, sigmoid_mean, scale, log_px)
         halves(out)[1][:] *= 2
 
-    patch.setattr(kernels, "gaussian", wrong)
+    patch.setattr(likelihoods, "gaussian", wrong)
 
 
 @bug(
@@ -149,7 +159,7 @@ def decoder_s_log_var_read_as_log_sigma_by_the_density(patch):
     missed_by=[gradient("gaussian"), checks.entropy, checks.sigmoid_entropy],
 )
 def small_variances_followed_by_the_log_but_not_by_the_precision(patch):
-    original = kernels.gaussian
+    original = likelihoods.gaussian
 
     def wrong(out, x, sigmoid_mean, scale, log_px):
         log_var = halves(out)[1]
@@ -159,7 +169,7 @@ def small_variances_followed_by_the_log_but_not_by_the_precision(patch):
         original(out, x, sigmoid_mean, scale, log_px)
         log_px += missing / 2
 
-    patch.setattr(kernels, "gaussian", wrong)
+    patch.setattr(likelihoods, "gaussian", wrong)
 
 
 @bug(
@@ -198,7 +208,7 @@ def sigmoid_applied_twice_on_the_way_out(patch):
 
 @bug(caught_by=[checks.zero_parameters], missed_by=[gradient(), checks.pixels_twice])
 def sigmoid_applied_once_more_before_the_loss(patch):
-    original = kernels.bernoulli
+    original = likelihoods.bernoulli
 
     def wrong(logits, x, scale, log_px):
         y = expit(logits)
@@ -206,7 +216,7 @@ def sigmoid_applied_once_more_before_the_loss(patch):
         original(logits, x, scale, log_px)
         logits *= y * (1 - y)
 
-    patch.setattr(kernels, "bernoulli", wrong)
+    patch.setattr(likelihoods, "bernoulli", wrong)
 
 
 # --- Layers ---------------------------------------------------------------------------------------
@@ -214,22 +224,19 @@ def sigmoid_applied_once_more_before_the_loss(patch):
 
 @bug(caught_by=[gradient()], missed_by=[checks.evidence])
 def transpose_missing_in_a_square_layer(patch):
-    original = mlp.dense_backward
+    def wrong(dx, da, W):
+        if W.shape[0] == W.shape[1]:
+            np.matmul(da, W, out=dx)
 
-    def wrong(dh, h, W, activation, dx=None, a=None):
-        original(dh, h, W, activation, dx, a)
-        if dx is not None and W.shape[0] == W.shape[1]:
-            np.matmul(dh, W, out=dx)
-
-    patch.setattr(mlp, "dense_backward", wrong)
+    in_dense_backward(patch, wrong)
 
 
 @bug(caught_by=[gradient()], missed_by=[checks.evidence])
 def gradient_of_the_biases_dropped(patch):
-    def wrong(da, first, db):
-        db[:] = 0
+    def wrong(dy, first, out):
+        out[:] = 0
 
-    patch.setattr(kernels, "column_sums", wrong)
+    patch.setattr(parts, "column_sums", wrong)
 
 
 @bug(caught_by=[gradient(activation="tanh")], missed_by=[gradient(activation="softplus")])
@@ -263,40 +270,35 @@ def softplus_overflows(patch):
             np.log1p(np.exp(h), out=h)
 
     patch.setattr(kernels, "softplus", wrong)
+    right = layers.ACTIVATIONS["softplus"]
+    own = layers.Activation("softplus", wrong, right.backward)
+    patch.setitem(layers.ACTIVATIONS, "softplus", own)
 
 
 # --- Memory ---------------------------------------------------------------------------------------
 
 
-@bug(caught_by=[gradient()], missed_by=[checks.zero_parameters])
-def layers_of_equal_shape_share_a_cache(patch):
-    original = Workspace.empty
-    patch.setattr(
-        Workspace,
-        "empty",
-        lambda self, key, shape, dtype: original(self, (key[:7], shape), shape, dtype),
-    )
+@bug(caught_by=[checks.memory_used_again, checks.threads_average], missed_by=[gradient()])
+def arrays_of_equal_shape_share_memory(patch):
+    original = Arena.__call__
+
+    def wrong(self, shape, dtype=float):
+        self._next = 0
+        return original(self, shape, dtype)
+
+    patch.setattr(Arena, "__call__", wrong)
 
 
-@bug(caught_by=[checks.workspace], missed_by=[gradient()])
-def gradient_accumulated_over_calls(patch):
-    gradient_of, dense_gradient = Workspace.gradient, mlp.dense_gradient
+@bug(caught_by=[checks.algorithm_1_with_sgd], missed_by=[gradient(), checks.memory_used_again])
+def gradient_accumulated_over_steps(patch):
+    original = parts.Product.write
 
-    def zero_at_first(self, params):
-        grad = gradient_of(self, params)
-        if not getattr(self, "used", False):
-            grad.vector[:] = 0
-            self.used = True
-        return grad
+    def accumulate(self, out, first=0):
+        before = out.copy()
+        original(self, out, first)
+        out += before
 
-    def accumulate(x, da, dW, db, *first):
-        before = dW.copy(), db.copy()
-        dense_gradient(x, da, dW, db, *first)
-        dW += before[0]
-        db += before[1]
-
-    patch.setattr(Workspace, "gradient", zero_at_first)
-    patch.setattr(mlp, "dense_gradient", accumulate)
+    patch.setattr(parts.Product, "write", accumulate)
 
 
 @bug(caught_by=[checks.arguments_unchanged])
@@ -332,6 +334,7 @@ def pixels_divided_by_256_in_training_only(patch):
     def wrong(data, rows, out):
         np.divide(data[rows], 256, out=out)
 
+    patch.setattr(minibatches, "gather_pixels", wrong)
     patch.setattr(kernels, "gather_pixels", wrong)
 
 
@@ -340,13 +343,13 @@ def pixels_divided_by_256_in_training_only(patch):
 
 @bug(caught_by=[checks.adagrad_accumulates], missed_by=[checks.first_steps, checks.two_slices])
 def adagrad_forgets(patch):
-    original = kernels.adagrad
+    original = optimizers.adagrad
 
     def wrong(theta, grad, sum_of_squares, *scalars):
         sum_of_squares[:] = 0
         original(theta, grad, sum_of_squares, *scalars)
 
-    patch.setattr(kernels, "adagrad", wrong)
+    patch.setattr(optimizers, "adagrad", wrong)
 
 
 @bug(caught_by=[checks.adagrad_epsilon], missed_by=[checks.first_steps])
@@ -356,40 +359,41 @@ def epsilon_of_adagrad_under_the_root(patch):
         sum_of_squares += g**2
         theta += step_size * g / np.sqrt(sum_of_squares + epsilon)
 
-    patch.setattr(kernels, "adagrad", wrong)
+    patch.setattr(optimizers, "adagrad", wrong)
 
 
 @bug(caught_by=[checks.decay_pulls], missed_by=[checks.first_steps, checks.adagrad_accumulates])
 def weight_prior_pushes_away_from_zero(patch):
-    original = kernels.adagrad
+    original = optimizers.adagrad
 
     def wrong(theta, grad, sum_of_squares, step_size, decay, epsilon):
         original(theta, grad, sum_of_squares, step_size, -decay, epsilon)
 
-    patch.setattr(kernels, "adagrad", wrong)
+    patch.setattr(optimizers, "adagrad", wrong)
 
 
 @bug(caught_by=[checks.adam_constant_gradient], missed_by=[checks.two_slices])
 def adam_without_bias_correction(patch):
-    original = kernels.adam
+    original = optimizers.adam
 
     def wrong(theta, grad, m, v, step_size, decay, beta1, beta2, epsilon):
         original(theta, grad, m, v, type(step_size)(0.1), decay, beta1, beta2, epsilon)
 
-    patch.setattr(kernels, "adam", wrong)
+    patch.setattr(optimizers, "adam", wrong)
 
 
 @bug(caught_by=[checks.threads_average], missed_by=[gradient(), checks.algorithm_1_with_sgd])
 def parts_of_a_minibatch_averaged_without_their_sizes(patch):
-    original = vae.VAE.propagate
+    original = vae.VAE.forward_backward
 
-    def wrong(self, params, x, noise, batch_size, workspace):
-        parts = round(batch_size / len(x))
-        return original(self, params, x, noise, parts * len(x), workspace)
+    def wrong(self, params, x, noise, M, *rest):
+        return original(self, params, x, noise, round(M / len(x)) * len(x), *rest)
 
-    patch.setattr(vae.VAE, "propagate", wrong)
+    patch.setattr(vae.VAE, "forward_backward", wrong)
 
 
 @bug(caught_by=[checks.threads_average], missed_by=[gradient(), checks.algorithm_1_with_sgd])
 def threads_take_the_gradient_of_their_own_rows_alone(patch):
-    patch.setattr(vae.Factors, "of_whole_minibatch", lambda self: self)
+    patch.setattr(
+        lockstep.Lockstep, "_of_all_rows", lambda self, given, name, i: self._parts[0][name][i]
+    )

@@ -2,12 +2,11 @@
 
 import checks
 import numpy as np
-from bugs import bug, halves, in_latent_block, in_likelihoods
+from bugs import bug, halves, in_dense_backward, in_latent_block, in_likelihoods
 from checks import gradient
 from scipy.special import expit
 
-from minivae import gaussian, mlp, training, vae
-from minivae.engine import kernels
+from minivae import gaussian, likelihoods, training, vae
 from minivae.minibatches import MinibatchLoop
 from minivae.posteriors import diagonal
 
@@ -20,12 +19,11 @@ def sampler_scales_noise_by_exp_of_log_var_and_backward_agrees(patch):
     def forward(original, stats, noise, z, minus_kl):
         original(stats, noise, z, minus_kl)
         mu, log_var = halves(stats)
-        z[:] = (mu + np.exp(log_var) * noise.reshape(-1, *mu.shape)).reshape(z.shape)
+        z[:] = mu + np.exp(log_var) * noise
 
     def backward(original, dz, stats, noise, scale, dstats):
         original(0 * dz, stats, noise, scale, dstats)
-        mu, log_var = halves(stats)
-        dz, noise = dz.reshape(-1, *mu.shape), noise.reshape(-1, *mu.shape)
+        _, log_var = halves(stats)
         dstats += np.hstack([dz.sum(axis=0), (dz * noise * np.exp(log_var)).sum(axis=0)])
 
     in_latent_block(patch, forward, backward)
@@ -33,9 +31,9 @@ def sampler_scales_noise_by_exp_of_log_var_and_backward_agrees(patch):
 
 @bug(caught_by=[gradient(), checks.evidence_by_samples], missed_by=[checks.posterior_samples])
 def forward_draws_a_second_noise_vector(patch):
-    def second_draw(stats, noise, workspace):
+    def second_draw(stats, noise, new):
         fresh = np.random.default_rng(1).standard_normal(noise.shape)
-        return gaussian.sample_posterior(stats, fresh, workspace)
+        return gaussian.sample_posterior(stats, fresh, new)
 
     patch.setattr(diagonal, "sample_posterior", second_draw)
 
@@ -45,7 +43,7 @@ def forward_draws_a_second_noise_vector(patch):
     missed_by=[gradient("gaussian"), checks.sigmoid_entropy],
 )
 def stray_y_times_one_minus_y_in_the_gradient_of_the_log_variance(patch):
-    original = kernels.gaussian
+    original = likelihoods.gaussian
 
     def wrong(out, x, sigmoid_mean, scale, log_px):
         y = expit(halves(out)[0])
@@ -53,19 +51,16 @@ def stray_y_times_one_minus_y_in_the_gradient_of_the_log_variance(patch):
         if sigmoid_mean:
             halves(out)[1][:] *= y * (1 - y)
 
-    patch.setattr(kernels, "gaussian", wrong)
+    patch.setattr(likelihoods, "gaussian", wrong)
 
 
 @bug(caught_by=[gradient("gaussian")], missed_by=[gradient("bernoulli"), checks.entropy])
 def log_variance_path_missing_from_the_decoder_s_hidden_layer(patch):
-    original = mlp.dense_backward
-
-    def wrong(dh, h, W, activation, dx=None, a=None):
-        original(dh, h, W, activation, dx, a)
+    def wrong(dx, da, W):
         if W.shape == (3, 8):  # four means and four log variances
-            np.matmul(dh[:, :4], W[:, :4].T, out=dx)
+            np.matmul(da[:, :4], W[:, :4].T, out=dx)
 
-    patch.setattr(mlp, "dense_backward", wrong)
+    in_dense_backward(patch, wrong)
 
 
 @bug(
@@ -87,10 +82,10 @@ def weight_decay_lost_to_an_integer_division(patch):
 def kl_averaged_over_latents_and_reconstruction_over_pixels(patch):
     def forward(original, stats, noise, z, minus_kl):
         original(stats, noise, z, minus_kl)
-        minus_kl /= noise.shape[1]
+        minus_kl /= noise.shape[-1]
 
     def backward(original, dz, stats, noise, scale, dstats):
-        original(dz, stats, noise, scale / noise.shape[1], dstats)
+        original(dz, stats, noise, scale / noise.shape[-1], dstats)
 
     def log_prob(original, likelihood, out, x, scale, log_px):
         original(likelihood, out, x, scale / x.shape[1], log_px)
@@ -126,8 +121,8 @@ def loss_and_its_gradient_reported_as_bound_and_its_gradient(patch):
 def bias_correction_of_adam_counts_epochs(patch):
     original = MinibatchLoop._update
 
-    def wrong(self, k, t):
-        original(self, k, 1 + (t - 1) // self.steps_per_epoch)
+    def wrong(self, k, step, *rest):
+        original(self, k, step // self.steps_per_epoch, *rest)
 
     patch.setattr(MinibatchLoop, "_update", wrong)
 

@@ -100,13 +100,13 @@ two_parts = on_problem(test_vae.test_two_parts_average_to_the_whole, 1)
 
 # --- The bound: use -------------------------------------------------------------------------------
 
-workspace = Check(
-    "test_vae.test_a_workspace_changes_nothing",
-    lambda: test_vae.test_a_workspace_changes_nothing.hypothesis.inner_test(
+memory_used_again = Check(
+    "test_vae.test_memory_used_again_changes_nothing",
+    lambda: test_vae.test_memory_used_again_changes_nothing.hypothesis.inner_test(
         problem(), problem("gaussian", "relu")
     ),
 )
-arguments_unchanged = on_problem(test_vae.test_nothing_that_is_passed_in_is_changed, None)
+arguments_unchanged = on_problem(test_vae.test_nothing_that_is_passed_in_is_changed)
 uint8_pixels = on_problem(test_vae.test_uint8_pixels_are_divided_by_255, np.float64)
 encode_decode = on_problem(test_vae.test_encode_decode_reconstruct)
 

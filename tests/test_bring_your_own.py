@@ -53,12 +53,12 @@ class Reversed(DiagonalGaussian):
 
     name = "reversed"
 
-    def sample(self, stats, noise, workspace):
-        return super().sample(np.ascontiguousarray(stats[:, ::-1]), noise, workspace)
+    def sample(self, stats, noise, new=np.empty):
+        return super().sample(np.ascontiguousarray(stats[:, ::-1]), noise, new)
 
-    def sample_backward(self, dz, stats, noise, scale, workspace):
+    def sample_backward(self, dz, stats, noise, scale, new=np.empty):
         stats = np.ascontiguousarray(stats[:, ::-1])
-        return super().sample_backward(dz, stats, noise, scale, workspace)[:, ::-1]
+        return super().sample_backward(dz, stats, noise, scale, new)[:, ::-1]
 
 
 class WrittenOut(DiagonalGaussian):
@@ -73,15 +73,14 @@ class WrittenOut(DiagonalGaussian):
     def _fresh(self, array):
         return np.array(array, self.dtype, order=self.order)
 
-    def sample(self, stats, noise, workspace):
+    def sample(self, stats, noise, new=np.empty):
         mu, log_var = np.split(stats, 2, axis=1)
-        z = (mu + np.exp(log_var / 2) * noise).reshape(-1, mu.shape[1])
+        z = mu + np.exp(log_var / 2) * noise
         minus_kl = 0.5 * np.sum(1 + log_var - mu**2 - np.exp(log_var), axis=1)
         return self._fresh(z), self._fresh(minus_kl)
 
-    def sample_backward(self, dz, stats, noise, scale, workspace):
+    def sample_backward(self, dz, stats, noise, scale, new=np.empty):
         mu, log_var = np.split(stats, 2, axis=1)
-        dz = dz.reshape(noise.shape)
         dmu = dz.sum(axis=0) - scale * mu
         slope = np.sum(dz * noise, axis=0) * np.exp(log_var / 2) / 2
         dlog_var = slope + scale / 2 * (1 - np.exp(log_var))
@@ -183,9 +182,9 @@ class OwnBernoulli(Bernoulli):
     name = "own bernoulli"
 
     def log_prob_and_grad(self, out, x, scale, log_px):
-        a = np.float64(out).reshape(-1, *x.shape)
-        log_px[:] = np.sum(x * a - np.logaddexp(0, a), axis=2).ravel()
-        out[:] = (scale * (x - 1 / (1 + np.exp(-a)))).reshape(out.shape)
+        a = np.float64(out)
+        log_px[:] = np.sum(x * a - np.logaddexp(0, a), axis=-1)
+        out[:] = scale * (x - 1 / (1 + np.exp(-a)))
 
 
 class OwnGaussian(Gaussian):
@@ -194,11 +193,10 @@ class OwnGaussian(Gaussian):
     name = "own gaussian"
 
     def log_prob_and_grad(self, out, x, scale, log_px):
-        mean, log_var = np.split(np.float64(out).reshape(-1, len(x), out.shape[1]), 2, axis=2)
+        mean, log_var = np.split(np.float64(out), 2, axis=-1)
         squared = (x - mean) ** 2 / np.exp(log_var)
-        log_px[:] = -0.5 * np.sum(np.log(2 * np.pi) + log_var + squared, axis=2).ravel()
-        grad = np.concatenate([(x - mean) / np.exp(log_var), (squared - 1) / 2], axis=2)
-        out[:] = scale * grad.reshape(out.shape)
+        log_px[:] = -0.5 * np.sum(np.log(2 * np.pi) + log_var + squared, axis=-1)
+        out[:] = scale * np.concatenate([(x - mean) / np.exp(log_var), (squared - 1) / 2], axis=-1)
 
 
 @pytest.mark.parametrize("own", [OwnBernoulli(), OwnGaussian()], ids=lambda own: own.name)
@@ -216,8 +214,8 @@ class OwnEstimator(SGVBB):
 
     name = "own sgvb-b"
 
-    def draw(self, vae, rng, noise):
-        noise[...] = rng.standard_normal(noise.shape, noise.dtype)
+    def draw_noise(self, vae, rng, L, m, dtype, new=np.empty):
+        return rng.standard_normal((L, m, vae.n_latent), dtype)
 
 
 @dataclass(frozen=True)

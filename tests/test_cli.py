@@ -85,7 +85,7 @@ def test_train_on_digits_leaves_a_complete_run_folder(here, capsys):
     for picture in PICTURES:
         assert (run / picture).read_bytes().startswith(PNG_SIGNATURE)
     vae, params = load_model(run / "model.npz")
-    assert vae.encoder.widths == (784, 50, 40)
+    assert [layer.n_out for layer in vae.encoder.layers] == [50, 40]
     assert params.dtype == np.float32
     header, *rows = (run / "history.csv").read_text().splitlines()
     assert header == "samples,train_bound,test_bound,seconds"
@@ -125,7 +125,7 @@ def test_every_option_reaches_the_run(here):
     for name, value in options.items():
         assert settings[name.replace("-", "_")] == value
     vae, params = load_model("run/model.npz")
-    assert vae.encoder.widths == (16, 7, 5, 6)
+    assert [layer.n_out for layer in vae.encoder.layers] == [7, 5, 6]
     assert vae.likelihood.sigma == 0.5
     assert vae.activation.name == "relu"
     assert params.dtype == np.float64
@@ -496,17 +496,16 @@ def test_gradcheck_prints_a_table(capsys):
 
 
 def test_gradcheck_fails_on_a_wrong_gradient(capsys, monkeypatch):
-    from minivae import selfcheck
-    from minivae.engine import kernels
+    from minivae import gaussian, selfcheck
     from minivae.gradchecks import standard
 
     monkeypatch.setattr(selfcheck, "catalogue", standard.catalogue)  # the rest is not touched
-    right = kernels.sample_posterior_backward
+    right = gaussian.reparameterize_backward
 
     def wrong(dz, stats, noise, scale, dstats):
         right(dz, stats, noise, -scale, dstats)
 
-    monkeypatch.setattr(kernels, "sample_posterior_backward", wrong)
+    monkeypatch.setattr(gaussian, "reparameterize_backward", wrong)
     assert minivae("gradcheck", "--cases", 1) == 1
     out = capsys.readouterr().out
     assert "reparameterisation and KL" in out

@@ -18,8 +18,6 @@ from minivae.estimators import (
     bound_and_grad,
 )
 from minivae.likelihoods import FixedGaussian
-from minivae.mlp import mlp_forward
-from minivae.workspace import Workspace
 
 SCORES = [ScoreFunction(), ScoreFunction("running"), ScoreFunction("optimal")]
 
@@ -33,9 +31,7 @@ def problem(L=2, M=3, posterior="gaussian", likelihood="bernoulli", seed=0):
 
 
 def drawn(estimator, vae, rng, L, M):
-    noise = estimator.noise(vae, L, M, np.float64)
-    estimator.draw(vae, rng, noise)
-    return noise
+    return estimator.draw_noise(vae, rng, L, M, np.float64)
 
 
 def evidence(vae, params, x):
@@ -65,28 +61,26 @@ def test_the_score_function_is_the_gradient_of_its_surrogate(estimator, posterio
     bound, grad = bound_and_grad(estimator, vae, params, x, noise, memory)
 
     def forward(p):
-        stats = mlp_forward(vae.encoder, p, x, Workspace())[0]
-        out = mlp_forward(vae.decoder, p, z, Workspace())[0]
-        log_px = np.empty(len(z))
-        vae.likelihood.log_prob_and_grad(out, x, 1.0, log_px)
+        stats, _ = vae.recognition(p, x)
+        log_px, _ = vae.generative(p, z, x, 1.0)
         return log_px, vae.posterior.log_density(z, stats), stats
 
-    stats = mlp_forward(vae.encoder, params, x, Workspace())[0]
-    z = vae.posterior.sample(stats, noise, Workspace())[0].copy()
+    stats, _ = vae.recognition(params, x)
+    z = vae.posterior.sample(stats, noise)[0]
     log_px, log_q, _ = forward(params)
-    f = log_px - 0.5 * np.sum(z**2 + np.log(2 * np.pi), axis=1) - log_q
+    f = log_px - 0.5 * np.sum(z**2 + np.log(2 * np.pi), axis=-1) - log_q
     assert bound == pytest.approx(f.mean(), rel=1e-12)
     if estimator.baseline == "optimal":  # one baseline for every stat: its own, slow words
         expected = np.zeros_like(stats)
         scores = [
-            vae.posterior.log_density_grad(z[k * M : (k + 1) * M], stats, np.ones(M))[1]
+            vae.posterior.log_density_grad(z[k : k + 1], stats, np.ones((1, M)))[1]
             for k in range(L)
         ]
         for k in range(L):
             others = [j for j in range(L) if j != k]
-            top = sum(f[j * M : (j + 1) * M, None] * scores[j] ** 2 for j in others)
+            top = sum(f[j][:, None] * scores[j] ** 2 for j in others)
             b = top / sum(scores[j] ** 2 for j in others)
-            expected += (f[k * M : (k + 1) * M, None] - b) * scores[k] / (L * M)
+            expected += (f[k][:, None] - b) * scores[k] / (L * M)
         np.testing.assert_allclose(dstats_of(vae, estimator, params, x, noise), expected, rtol=1e-9)
         return
     signal = f - (-3.0 if memory else 0.0)
@@ -99,14 +93,14 @@ def test_the_score_function_is_the_gradient_of_its_surrogate(estimator, posterio
 
 
 def dstats_of(vae, estimator, params, x, noise):
-    _, factors = estimator.propagate(vae, params, x, noise, len(x), Workspace(), {})
-    return factors.encoder[1][-1]
+    _, parts = estimator.forward_backward(vae, params, x, noise, len(x), {})
+    return parts["encoder.b2"].dy
 
 
 def test_without_a_baseline_nothing_is_remembered():
     vae, params, x, rng = problem()
     noise, memory = drawn(ScoreFunction(), vae, rng, 2, 3), {}
-    ScoreFunction().remember(memory, -7.0)
+    ScoreFunction().update(memory, -7.0)
     assert memory == {}
     plain = bound_and_grad(ScoreFunction(), vae, params, x, noise)[1]
     handed = bound_and_grad(ScoreFunction(), vae, params, x, noise, {"total": -6.0, "weight": 2.0})
@@ -139,8 +133,8 @@ def test_corruption_zeroes_so_many_pixels_of_the_input_and_none_of_the_target():
     assert kept.mean() == pytest.approx(0.7, abs=6 * np.sqrt(0.3 * 0.7 / kept.size))
     noise = (np.zeros((1, 3, 2)), np.zeros((3, 4)))  # all pixels gone: every input looks the same
     bound, _ = bound_and_grad(Denoising(0.3), vae, params, x, noise)
-    blind = np.mean([vae.propagate(params, row[None], np.zeros((1, 1, 2)), 1, Workspace(),
-                                   inputs=np.zeros((1, 4)))[0] for row in x])  # fmt: skip
+    blind = np.mean([vae.forward_backward(params, row[None], np.zeros((1, 1, 2)), 1,
+                                          inputs=np.zeros((1, 4)))[0] for row in x])  # fmt: skip
     assert bound == pytest.approx(blind, rel=1e-12)
 
 
@@ -191,20 +185,19 @@ def assert_mean(samples, exact):
 
 
 def estimates(estimator, vae, params, x, rng, repeats, L):
-    noise = estimator.noise(vae, L, len(x), np.float64)
     bounds, grads = np.empty(repeats), np.empty((repeats, params.vector.size))
     memory = {}
     for i in range(repeats):
-        estimator.draw(vae, rng, noise)
+        noise = estimator.draw_noise(vae, rng, L, len(x), np.float64)
         bounds[i], grad = bound_and_grad(estimator, vae, params, x, noise, memory)
-        estimator.remember(memory, bounds[i])
+        estimator.update(memory, bounds[i])
         grads[i] = grad.vector
     return bounds, grads
 
 
 def test_variance_falls_from_score_function_to_a_to_b_and_with_a_baseline():
     vae, params, x, rng = linear_problem()
-    n = sum(params[name].size for name in vae.encoder.shapes())
+    n = sum(params[name].size for name in vae.encoder.shapes)
 
     def variance(estimator, L=1):
         _, grads = estimates(estimator, vae, params, x, rng, 1000, L)
@@ -322,7 +315,7 @@ def test_alternating_counts_the_updates_of_each_network():
 @pytest.mark.parametrize(("make", "message"), [
     (lambda: ScoreFunction("best"), "baseline is 'best', expected one of none, running, optimal"),
     (lambda: Denoising(1.0), r"corruption is 1.0, expected a number in \[0, 1\)"),
-    (lambda: fit(VAE(12, 2), DATA, estimator="a"), "estimator is 'a', expected one such as SGVBB"),
+    (lambda: fit(VAE(12, 2), DATA, estimator="a"), "estimator is 'a', which lacks name, draw_noise"),
     (
         lambda: fit(VAE(12, 2), DATA, 100, estimator=ScoreFunction("optimal")),
         "noise_samples is 1, the optimal baseline expects at least 2",

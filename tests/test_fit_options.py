@@ -40,9 +40,9 @@ class Spy(SGVBB):
 
     seen: list = field(default_factory=list)
 
-    def propagate(self, vae, params, x, *rest):
+    def forward_backward(self, vae, params, x, *rest):
         self.seen.append(x.copy())
-        return super().propagate(vae, params, x, *rest)
+        return super().forward_backward(vae, params, x, *rest)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])

@@ -52,15 +52,15 @@ class Watched(VAE):
         super().__init__(12, 2, hidden=(8,))
         self.step, self.evaluation = step, evaluation
 
-    def propagate(self, params, x, noise, *rest):
+    def forward_backward(self, params, x, noise, *rest):
         if self.step is not None:
             self.step(x.copy(), noise.copy())
-        return super().propagate(params, x, noise, *rest)
+        return super().forward_backward(params, x, noise, *rest)
 
-    def elbo_terms(self, params, x, noise, workspace=None):
+    def terms(self, params, x, noise, *rest):
         if self.evaluation is not None:
             self.evaluation(x.copy(), noise.copy())
-        return super().elbo_terms(params, x, noise, workspace)
+        return super().terms(params, x, noise, *rest)
 
 
 class Clock:
@@ -470,17 +470,15 @@ class Failing(VAE):
         self.left[what] -= 1
         return value * math.nan if self.left[what] == 0 else value
 
-    def propagate(self, *arguments):
-        bound, factors = super().propagate(*arguments)
-        return self._spoilt("step", bound), factors
+    def forward_backward(self, *arguments):
+        bound, parts = super().forward_backward(*arguments)
+        last = parts["decoder.b2"].dy
+        last[-1:] = self._spoilt("gradient", last[-1:])
+        return self._spoilt("step", bound), parts
 
-    def elbo_terms(self, *arguments):
-        log_px, minus_kl = super().elbo_terms(*arguments)
+    def terms(self, *arguments):
+        log_px, minus_kl = super().terms(*arguments)
         return self._spoilt("evaluation", log_px), minus_kl
-
-    def gradient(self, factors, grad, share):
-        super().gradient(factors, grad, share)
-        grad.vector[-1:] = self._spoilt("gradient", grad.vector[-1:])
 
 
 @pytest.mark.parametrize(
@@ -509,8 +507,8 @@ def test_divergence_is_reported_and_not_saved(path, model, message):
 class Diary(SGVBB):
     """Estimator B that remembers every bound."""
 
-    def remember(self, memory, bound):
-        memory[f"step {len(memory) + 1}"] = bound
+    def update(self, state, bound):
+        state[f"step {len(state) + 1}"] = bound
 
 
 def test_a_step_whose_bound_is_not_finite_is_not_taken():
@@ -536,11 +534,12 @@ def test_parameters_that_are_not_finite_are_never_saved(clock, path, when):
     """The step that spoils them still had a good bound."""
 
     class Spoilt(Failing):
-        def gradient(self, *arguments):
-            super().gradient(*arguments)
+        def forward_backward(self, *arguments):
+            result = super().forward_backward(*arguments)
             clock.passes(1)
             if when == "at a signal" and self.left["gradient"] == 0:
                 signal.raise_signal(signal.SIGTERM)
+            return result
 
     options = {**UNTIMED, "evaluate_every": None, "checkpoint": path}
     if when == "after some seconds":
@@ -761,11 +760,11 @@ def test_the_bar_counts_samples_and_shows_the_bounds(bars, clock, path, capsys):
     steps = []
 
     class Remembering(VAE):
-        def propagate(self, *arguments):
+        def forward_backward(self, *arguments):
             clock.passes(0.04)  # two steps fit into the tenth of a second between two looks
-            bound, factors = super().propagate(*arguments)
+            bound, parts = super().forward_backward(*arguments)
             steps.append(bound)
-            return bound, factors
+            return bound, parts
 
     model, data = Remembering(12, 2, hidden=(8,)), contrary()
     options = {

@@ -112,7 +112,7 @@ class Regression:
         rng = np.random.default_rng(seed)
         self.x = rng.standard_normal((N, D))
         self.model = FullVB(VAE(D, J, (), FixedGaussian(sigma)), N, prior_std)
-        phi = Params(self.model.vae.encoder.shapes())
+        phi = Params(self.model.vae.encoder.shapes)
         phi.vector[:] = rng.standard_normal(phi.vector.size)
         if orthogonal:  # z: centred principal components, so that A^T A is diagonal
             centre = self.x.mean(axis=0)

@@ -9,15 +9,15 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minivae.layers import (
-    ACTIVATIONS,
-    Activation,
-    dense_backward,
-    dense_forward,
-    dense_gradient,
-    get_activation,
-)
+from minivae.layers import ACTIVATIONS, Activation, Dense, get_activation
+from minivae.parts import Product, Sum
 from minivae.testing import check_layer, layers
+
+
+def forward(activation, x, W, b, **options):
+    """The output of a dense layer, and what it keeps."""
+    return Dense(*W.shape, activation).forward({"W": W, "b": b}, x, **options)
+
 
 FUNCTIONS = {
     "identity": lambda a: a,
@@ -39,7 +39,7 @@ def test_every_activation_is_in_the_table():
 def test_a_layer_computes_f_of_x_w_plus_b(name, layer):
     _, x, W, b = layer
     expected = np.array([[row @ column for column in W.T] for row in x]) + b
-    h = dense_forward(x, W, b, ACTIVATIONS[name])
+    h, _ = forward(name, x, W, b)
     np.testing.assert_allclose(h, FUNCTIONS[name](expected), rtol=1e-12, atol=1e-14)
 
 
@@ -58,9 +58,11 @@ DERIVATIVES = {
 def test_activations_far_from_zero(name, dtype):
     sizes = [0.3, 5, 12, 17, 40, 100, 700]
     a = np.array([[0.0, *sizes, *np.negative(sizes)]], dtype)
-    h, da, activation = a.copy(), np.ones_like(a), ACTIVATIONS[name]
-    activation.forward(h)
-    dense_backward(da, h, np.eye(a.size, dtype=dtype), activation, a=a)
+    layer, params = Dense(1, 1, name), {"W": np.ones((1, 1), dtype), "b": np.zeros(1, dtype)}
+    h, saved = layer.forward(params, a.T)
+    da = np.ones_like(h)
+    layer.backward(params, saved, da)
+    h, da = h.T, da.T
     a = a.astype(np.float64)
     tolerance = 20 * np.finfo(dtype).eps  # rounding of numbers as large as these, and as one
     np.testing.assert_allclose(h, FUNCTIONS[name](a), rtol=tolerance, atol=tolerance)
@@ -77,45 +79,44 @@ def test_gradients_of_a_layer(name):
 
 
 @given(layers("tanh"))
-def test_buffers_are_filled_and_change_nothing(layer):
+def test_only_dh_is_overwritten(layer):
     activation, x, W, b = layer
     before = [a.copy() for a in (x, W, b)]
-    h = dense_forward(x, W, b, activation)
-    out = np.full_like(h, np.nan)
-    assert dense_forward(x, W, b, activation, out=out) is out
-    np.testing.assert_array_equal(out, h)
-
-    deltas = []
-    for dx in (np.full_like(x, np.nan), None):
-        da = np.ones_like(h)
-        dense_backward(da, h, W, activation, dx)
-        deltas.append(da)
-    np.testing.assert_array_equal(*deltas)
+    params, dense = {"W": W, "b": b}, Dense(*W.shape, activation)
+    h, saved = dense.forward(params, x)
+    out, dh = h.copy(), np.ones_like(h)
+    dx, parts = dense.backward(params, saved, dh)
     np.testing.assert_array_equal(h, out)
     for array, copy in zip((x, W, b), before, strict=True):
         np.testing.assert_array_equal(array, copy)
+    assert parts["W"].x is x and parts["W"].dy is parts["b"].dy is dh
+    no_dx, same = dense.backward(params, saved, np.ones_like(h), input_gradient=False)
+    assert no_dx is None and dx.shape == x.shape
+    np.testing.assert_array_equal(same["b"].dy, dh)
 
 
 @given(layers(), st.data())
 def test_a_gradient_can_be_had_in_parts(layer, data):
     _, x, W, b = layer
-    da = np.random.default_rng(0).standard_normal((len(x), len(b)))
+    dy = np.random.default_rng(0).standard_normal((len(x), len(b)))
     row, entry = (data.draw(st.integers(0, n)) for n in W.shape)
     dW, db = np.full_like(W, np.nan), np.full_like(b, np.nan)
-    dense_gradient(x, da, dW[:row], db[:entry])
+    Product(x, dy).write(dW[:row].reshape(-1))
+    Sum(dy).write(db[:entry])
     assert np.isnan(dW[row:]).all() and np.isnan(db[entry:]).all()
-    dense_gradient(x, da, dW[row:], db[entry:], row, entry)
-    np.testing.assert_allclose(dW, x.T @ da, rtol=1e-12, atol=1e-14)
-    np.testing.assert_allclose(db, da.sum(axis=0), rtol=1e-12, atol=1e-14)
+    Product(x, dy).write(dW[row:].reshape(-1), row * len(b))
+    Sum(dy).write(db[entry:], entry)
+    np.testing.assert_allclose(dW, x.T @ dy, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(db, dy.sum(axis=0), rtol=1e-12, atol=1e-14)
 
 
 @given(layers())
 def test_float32_is_near_float64(layer):
     activation, *arrays = layer
     x, W, b = (a.astype(np.float32) for a in arrays)
-    h = dense_forward(x, W, b, activation)
+    h, _ = forward(activation, x, W, b)
     assert h.dtype == np.float32
-    np.testing.assert_allclose(h, dense_forward(*arrays, activation), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(h, forward(activation, *arrays)[0], rtol=1e-5, atol=1e-5)
 
 
 def test_get_activation_takes_a_name_or_an_activation():
@@ -132,3 +133,11 @@ def test_an_unknown_activation_is_refused(wrong):
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         get_activation(wrong)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 2.5, "3", None])
+def test_sizes_that_are_none_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"^n_in is .*expected a whole number of at least 1"):
+        Dense(wrong, 2)
+    with pytest.raises(ValueError, match=r"^n_out is .*expected a whole number of at least 1"):
+        Dense(2, wrong)

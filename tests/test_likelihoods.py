@@ -56,7 +56,7 @@ every_likelihood = pytest.mark.parametrize(
 def observations(draw, likelihood):
     """Draw ``(out, x, L)``: decoder outputs, pixels, samples per datapoint."""
     M, D, L = (draw(st.integers(1, 4)) for _ in range(3))
-    out = draw(arrays((L * M, D * likelihood.outputs_per_pixel)))
+    out = draw(arrays((L, M, D * likelihood.outputs_per_pixel)))
     x = draw(arrays((M, D)))
     if isinstance(likelihood, Bernoulli):
         x = (x > 0).astype(float)
@@ -66,8 +66,9 @@ def observations(draw, likelihood):
 
 
 def log_prob_and_grad(likelihood, out, x, scale=1.0):
-    gradient, log_px = out.copy(), np.full(len(out), np.nan, out.dtype)
-    likelihood.log_prob_and_grad(gradient, x, scale, log_px)
+    gradient, log_px = out.copy(), np.full(out.shape[:-1], np.nan, out.dtype)
+    samples, of_samples = (gradient[None], log_px[None]) if out.ndim == 2 else (gradient, log_px)
+    likelihood.log_prob_and_grad(samples, x, scale, of_samples)
     return log_px, gradient
 
 
@@ -79,9 +80,9 @@ def test_every_likelihood_is_in_the_table():
 @every_likelihood
 @given(data=st.data())
 def test_log_prob_is_scipy_s_summed_over_pixels(likelihood, log_density, data):
-    out, x, L = data.draw(observations(likelihood))
+    out, x, _ = data.draw(observations(likelihood))
     log_px, _ = log_prob_and_grad(likelihood, out, x)
-    expected = log_density(out, np.tile(x, (L, 1))).sum(axis=1)
+    expected = log_density(out, np.broadcast_to(x, (len(out), *x.shape))).sum(axis=-1)
     np.testing.assert_allclose(log_px, expected, rtol=1e-10, atol=1e-12)
 
 
@@ -180,10 +181,10 @@ def test_bernoulli_with_extreme_logits(pixel, dtype):
 def test_a_grey_pixel_is_a_mixture_of_black_and_white(data):
     # log p(x) is linear in x: that is what "grey pixels serve as Bernoulli means" says.
     out, _, _ = data.draw(observations(Bernoulli()))
-    grey = np.random.default_rng(0).random(out.shape)
+    grey = np.random.default_rng(0).random(out.shape[1:])
     log_px, _ = log_prob_and_grad(Bernoulli(), out, grey)
     expected = grey * binary_log_pmf(out, 1) + (1 - grey) * binary_log_pmf(out, 0)
-    np.testing.assert_allclose(log_px, expected.sum(axis=1), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(log_px, expected.sum(axis=-1), rtol=1e-10, atol=1e-12)
 
 
 @every_likelihood

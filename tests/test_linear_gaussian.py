@@ -14,6 +14,7 @@ from scipy.linalg import subspace_angles
 from test_known_answers import sign_noise
 
 from minivae import VAE, Adam, check_grad, fit, load
+from minivae.engine.lockstep import blas_single_threaded
 from minivae.extensions.linear_gaussian import (
     LinearGaussian,
     em_step,
@@ -23,7 +24,6 @@ from minivae.extensions.linear_gaussian import (
     ppca_em,
 )
 from minivae.likelihoods import FixedGaussian
-from minivae.minibatches import blas_single_threaded
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "linear_vae.py"
 

@@ -72,7 +72,7 @@ def bernoulli_with_one_latent():
     params["encoder.b2"][:] = [0, np.log(4)]
     x = vae.sample(params, 60, rng)
     z = np.linspace(-10, 10, 2001)
-    log_pxz = [log_joint(vae, params, row[None], z[:, None]) for row in x]
+    log_pxz = [log_joint(vae, params, row[None], z[:, None, None])[:, 0] for row in x]
     # The trapezoidal rule, which converges faster than any power of the step here.
     return vae, params, x, logsumexp(log_pxz, axis=1) + np.log(z[1] - z[0])
 

@@ -1,21 +1,22 @@
 """Layers in a row."""
 
+from types import MappingProxyType
+
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from minivae import Params, check_grad
-from minivae.layers import ACTIVATIONS, dense_forward
-from minivae.mlp import MLP, mlp_backward, mlp_forward, mlp_gradient
+from minivae.engine.arena import Arena
+from minivae.layers import Dense, Sequential, mlp, work
+from minivae.parts import sum_up
 from minivae.testing import mlps
-from minivae.workspace import Workspace
 
-THREE_LAYERS = MLP("net", (4, 3, 5, 2), ACTIVATIONS["tanh"])
+THREE_LAYERS = mlp((4, 3, 5, 2), "tanh", "net.")
 
 
 def test_the_parameters_are_named_and_shaped_layer_by_layer():
-    assert list(THREE_LAYERS.shapes().items()) == [
+    assert list(THREE_LAYERS.shapes.items()) == [
         ("net.W1", (4, 3)),
         ("net.b1", (3,)),
         ("net.W2", (3, 5)),
@@ -23,90 +24,130 @@ def test_the_parameters_are_named_and_shaped_layer_by_layer():
         ("net.W3", (5, 2)),
         ("net.b3", (2,)),
     ]
+    assert (THREE_LAYERS.n_in, THREE_LAYERS.n_out) == (4, 2)
 
 
 def test_the_last_layer_is_linear():
-    activations = [activation.name for _, _, activation in THREE_LAYERS.layers]
+    activations = [layer.activation.name for layer in THREE_LAYERS.layers]
     assert activations == ["tanh", "tanh", "identity"]
-    assert [a.name for _, _, a in MLP("net", (4, 2), ACTIVATIONS["relu"]).layers] == ["identity"]
+    assert [layer.activation.name for layer in mlp((4, 2), "relu").layers] == ["identity"]
+
+
+def test_the_work_is_that_of_all_layers():
+    assert work(THREE_LAYERS) == 4 * 3 + 3 + 3 * 5 + 5 + 5 * 2 + 2
+
+
+def test_rows_of_layers_are_layers():
+    inner = mlp((3, 4, 3), "tanh")
+    outer = Sequential([Dense(2, 3, "relu"), inner, Dense(3, 1)], "net.")
+    names = ["net.W1", "net.b1", "net.2.W1", "net.2.b1", "net.2.W2", "net.2.b2", "net.W3", "net.b3"]
+    assert list(outer.shapes) == names
+    rng = np.random.default_rng(0)
+    params, x = Params(outer.shapes), rng.standard_normal((5, 2))
+    params.vector[:] = rng.standard_normal(params.vector.size)
+
+    def f(p):
+        out, saved = outer.forward(p, x)
+        _, parts = outer.backward(p, saved, np.ones_like(out))
+        return out.sum(), sum_up(parts, p)
+
+    check_grad(f, params)
+
+
+def test_layers_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match=r"^layer 2 has 4 inputs, expected 3, as many as layer 1"):
+        Sequential([Dense(2, 3), Dense(4, 1)])
+    with pytest.raises(ValueError, match=r"^layers is empty, expected at least one layer"):
+        Sequential([])
+    with pytest.raises(ValueError, match=r"^layer 2 is .*lacks n_in, n_out, shapes, init, forward"):
+        Sequential([Dense(2, 3), "tanh"])
+    with pytest.raises(ValueError, match=r"^layer 1 is the class Dense, expected an object of it"):
+        Sequential([Dense])
 
 
 @given(mlps())
 def test_the_output_is_layer_after_layer(network):
-    mlp, params, x = network
-    out, cache = mlp_forward(mlp, params, x, Workspace())
-    hs = cache.activations
-    assert len(hs) == len(mlp.layers) + 1 and hs[0] is x and hs[-1] is out
+    net, params, x = network
+    out, saved = net.forward(params, x)
+    assert len(saved) == len(net.layers)
     h = x
-    for (W, b, activation), cached in zip(mlp.layers, hs[1:], strict=True):
-        h = dense_forward(h, params[W], params[b], activation)
-        np.testing.assert_array_equal(cached, h)
+    for layer, names in net.rows:
+        h, _ = layer.forward({name: params[full] for name, full in names.items()}, h)
+    np.testing.assert_array_equal(out, h)
 
 
 @given(mlps())
 def test_gradients_with_respect_to_input_and_parameters(network):
-    mlp, params, x = network
-    weights = np.random.default_rng(0).standard_normal((len(x), mlp.widths[-1]))
+    net, params, x = network
+    weights = np.random.default_rng(0).standard_normal((len(x), net.n_out))
     everything = {"x": x, **{name: params[name] for name in params}}
 
     def weighted_sum(arrays):
-        p = Params(mlp.shapes())
+        p = Params(net.shapes)
         for name in p:
             p[name][...] = arrays[name]
-        workspace, grad = Workspace(), p.copy()
-        out, cache = mlp_forward(mlp, p, arrays["x"], workspace)
+        out, saved = net.forward(p, arrays["x"])
         value = float(np.sum(weights * out))
-        dx, deltas = mlp_backward(mlp, p, cache, weights.copy(), workspace)
-        mlp_gradient(mlp, cache.activations, deltas, grad, grad.shares(1)[0])
+        dx, parts = net.backward(p, saved, weights.copy())
+        grad = sum_up(parts, p)
         return value, {"x": dx, **{name: grad[name] for name in grad}}
 
     check_grad(weighted_sum, everything)
 
 
-def factors(mlp, params, x, input_gradient=True):
-    """Forward and backward pass for the sum of the outputs: ``(dx, cache, deltas)``."""
-    workspace = Workspace()
-    out, cache = mlp_forward(mlp, params, x, workspace)
-    dx, deltas = mlp_backward(mlp, params, cache, np.ones_like(out), workspace, input_gradient)
-    return dx, cache, deltas
-
-
-@given(mlps())
-def test_the_gradient_overwrites_whatever_was_there(network):
-    mlp, params, _ = network
-    _, cache, deltas = factors(*network)
-    gradients = [params.like(np.full_like(params.vector, old)) for old in (0.0, np.nan)]
-    for grad in gradients:
-        mlp_gradient(mlp, cache.activations, deltas, grad, grad.shares(1)[0])
-    np.testing.assert_array_equal(*(grad.vector for grad in gradients))
-
-
-@given(mlps(), st.integers(1, 5))
-def test_the_gradient_can_be_had_in_shares(network, count):
-    mlp, params, _ = network
-    _, cache, deltas = factors(*network)
-    whole, parts = params.copy(), params.like(np.full_like(params.vector, np.nan))
-    mlp_gradient(mlp, cache.activations, deltas, whole, whole.shares(1)[0])
-    for share in parts.shares(count):
-        before = parts.vector.copy()
-        mlp_gradient(mlp, cache.activations, deltas, parts, share)
-        before[share.part] = parts.vector[share.part]
-        np.testing.assert_array_equal(parts.vector, before)  # nothing else has changed
-    np.testing.assert_allclose(parts.vector, whole.vector, rtol=1e-12, atol=1e-14)
+def backward(net, params, x, **options):
+    """Forward and backward pass for the sum of the outputs: ``(dx, parts)``."""
+    out, saved = net.forward(params, x)
+    return net.backward(params, saved, np.ones_like(out), **options)
 
 
 @given(mlps())
 def test_the_input_gradient_can_be_left_out(network):
-    dx, _, deltas = factors(*network)
-    no_dx, _, same_deltas = factors(*network, input_gradient=False)
+    dx, parts = backward(*network)
+    no_dx, same = backward(*network, input_gradient=False)
     assert dx.shape == network.x.shape and no_dx is None
-    for delta, same in zip(deltas, same_deltas, strict=True):
-        np.testing.assert_array_equal(delta, same)
+    params = network.params
+    np.testing.assert_array_equal(sum_up(parts, params).vector, sum_up(same, params).vector)
+
+
+class Squashed:
+    """A layer that needs its output for the backward pass, which is what everybody gets."""
+
+    n_in = n_out = 2
+    shapes = MappingProxyType({})
+
+    def init(self, params, rng, std):
+        """There is nothing to draw."""
+
+    def forward(self, params, x, new=np.empty):
+        h = np.tanh(x)
+        return h, h
+
+    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+        return dh * (1 - saved**2), {}
+
+
+@pytest.mark.parametrize("new", [np.empty, Arena()], ids=["fresh", "arena"])
+def test_what_a_network_returns_may_be_overwritten(new):
+    for last in (Squashed(), Dense(2, 2, "tanh"), Dense(2, 2)):
+        net = Sequential([Dense(3, 2), last])
+        rng = np.random.default_rng(0)
+        params, x = Params(net.shapes), rng.standard_normal((4, 3))
+        params.vector[:] = rng.standard_normal(params.vector.size)
+        gradients = []
+        for spoil in (False, True):
+            out, saved = net.forward(params, x, new)
+            if spoil:
+                out[:] = 77
+            _, parts = net.backward(params, saved, np.ones((4, 2)), new)
+            gradients.append(sum_up(parts, params).vector)
+        np.testing.assert_array_equal(*gradients)
 
 
 @pytest.mark.parametrize("widths", [(3, 3, 3, 3), (1, 1, 1)])
-def test_layers_of_equal_shape_do_not_share_a_buffer(widths):
-    mlp = MLP("net", widths, ACTIVATIONS["tanh"])
-    _, cache = mlp_forward(mlp, Params(mlp.shapes()), np.ones((2, widths[0])), Workspace())
-    for i, first in enumerate(cache.activations):
-        assert not any(np.shares_memory(first, other) for other in cache.activations[i + 1 :])
+def test_layers_of_equal_shape_do_not_share_memory(widths):
+    net = mlp(widths, "tanh")
+    _, saved = net.forward(Params(net.shapes), np.ones((2, widths[0])), Arena())
+    outputs = [h for _, _, h in saved]
+    for i, first in enumerate(outputs):
+        assert not any(np.shares_memory(first, other) for other in outputs[i + 1 :])

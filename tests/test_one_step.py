@@ -70,9 +70,9 @@ def listening(estimator):
     bounds = []
 
     class Listening(type(estimator)):
-        def remember(self, memory, bound):
+        def update(self, state, bound):
             bounds.append(bound)
-            super().remember(memory, bound)
+            super().update(state, bound)
 
     return Listening(**asdict(estimator)), bounds
 

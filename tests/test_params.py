@@ -1,7 +1,6 @@
-"""One vector, many views; and the workspace that hands out buffers."""
+"""One vector, many views."""
 
 import re
-import threading
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minivae import Params
-from minivae.workspace import Workspace, WorkspacePart
 
 SHAPES = {"W": (2, 3), "b": (3,), "c": ()}
 
@@ -92,60 +90,3 @@ def test_an_unknown_name_is_a_key_error():
 def test_repr_shows_size_dtype_and_shapes():
     text = repr(Params({"W": (1000, 2), "b": (2,)}))
     assert text == "Params(2,002 float64 in W (1000, 2), b (2,))"
-
-
-def test_a_workspace_hands_out_the_same_buffer_while_shape_and_dtype_stay():
-    workspace = Workspace()
-    first = workspace.empty("h", (2, 3), np.float32)
-    assert first.shape == (2, 3) and first.dtype == np.float32
-    assert workspace.empty("h", (2, 3), np.float32) is first
-    others = [
-        workspace.empty("g", (2, 3), np.float32),
-        workspace.empty("h", (2, 4), np.float32),
-        workspace.empty("h", (2, 4), np.float64),
-    ]
-    assert not any(np.shares_memory(first, other) for other in others)
-    assert [other.shape for other in others] == [(2, 3), (2, 4), (2, 4)]
-    assert others[2].dtype == np.float64
-
-
-def test_a_workspace_s_gradient_has_the_layout_of_the_parameters():
-    workspace, params = Workspace(), Params(SHAPES, np.arange(10.0))
-    gradient = workspace.gradient(params)
-    assert gradient.shapes == params.shapes and gradient.dtype == params.dtype
-    assert not np.shares_memory(gradient.vector, params.vector)
-    assert workspace.gradient(params) is gradient
-    other = Params({"W": (3, 2), "b": (3,), "c": ()})
-    assert workspace.gradient(other).shapes == other.shapes
-    assert workspace.gradient(other.astype(np.float32)).dtype == np.float32
-
-
-@given(st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)), min_size=1), st.integers(1, 9))
-def test_shares_tile_the_parameters_row_by_row(layers, count):
-    shapes = {}
-    for k, (n_in, n_out) in enumerate(layers):
-        shapes |= {f"W{k}": (n_in, n_out), f"b{k}": (n_out,)}
-    params = Params(shapes)
-    size, longest_row = params.vector.size, max(n_out for _, n_out in layers)
-    by_rows = params.copy()
-    for k, share in enumerate(params.shares(count)):
-        params.vector[share.part] += k + 1
-        for name, rows in share.rows.items():
-            by_rows[name][rows] += k + 1
-        assert abs(share.part.start - size * k / count) <= longest_row / 2
-    assert np.all(params.vector > 0)
-    assert np.all(np.diff(params.vector) >= 0)  # every number was in one part only
-    np.testing.assert_array_equal(by_rows.vector, params.vector)
-
-
-def test_parts_of_a_workspace_are_rows_of_the_same_buffers():
-    buffers, lock = {}, threading.Lock()
-    parts = [WorkspacePart(buffers, lock, rows, 5) for rows in (slice(0, 2), slice(2, 5))]
-    h = [part.empty("h", (n, 4), np.float32) for part, n in zip(parts, (2, 3), strict=True)]
-    z = [part.empty("z", (3 * n, 2), np.float32) for part, n in zip(parts, (2, 3), strict=True)]
-    for rows, shape in ((h, (5, 4)), (z, (15, 2))):
-        whole = rows[0].base
-        assert rows[1].base is whole and whole.shape == shape and whole.dtype == np.float32
-        rows[0][:], rows[1][:] = 1, 2
-        assert np.all(whole == np.repeat([1, 2], [len(part) for part in rows])[:, None])
-    assert parts[1].empty("h", (3, 4), np.float32) is h[1]

@@ -15,7 +15,6 @@ from minivae import VAE, Params, check_grad
 from minivae.gaussian import log_density, sample_posterior, split_stats
 from minivae.likelihoods import LIKELIHOODS, Bernoulli, FixedGaussian, Gaussian
 from minivae.posteriors import POSTERIORS
-from minivae.workspace import Workspace
 
 N = 40_000
 
@@ -41,8 +40,8 @@ STATS = np.hstack([MU, LOG_VAR])
 
 def posterior_samples(n=N, seed=0):
     noise = np.random.default_rng(seed).standard_normal((n, *MU.shape))
-    z, minus_kl = sample_posterior(STATS, noise, Workspace())
-    return z.reshape(noise.shape), minus_kl
+    z, minus_kl = sample_posterior(STATS, noise)
+    return z, minus_kl
 
 
 def test_z_has_mean_mu_and_standard_deviation_exp_of_half_log_var():
@@ -58,8 +57,8 @@ def test_the_dimensions_of_z_are_independent():
 
 def test_every_datapoint_gets_its_own_noise():
     noise = np.random.default_rng(0).standard_normal((3, 4, 2))
-    z, _ = sample_posterior(np.zeros((4, 4)), noise, Workspace())
-    np.testing.assert_array_equal(z, noise.reshape(12, 2))
+    z, _ = sample_posterior(np.zeros((4, 4)), noise)
+    np.testing.assert_array_equal(z, noise)
 
 
 def test_the_kl_term_is_what_the_samples_say():
@@ -97,7 +96,7 @@ every_posterior = pytest.mark.parametrize("posterior", RANDOM, ids=repr)
 def scaled(posterior, log_scale):
     """Return samples of UNIT, those of another scale, its stats, and its deviation over UNIT's."""
     stats = np.array([[0.7, log_scale]])
-    z_of_unit, z = (posterior.sample(s, SIGNS, Workspace())[0].copy() for s in (UNIT, stats))
+    z_of_unit, z = (posterior.sample(s, SIGNS)[0] for s in (UNIT, stats))
     (_, log_var_of_unit), (_, log_var) = posterior.moments(UNIT), posterior.moments(stats)
     return z_of_unit, z, stats, np.exp(0.5 * (log_var - log_var_of_unit)).item()
 
@@ -107,14 +106,14 @@ def scaled(posterior, log_scale):
 def test_z_and_kl_of_very_narrow_and_very_wide_posteriors(posterior, log_scale):
     z_of_unit, z, stats, ratio = scaled(posterior, log_scale)
     np.testing.assert_allclose(z, 0.7 + ratio * (z_of_unit - 0.7), rtol=1e-12)
-    _, minus_kl = posterior.sample(stats, SIGNS, Workspace())
+    _, minus_kl = posterior.sample(stats, SIGNS)
     log_q = posterior.log_density(z_of_unit, UNIT) - np.log(ratio)
     np.testing.assert_allclose(minus_kl, np.mean(log_density(z) - log_q), rtol=1e-7)
-    for weights, scale in ((np.array([[0.3], [0.5]]), 0.0), (np.zeros((2, 1)), 0.8)):
+    for weights, scale in ((np.array([[[0.3]], [[0.5]]]), 0.0), (np.zeros((2, 1, 1)), 0.8)):
 
         def f(stats, weights=weights, scale=scale):
-            z, minus_kl = posterior.sample(stats, SIGNS, Workspace())
-            grad = posterior.sample_backward(weights, stats, SIGNS, scale, Workspace())
+            z, minus_kl = posterior.sample(stats, SIGNS)
+            grad = posterior.sample_backward(weights, stats, SIGNS, scale)
             return float(np.sum(weights * z) + scale * np.sum(minus_kl)), grad
 
         check_grad(f, stats)
@@ -183,8 +182,8 @@ def test_gaussian_pixels_of_very_small_and_very_large_variance(likelihood):
 def test_log_prob_of_samples_is_minus_the_entropy(likelihood):
     # The sampler and the density are of the same distribution: E[-log p(x)] is its entropy.
     out = np.tile(np.hstack([A, LOG_VARS])[: 4 * likelihood.outputs_per_pixel], (N, 1))
-    x, log_px = likelihood.sample(out, np.random.default_rng(0)), np.empty(N)
-    likelihood.log_prob_and_grad(out, x, 1.0, log_px)
+    x, log_px = likelihood.sample(out, np.random.default_rng(0)), np.empty((1, N))
+    likelihood.log_prob_and_grad(out[None], x, 1.0, log_px)
     sd = np.exp(LOG_VARS / 2) if likelihood.outputs_per_pixel == 2 else np.full(4, 0.3)
     entropy = scipy.stats.norm.entropy(A, sd).sum()
     assert abs(-log_px.mean() - entropy) < 6 * log_px.std() / np.sqrt(N)

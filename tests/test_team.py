@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from minivae.engine.team import Team, available_cores, default_threads
+from minivae.layers import work
 from minivae.vae import VAE
 
 
@@ -68,6 +69,9 @@ def test_threads_end_with_the_team():
 
 
 def test_number_of_threads_follows_the_work():
-    assert default_threads(VAE(64, 2, hidden=(100,)), 100) == 1
-    assert default_threads(VAE(784, 20), 100) == min(available_cores(), 8)
-    assert default_threads(VAE(784, 20, hidden=(2000,)), 1) == 1
+    def work_of(vae):
+        return work(vae.encoder) + work(vae.decoder)
+
+    assert default_threads(work_of(VAE(64, 2, hidden=(100,))), 100) == 1
+    assert default_threads(work_of(VAE(784, 20)), 100) == min(available_cores(), 8)
+    assert default_threads(work_of(VAE(784, 20, hidden=(2000,))), 1) == 1

@@ -14,11 +14,9 @@ from hypothesis import strategies as st
 
 import minivae.testing
 from minivae.gradcheck import GradCheckError
-from minivae.layers import ACTIVATIONS, Activation, dense_forward
+from minivae.layers import ACTIVATIONS, Activation, Dense
 from minivae.likelihoods import LIKELIHOODS, FixedGaussian
-from minivae.mlp import mlp_forward
 from minivae.testing import arrays, batches, check_layer, layers, mlps, models
-from minivae.workspace import Workspace
 
 # --- The example in the docstring -----------------------------------------------------------------
 
@@ -65,6 +63,12 @@ def scale_and_shift_backward(dout, cache):
 @given(arrays((None, 3)), arrays((3,)), arrays((3,)))
 def test_check_layer_takes_a_layer_of_any_kind(x, gamma, beta):
     check_layer((scale_and_shift, scale_and_shift_backward), x, gamma, beta)
+
+
+@given(arrays((None, 3)), arrays((3, 2)), arrays((2,)))
+def test_check_layer_takes_a_layer_as_models_have_it(x, W, b):
+    report = check_layer(Dense(3, 2, "softplus"), x, W, b)
+    assert report.n_checked == x.size + W.size + b.size
 
 
 def test_check_layer_names_the_input_whose_gradient_is_wrong():
@@ -130,8 +134,8 @@ def test_pre_activations_keep_away_from_kinks(data):
         model = data.draw(models(activations=[relu], depths=(1, 2), max_side=2))
         x, noise = data.draw(batches(model))
     seen.clear()
-    dense_forward(layer.x, layer.W, layer.b, relu)
-    mlp_forward(network.mlp, network.params, network.x, Workspace())
+    Dense(*layer.W.shape, relu).forward({"W": layer.W, "b": layer.b}, layer.x)
+    network.mlp.forward(network.params, network.x)
     model.vae.elbo(model.params, x, noise)
     assert len(seen) == 1 + len(network.mlp.layers) - 1 + 2 * len(model.vae.hidden)
     assert min(np.abs(a).min() for a in seen) > 0.05

@@ -50,8 +50,8 @@ def test_learns_real_digits_to_a_stated_bound(digits):
 class SingleNoise(SGVBB):
     """Draws the same noise for float64 as for float32, which NumPy does not."""
 
-    def draw(self, vae, rng, noise):
-        noise[...] = rng.standard_normal(noise.shape, np.float32)
+    def draw_noise(self, vae, rng, L, m, dtype, new=np.empty):
+        return rng.standard_normal((L, m, vae.n_latent), np.float32).astype(dtype)
 
 
 def test_float32_training_agrees_with_float64(digits):
@@ -118,9 +118,9 @@ def test_every_datapoint_is_seen_once_per_epoch_and_split_among_threads():
     identity = np.arange(300, dtype=np.float32)[:, None] * np.ones(12, np.float32) / 300
 
     class Recorder(VAE):
-        def propagate(self, params, x, *rest):
+        def forward_backward(self, params, x, *rest):
             seen.append(np.rint(x[:, 0] * 300).astype(int))
-            return super().propagate(params, x, *rest)
+            return super().forward_backward(params, x, *rest)
 
     fit(Recorder(12, 2, hidden=(8,)), identity, 300, threads=3, **SMALL)
     assert sorted(np.concatenate(seen)) == list(range(300))
@@ -309,11 +309,12 @@ def test_gradient_that_turns_nan_never_reaches_the_checkpoint(small, tmp_path):
     class Poisoned(VAE):
         calls = 0
 
-        def gradient(self, factors, grad, share):
-            super().gradient(factors, grad, share)
+        def forward_backward(self, *arguments):
+            bound, parts = super().forward_backward(*arguments)
             self.calls += 1
             if self.calls == 20:  # the step of the second evaluation
-                grad.vector[0] = np.nan
+                parts["decoder.b2"].dy[0, 0] = np.nan
+            return bound, parts
 
     path = tmp_path / "model.npz"
     with pytest.raises(TrainingDiverged):

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from scipy.special import expit, ndtr
 
 from minivae import VAE, Params, check_grad
+from minivae.engine.arena import Arena
 from minivae.layers import ACTIVATIONS
 from minivae.likelihoods import FixedGaussian
+from minivae.parts import sum_up
 from minivae.testing import batches, models
-from minivae.workspace import Workspace
 
 LIKELIHOODS = ["bernoulli", "gaussian", "gaussian-sigmoid", "gaussian-fixed", FixedGaussian(0.5)]
 every_likelihood = pytest.mark.parametrize("likelihood", LIKELIHOODS, ids=str)
@@ -220,28 +221,30 @@ def test_two_parts_average_to_the_whole(problem, cut):
 
 
 @given(problems(), problems())
-def test_a_workspace_changes_nothing(problem, other):
-    # Not even one that has served another model, and this one before.
-    workspace = Workspace()
+def test_memory_used_again_changes_nothing(problem, other):
+    # Not even if it has served another model, and this one before.
+    arena = Arena()
     for vae, *batch in (other, problem, problem):
         elbo, grad = vae.elbo_and_grad(*batch)
-        warm_elbo, warm_grad = vae.elbo_and_grad(*batch, workspace)
+        params, x, noise = batch
+        warm_elbo, parts = vae.forward_backward(params, x, noise, len(x), arena.again())
+        warm_grad = sum_up(parts, params)
         assert warm_elbo == elbo
         np.testing.assert_array_equal(warm_grad.vector, grad.vector)
         for cold, warm in zip(
-            vae.elbo_terms(*batch), vae.elbo_terms(*batch, workspace), strict=True
+            vae.elbo_terms(*batch), vae.terms(*batch, arena.again()), strict=True
         ):
             np.testing.assert_array_equal(warm, cold)
 
 
-@given(problems(), st.sampled_from([None, Workspace()]))
-def test_nothing_that_is_passed_in_is_changed(problem, workspace):
+@given(problems())
+def test_nothing_that_is_passed_in_is_changed(problem):
     vae, params, x, noise = problem
     z = noise[0].copy()
     before = [a.copy() for a in (params.vector, x, noise, z)]
     vae.elbo(params, x, noise)
-    vae.elbo_terms(params, x, noise, workspace)
-    vae.elbo_and_grad(params, x, noise, workspace)
+    vae.elbo_terms(params, x, noise)
+    vae.elbo_and_grad(params, x, noise)
     for given_back in (*vae.encode(params, x), vae.decode(params, z), vae.reconstruct(params, x)):
         given_back[:] = 77  # a caller may do as he likes with what he gets
     vae.sample(params, 2, np.random.default_rng(0))
@@ -251,7 +254,7 @@ def test_nothing_that_is_passed_in_is_changed(problem, workspace):
 
 
 @given(problems())
-def test_results_without_a_workspace_are_the_caller_s(problem):
+def test_results_are_the_caller_s(problem):
     vae, *batch = problem
     _, grad = vae.elbo_and_grad(*batch)
     kept = grad.vector.copy()
@@ -386,7 +389,9 @@ def test_initial_parameters_are_the_paper_s():
 
 def test_the_decoder_mirrors_the_encoder():
     vae = VAE(6, 2, (5, 4), "gaussian", "relu")
-    assert vae.encoder.widths == (6, 5, 4, 4) and vae.decoder.widths == (2, 4, 5, 12)
+    networks = vae.encoder.layers, vae.decoder.layers
+    sizes = [[(layer.n_in, layer.n_out) for layer in layers] for layers in networks]
+    assert sizes == [[(6, 5), (5, 4), (4, 4)], [(2, 4), (4, 5), (5, 12)]]
     assert vae.activation is ACTIVATIONS["relu"]
     assert repr(vae) == (
         "VAE(n_features=6, n_latent=2, hidden=(5, 4), likelihood='gaussian', activation='relu')"

@@ -7,8 +7,6 @@ from minivae import VAE, Adam, check_grad, fit
 from minivae.baselines.wake_sleep import WakeSleep
 from minivae.estimators import bound_and_grad
 from minivae.likelihoods import FixedGaussian
-from minivae.mlp import mlp_forward
-from minivae.workspace import Workspace
 
 WAKE_SLEEP = WakeSleep()
 
@@ -18,8 +16,7 @@ def problem(likelihood="bernoulli", posterior="gaussian", L=2, seed=0):
     vae = VAE(4, 2, (3,), likelihood, posterior=posterior)
     params = vae.init_params(rng)
     params.vector[:] = 0.7 * rng.standard_normal(params.vector.size)
-    noise = WAKE_SLEEP.noise(vae, L, 5, np.float64)
-    WAKE_SLEEP.draw(vae, rng, noise)
+    noise = WAKE_SLEEP.draw_noise(vae, rng, L, 5, np.float64)
     return vae, params, rng.random((5, 4)), noise
 
 
@@ -33,10 +30,9 @@ def part(params, grad, network):
 def test_wake_is_the_gradient_of_log_p_and_sleep_that_of_log_q(likelihood, posterior):
     vae, params, x, noise = problem(likelihood, posterior)
     _, grad = bound_and_grad(WAKE_SLEEP, vae, params, x, noise)
-    stats, _ = mlp_forward(vae.encoder, params, x, Workspace())
-    z_wake = vae.posterior.sample(stats, noise.eps, Workspace())[0].copy()
-    out, _ = mlp_forward(vae.decoder, params, noise.z, Workspace())
-    dream = vae.likelihood.sample(out, np.random.default_rng(noise.seed))
+    z_wake = vae.posterior.sample(vae.recognition(params, x)[0], noise.eps)[0]
+    out, _ = vae.decoder.forward(params, noise.z[0])
+    dream = vae.likelihood.sample(out, np.random.default_rng([noise.seed]))
 
     def changed(arrays):
         trial = params.copy()
@@ -45,13 +41,10 @@ def test_wake_is_the_gradient_of_log_p_and_sleep_that_of_log_q(likelihood, poste
         return trial
 
     def wake(arrays):
-        out, _ = mlp_forward(vae.decoder, changed(arrays), z_wake, Workspace())
-        log_px = np.empty(len(out))
-        vae.likelihood.log_prob_and_grad(out, x, 1.0, log_px)
-        return log_px.mean()
+        return vae.generative(changed(arrays), z_wake, x, 1.0)[0].mean()
 
     def sleep(arrays):
-        stats, _ = mlp_forward(vae.encoder, changed(arrays), dream, Workspace())
+        stats, _ = vae.recognition(changed(arrays), dream)
         return vae.posterior.log_density(noise.z, stats).mean()
 
     for network, objective in (("decoder", wake), ("encoder", sleep)):
@@ -64,9 +57,8 @@ def test_wake_is_the_gradient_of_log_p_and_sleep_that_of_log_q(likelihood, poste
 def test_the_dreams_come_from_the_model():
     vae, params, _, _ = problem()
     rng = np.random.default_rng(1)
-    noise = WAKE_SLEEP.noise(vae, 1, 40_000, np.float64)
-    WAKE_SLEEP.draw(vae, rng, noise)
-    dream = WAKE_SLEEP._dream(vae, params, noise, Workspace())
+    noise = WAKE_SLEEP.draw_noise(vae, rng, 1, 40_000, np.float64)
+    dream = WAKE_SLEEP._dream(vae, params, noise)
     expected = vae.sample(params, 40_000, np.random.default_rng(2))
     # Six standard errors of a difference, for black and white pixels and their products.
     for moment in (lambda x: x, lambda x: x[:, :, None] * x[:, None, :]):

@@ -5,9 +5,10 @@ from contextlib import ExitStack
 
 import numpy as np
 
+from minivae.engine.lockstep import blas_single_threaded
 from minivae.engine.team import Team
 from minivae.history import History
-from minivae.minibatches import NOISE, MinibatchLoop, blas_single_threaded, stream
+from minivae.minibatches import NOISE, MinibatchLoop, stream
 from minivae.optimizers import Adagrad
 from minivae.params import Params
 from minivae.state import TrainingState

@@ -59,6 +59,11 @@ class WakeSleep(Estimator):
         encoder_parts = self._sleep(vae, params, noise, M, new)
         return bound, {**encoder_parts, **decoder_parts}
 
+    def _dream(self, vae, params, noise, new=np.empty):
+        """Return x ~ p(x|z)."""
+        out, _ = vae.decoder.forward(params, noise.z[0], new)
+        return vae.likelihood.sample(out, np.random.default_rng([noise.seed]))
+
     def _wake(self, vae, params, x, eps, M, new):
         """Return the bound, and what d/dtheta log p(x, z) is made of."""
         L = len(eps)
@@ -69,10 +74,9 @@ class WakeSleep(Estimator):
         return float(log_px.sum() / L + minus_kl.sum()) / M, parts
 
     def _sleep(self, vae, params, noise, M, new):
-        """Return what d/dphi log q(z|x) of the dreams is made of, x ~ p(x|z)."""
-        out, _ = vae.decoder.forward(params, noise.z[0], new)
-        dream = vae.likelihood.sample(out, np.random.default_rng([noise.seed]))
+        """Return what d/dphi log q(z|x) of the dreams is made of."""
+        dream = self._dream(vae, params, noise, new)
         stats, saved = vae.recognition(params, dream, new)
-        weights = np.full(noise.z.shape[:2], 1 / M, out.dtype)
+        weights = np.full(noise.z.shape[:2], 1 / M, stats.dtype)
         dstats = vae.posterior.log_density_grad(noise.z, stats, weights)[1]
         return vae.recognition_backward(params, saved, dstats, new)

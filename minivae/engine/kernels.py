@@ -1,9 +1,9 @@
 """The hot loops in Numba: each computes what the equation of the same name says in NumPy.
 
-The equations stand in the model's files, where they are read (`minivae.engine.mode`), and the tests
-hold the two together. A kernel does in one pass over memory what NumPy does in several, and
-computes ``exp`` and ``log1p`` by series that the compiler can vectorise (`vector_math`), where NumPy
-and the C library take most of a step's time outside the matrix products.
+The equations stand in the model's files, where they are read (`minivae.engine.mode`), and the
+tests hold the two together. A kernel does in one pass over memory what NumPy does in several, and
+computes ``exp`` and ``log1p`` by series that the compiler can vectorise (`vector_math`), where
+NumPy and the C library take most of a step's time outside the matrix products.
 
 Rules of all kernels: arrays are C-contiguous and of one floating dtype, outputs are arguments that
 come last (or first, where the kernel works in place, as its summary line says), nothing is
@@ -70,13 +70,13 @@ def add_bias(a, b):
 
 
 @kernel
-def column_sums(da, first, db):
-    """Set db <- sums over the rows of da, of its columns from `first` on."""
-    db[:] = 0
-    for i in range(da.shape[0]):
-        row = da[i, first : first + db.size]
-        for j in range(db.size):
-            db[j] += row[j]
+def column_sums(dy, first, out):
+    """Set out <- sums over the rows of dy, of its columns from `first` on."""
+    out[:] = 0
+    for i in range(dy.shape[0]):
+        row = dy[i, first : first + out.size]
+        for j in range(out.size):
+            out[j] += row[j]
 
 
 # --- Activations: h <- f(h), in place -------------------------------------------------------------

@@ -3,9 +3,9 @@
 Thread k owns some rows of every minibatch and carries them forward and backward. It also owns some
 of the parameters: once all rows are done it computes their gradient over the whole minibatch, and
 moves them. This works because a parameter's gradient is a product or a sum of arrays that have a
-row for every datapoint (`minivae.parts`): what one thread has written into its part of such an array
-(`SharedArena`), the others read. So no gradients are exchanged and added up, and the same number of
-threads gives the same bits.
+row for every datapoint (`minivae.parts`): what one thread has written into its part of such an
+array (`SharedArena`), the others read. So no gradients are exchanged and added up, and the same
+number of threads gives the same bits.
 """
 
 import math
@@ -77,10 +77,17 @@ class Lockstep:
     dtype : dtype
     turns : list of list of str
         The parameters that are moved, step after step in turn: neighbours in the vector.
+
+    Attributes
+    ----------
+    rows : list of slice
+        The datapoints of a minibatch that are each thread's.
+    gradient : (n,) array
+        That of the last step.
     """
 
     def __init__(self, team, n_rows, shapes, dtype, turns):
-        self._team = team
+        self.team = team
         self.rows = shares(n_rows, team.size)
         memory, lock = {}, threading.Lock()
         self._arenas = [SharedArena(memory, lock, rows, n_rows) for rows in self.rows]
@@ -90,18 +97,18 @@ class Lockstep:
             [SharedArena(memory, lock, rows, n_rows) for memory in fetched] for rows in self.rows
         ]
         self._parts, self._memory = [{}] * team.size, [{}] * team.size
-        self._gradient = np.zeros(sum(map(math.prod, shapes.values())), dtype)
+        self.gradient = np.zeros(sum(map(math.prod, shapes.values())), dtype)
         self._slices = [cut(shapes, names, team.size) for names in turns]
         self._shares = [[self._entries(shapes, part) for part in parts] for parts in self._slices]
 
     def _entries(self, shapes, part):
-        """The parameters in that slice of their vector: name, first entry, place of the gradient."""
+        """What a slice of the vector holds: names, their first entries, places of the gradient."""
         found, start = [], 0
         for name, shape in shapes.items():
             stop = start + math.prod(shape)
             first, last = max(start, part.start), min(stop, part.stop)
             if first < last:
-                found.append((name, first - start, self._gradient[first:last]))
+                found.append((name, first - start, self.gradient[first:last]))
             start = stop
         return found
 
@@ -125,7 +132,7 @@ class Lockstep:
             The minibatch bound of each step taken. If the last one is not finite, that step was not
             taken: parameters are as after the one before.
         """
-        bounds = np.full((n_steps, self._team.size), np.nan)
+        bounds = np.full((n_steps, self.team.size), np.nan)
 
         def work(k):
             # A diverging bound is reported once, by the caller, and not as a NumPy warning as well.
@@ -134,7 +141,7 @@ class Lockstep:
                     if not self._step(k, first + i, bounds[i], fetch, forward_backward, update):
                         return
 
-        self._team.run(work)
+        self.team.run(work)
         totals = bounds.sum(axis=1)
         taken = int(np.isfinite(totals).cumprod().sum())
         return totals[: taken + 1].tolist()
@@ -142,10 +149,10 @@ class Lockstep:
     def _step(self, k, step, bounds, fetch, forward_backward, update):
         fetching = self._fetching[k][step % 2].again()
         fetched = fetch(k, step, fetching)
-        self._team.barrier(k)  # every thread has updated its share of the parameters
+        self.team.barrier(k)  # every thread has updated its share of the parameters
         bounds[k], self._parts[k] = forward_backward(k, fetched, self._arenas[k].again())
         self._find_memory(k, fetching)
-        self._team.barrier(k)  # every thread has carried its rows forward and backward
+        self.team.barrier(k)  # every thread has carried its rows forward and backward
         bound = sum(bounds.tolist())
         if not math.isfinite(bound):
             return False
@@ -153,12 +160,12 @@ class Lockstep:
         for name, first, out in self._shares[turn][k]:
             self._write(name, out, first)
         part = self._slices[turn][k]
-        update(k, step, part, self._gradient[part], bound)
+        update(k, step, part, self.gradient[part], bound)
         return True
 
     def _find_memory(self, k, fetching):
         """Find where, among those of all rows, the arrays lie that thread k's parts consist of."""
-        if self._team.size > 1:
+        if self.team.size > 1:
             self._memory[k] = {
                 name: [self._arenas[k].whole(array, fetching) for array in part]
                 for name, part in self._parts[k].items()
@@ -166,28 +173,20 @@ class Lockstep:
 
     def _write(self, name, out, first):
         """Write a parameter's gradient, from what all threads have contributed to it."""
-        of_threads = [
-            (parts[name], memory.get(name))
-            for parts, memory in zip(self._parts, self._memory, strict=True)
-            if name in parts
-        ]
-        if not of_threads:
+        given = [k for k, parts in enumerate(self._parts) if name in parts]
+        if not given:
             out.fill(0)
             return
-        part, _ = of_threads[0]
-        if self._team.size > 1:
-            part = part._make(
-                _of_all_rows(
-                    [part[i] for part, _ in of_threads], [memory[i] for _, memory in of_threads]
-                )
-                for i in range(len(part))
-            )
+        part = self._parts[given[0]][name]
+        if self.team.size > 1:
+            part = part._make(self._of_all_rows(given, name, i) for i in range(len(part)))
         part.write(out, first)
 
-
-def _of_all_rows(arrays, memory):
-    """Return what threads have put into these arrays, one after the other."""
-    first = memory[0]
-    if first is not None and all(other is first for other in memory):
-        return first.reshape(-1, *arrays[0].shape[1:])
-    return np.concatenate(arrays)  # somebody's fresh ones, or not the same ones in every thread
+    def _of_all_rows(self, given, name, i):
+        """Return what these threads have put into an array, one after the other."""
+        rows = [self._parts[k][name][i] for k in given]
+        memory = [self._memory[k][name][i] for k in given]
+        same = len(given) == self.team.size and all(other is memory[0] for other in memory)
+        if same and memory[0] is not None:
+            return memory[0].reshape(-1, *rows[0].shape[1:])
+        return np.concatenate(rows)  # somebody's fresh ones, or not the same ones in every thread

@@ -2,8 +2,8 @@
 
 An equation is written in NumPy where it is read. Where that is too slow, the engine has a kernel of
 the same name that computes the same, and `has_kernel` puts it in the place of the equation. With
-``MINIVAE_ENGINE=numpy`` in the environment nothing is replaced, and Numba is not imported: the lines
-that are read are the lines that run.
+``MINIVAE_ENGINE=numpy`` in the environment nothing is replaced, and Numba is not imported: the
+lines that are read are the lines that run.
 """
 
 import importlib

@@ -138,7 +138,7 @@ def default_threads(work, n_rows):
 
 
 def share_out(team, n, size, task):
-    """Call ``task(rows, arena)`` for slices of range(n), up to `size` long, shared among threads."""
+    """Call ``task(rows, arena)`` for slices of range(n), `size` long, shared among threads."""
     starts = range(0, n, size)
 
     def serve(k):

@@ -8,9 +8,9 @@ import numpy as np
 from minivae.baselines.mcem import fit_mcem
 from minivae.baselines.wake_sleep import WakeSleep
 from minivae.checkpoint import save_model
+from minivae.engine.lockstep import blas_single_threaded
 from minivae.experiments.curves import BOUNDS, CurveFolder
 from minivae.marginal import appendix_d, resample_prior
-from minivae.engine.lockstep import blas_single_threaded
 from minivae.optimizers import Adagrad
 from minivae.training import choose_step_size, fit
 

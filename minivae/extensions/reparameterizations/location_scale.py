@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln
 
-from minivae.engine.kernels import LOG_2PI
 from minivae.extensions.reparameterizations.base import (
     Reparameterization,
     draw_uniform,
@@ -25,6 +24,7 @@ from minivae.extensions.reparameterizations.base import (
     real,
     require,
 )
+from minivae.gaussian import LOG_2PI
 from minivae.validation import check_positive
 
 
