@@ -12,8 +12,8 @@ from pathlib import Path
 import llvmlite.binding as llvm
 import numpy as np
 
+from minivae.app.system import PINS, blas_pools, cpu_name
 from minivae.engine.team import Team, available_cores
-from minivae.system import PINS, blas_pools, cpu_name
 
 # PINS bind NumPy's products (and so minivae's), while PyTorch and JAX bring their own: left set,
 # they would compare kernels made for different processors.

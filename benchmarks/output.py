@@ -9,7 +9,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from minivae import plots
-from minivae.checkpoint import atomic_write
+from minivae.training.checkpoint import atomic_write
 
 COLORS = dict(
     zip(

@@ -6,9 +6,9 @@ from functools import cache
 import numpy as np
 
 from minivae import VAE, load
+from minivae.data_stream import INIT, ORDER, stream
 from minivae.engine.team import default_threads
 from minivae.layers import work
-from minivae.minibatches import INIT, ORDER, stream
 
 _RANDOM_SEED = 0
 _N_TEST = 2_000  # of the random data sets
@@ -168,7 +168,7 @@ class Problem:
     def minibatches(self, first, n_steps):
         """Return the rows of the data in steps `first` to ``first + n_steps - 1``.
 
-        This is the order of `minivae.minibatches.MinibatchLoop`: a new permutation every epoch.
+        This is the order of `minivae.data_stream.MinibatchLoop`: a new permutation every epoch.
 
         Returns
         -------

@@ -19,8 +19,8 @@ from unittest.mock import patch
 
 from products import products_of_step
 
-from minivae import minibatches
 from minivae.engine.mode import EQUATIONS
+from minivae.training import minibatch_loop
 
 PYTHON = "Python, copies between the calls"
 WAITING = "waiting for the other threads"
@@ -129,8 +129,8 @@ def instrumented(stopwatch, loop):
             place = importlib.import_module(EQUATIONS[name].__module__)
             timed = stopwatch.timed(label, getattr(place, name))
             patches.enter_context(patch.object(place, name, timed))
-        gather = stopwatch.timed("gathering pixels", minibatches.gather)
-        patches.enter_context(patch.object(minibatches, "gather", gather))
+        gather = stopwatch.timed("gathering pixels", minibatch_loop.gather)
+        patches.enter_context(patch.object(minibatch_loop, "gather", gather))
         barrier = stopwatch.timed(WAITING, team.barrier)
         patches.enter_context(patch.object(team, "barrier", barrier))
         for network in (vae.encoder, vae.decoder):

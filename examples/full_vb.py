@@ -26,9 +26,9 @@ from matplotlib.ticker import EngFormatter
 from minivae import VAE, Adam, fit, load
 from minivae.datasets import Dataset
 from minivae.evaluation import mean_bound
-from minivae.extensions.full_vb import FullVB, fit_full_vb
-from minivae.history import History
 from minivae.plots import LOOK, PALETTE, save
+from minivae.training.full_vb import FullVB, fit_full_vb
+from minivae.training.history import History
 
 LATENT, HIDDEN, STEP_SIZE, TEST_DIGITS = 5, 50, 3e-3, 1000
 SIGMA = 0.02  # of theta at the start: as little as the weights, so that they can grow at all

@@ -22,9 +22,9 @@ from matplotlib.figure import Figure
 from scipy.linalg import subspace_angles
 
 from minivae import VAE, Adam, fit, load
-from minivae.extensions.linear_gaussian import em_step, linear_vae_marginal, ppca, ppca_em
 from minivae.likelihoods import FixedGaussian
 from minivae.plots import LOOK, PALETTE, save
+from minivae.relatives.linear_gaussian import em_step, linear_vae_marginal, ppca, ppca_em
 
 STEP_SIZES = (3e-2, 3e-3, 3e-4)
 

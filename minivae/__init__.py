@@ -7,10 +7,10 @@ To read the library, follow the paper:
 3. `minivae.likelihoods`: p(x|z) for binary and for grey pixels (eq. 11, 12);
 4. `minivae.vae`: the bound (eq. 10) and its gradient;
 5. `minivae.optimizers`, `minivae.training`: Adagrad and algorithm 1;
-6. `minivae.gradcheck`: how to know that it is right;
+6. `minivae.checks.gradcheck`: how to know that it is right;
 7. `minivae.engine.kernels`: the loops that make it fast, each beside its NumPy form;
 8. `minivae.estimators`, `minivae.posteriors`: other gradients, other families of q(z|x);
-9. `minivae.marginal`, `minivae.hmc`: log p(x) (app. D); `minivae.baselines`: the paper's rivals;
+9. `minivae.evaluation.evidence`, `minivae.evaluation.hmc`: log p(x) (app. D); `minivae.baselines`: the paper's rivals;
    `minivae.experiments`: its figures;
 10. `minivae.extensions`: full variational Bayes (app. F), sec. 2.4 in full, classical relatives.
 
@@ -28,10 +28,10 @@ _HOMES = {
     "Adam": "optimizers",
     "SGD": "optimizers",
     "fit": "training",
-    "check_grad": "gradcheck",
+    "check_grad": "checks.gradcheck",
     "load": "datasets",
-    "load_model": "checkpoint",
-    "save_model": "checkpoint",
+    "load_model": "training.checkpoint",
+    "save_model": "training.checkpoint",
 }
 __all__ = sorted(_HOMES)
 

@@ -51,7 +51,7 @@ try:
 except ImportError as error:
     raise ImportError("minivae.testing needs hypothesis: pip install 'minivae[test]'") from error
 
-from minivae.gradcheck import check_grad
+from minivae.checks.gradcheck import check_grad
 from minivae.layers import ACTIVATIONS, Activation, Dense, Sequential, get_activation, mlp
 from minivae.likelihoods import LIKELIHOODS, Bernoulli
 from minivae.params import Params

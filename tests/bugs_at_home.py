@@ -13,7 +13,7 @@ from bugs import (
 from checks import gradient
 from scipy.special import expit
 
-from minivae import layers, likelihoods, minibatches, optimizers, parts, vae
+from minivae import data_stream, layers, likelihoods, optimizers, parts, vae
 from minivae.engine import kernels, lockstep
 from minivae.engine.arena import Arena
 from minivae.gaussian import LOG_2PI
@@ -334,7 +334,7 @@ def pixels_divided_by_256_in_training_only(patch):
     def wrong(data, rows, out):
         np.divide(data[rows], 256, out=out)
 
-    patch.setattr(minibatches, "gather_pixels", wrong)
+    patch.setattr(data_stream, "gather_pixels", wrong)
     patch.setattr(kernels, "gather_pixels", wrong)
 
 

@@ -6,9 +6,10 @@ from bugs import bug, halves, in_dense_backward, in_latent_block, in_likelihoods
 from checks import gradient
 from scipy.special import expit
 
-from minivae import gaussian, likelihoods, training, vae
-from minivae.minibatches import MinibatchLoop
+from minivae import gaussian, likelihoods, vae
 from minivae.posteriors import diagonal
+from minivae.training import aevb
+from minivae.training.minibatch_loop import MinibatchLoop
 
 
 @bug(
@@ -72,7 +73,7 @@ def weight_decay_lost_to_an_integer_division(patch):
         def __init__(self, *args, decay, **kwargs):
             super().__init__(*args, decay=decay // 1, **kwargs)  # 1 // N for 1 / N
 
-    patch.setattr(training, "MinibatchLoop", IntegerDivision)
+    patch.setattr(aevb, "MinibatchLoop", IntegerDivision)
 
 
 @bug(

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from minivae import VAE, load_model, save_model
-from minivae.checkpoint import atomic_write, read_archive, write_archive
 from minivae.layers import Activation
 from minivae.likelihoods import Bernoulli, FixedGaussian
+from minivae.training.checkpoint import atomic_write, read_archive, write_archive
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minivae import cli, load_model
-from minivae.history import History
-from minivae.runs import create_run, free_folder, open_run
-from minivae.system import PINS
+from minivae import load_model
+from minivae.app import cli
+from minivae.app.runs import create_run, free_folder, open_run
+from minivae.app.system import PINS
+from minivae.training.history import History
 
 PICTURES = ("learning_curve.png", "samples.png", "reconstructions.png")
 TWO_LATENT_PICTURES = ("manifold.png", "latent_space.png")
@@ -63,7 +64,7 @@ def one_line_error(capsys, *arguments):
 
 def spawn(*arguments, **options):
     return subprocess.Popen(
-        [sys.executable, "-m", "minivae.cli", *map(str, arguments)],
+        [sys.executable, "-m", "minivae.app.cli", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -496,8 +497,9 @@ def test_gradcheck_prints_a_table(capsys):
 
 
 def test_gradcheck_fails_on_a_wrong_gradient(capsys, monkeypatch):
-    from minivae import gaussian, selfcheck
-    from minivae.gradchecks import standard
+    from minivae import gaussian
+    from minivae.checks import selfcheck
+    from minivae.checks.catalogue import standard
 
     monkeypatch.setattr(selfcheck, "catalogue", standard.catalogue)  # the rest is not touched
     right = gaussian.reparameterize_backward
@@ -530,7 +532,7 @@ def test_info_names_cpu_blas_and_numba(here, capsys):
 )
 def test_info_tells_what_a_pin_costs(here, capsys, monkeypatch, pinned, says):
     """The advice comes from measuring; here the measurement is replaced by known outcomes."""
-    from minivae import system
+    from minivae.app import system
 
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
     outcomes = iter([pinned, '{"seconds": 1e-3, "kernels": "Zen"}'])
@@ -551,7 +553,7 @@ def test_info_tells_what_a_pin_costs(here, capsys, monkeypatch, pinned, says):
 
 
 def test_probe_really_measures(monkeypatch):
-    from minivae import system
+    from minivae.app import system
 
     child = system.BlasProbe._start({**os.environ})
     measured = json.loads(child.communicate(timeout=PATIENCE)[0])

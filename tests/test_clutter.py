@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from randomness import examples
 
 from minivae import SGD, Adagrad, Adam, check_grad
-from minivae.extensions.clutter import (
+from minivae.relatives.clutter import (
     Clutter,
     elbo_and_grad,
     exact_by_enumeration,

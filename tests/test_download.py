@@ -18,7 +18,8 @@ import pooch
 import pytest
 import scipy.io
 
-from minivae import _download, datasets
+from minivae import datasets
+from minivae.datasets import download as _download
 from minivae.datasets import load
 
 RNG = np.random.default_rng(0)

@@ -14,28 +14,28 @@ import pytest
 from test_subnormals import TINY, X86, half_of_the_smallest_normal
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from minivae import SGD, VAE, Adagrad, fit, load_model, save_model, training
-from minivae.checkpoint import read_archive
-from minivae.datasets import Dataset
-from minivae.engine.team import Team
-from minivae.estimators import SGVBB, ScoreFunction
-from minivae.evaluation import bound_terms, mean_bound
-from minivae.history import History
-from minivae.interruption import Interrupted
-from minivae.likelihoods import FixedGaussian
-from minivae.minibatches import (
+from minivae import SGD, VAE, Adagrad, fit, load_model, save_model
+from minivae.data_stream import (
     EVALUATION,
     INIT,
     NOISE,
     ORDER,
     SUBSET,
-    MinibatchLoop,
     minibatches,
     stream,
 )
-from minivae.progress import progress_bar
-from minivae.state import begin
-from minivae.training import TrainingDiverged, choose_step_size
+from minivae.datasets import Dataset
+from minivae.engine.team import Team
+from minivae.estimators import SGVBB, ScoreFunction
+from minivae.evaluation import bound_terms, mean_bound
+from minivae.likelihoods import FixedGaussian
+from minivae.training import TrainingDiverged, aevb, choose_step_size
+from minivae.training.checkpoint import read_archive
+from minivae.training.history import History
+from minivae.training.interruption import Interrupted
+from minivae.training.minibatch_loop import MinibatchLoop
+from minivae.training.progress import progress_bar
+from minivae.training.state import begin
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (350, 12), dtype=np.uint8)
 DATA = Dataset(PIXELS[:300], PIXELS[300:], (3, 4), "own")
@@ -81,7 +81,7 @@ class Clock:
 def clock(monkeypatch):
     """The clock by which `fit` goes."""
     clock = Clock()
-    monkeypatch.setattr(training, "time", clock)
+    monkeypatch.setattr(aevb, "time", clock)
     return clock
 
 
@@ -752,7 +752,7 @@ def bars(monkeypatch):
         made.append(progress_bar(*arguments))
         return made[-1]
 
-    monkeypatch.setattr(training, "progress_bar", keep)
+    monkeypatch.setattr(aevb, "progress_bar", keep)
     return made
 
 

@@ -27,15 +27,14 @@ from hypothesis import strategies as st
 from randomness import examples
 
 from minivae import SGD, VAE, Adam, Params, check_grad, fit
+from minivae.data_stream import INIT, NOISE, ORDER, stream
 from minivae.evaluation import mean_bound
-from minivae.extensions import full_vb
-from minivae.extensions.full_vb import FullVB, fit_full_vb
 from minivae.gaussian import log_density
 from minivae.layers import Activation
 from minivae.likelihoods import FixedGaussian
-from minivae.minibatches import INIT, NOISE, ORDER, stream
 from minivae.testing import batches, models
-from minivae.training import TrainingDiverged
+from minivae.training import TrainingDiverged, full_vb
+from minivae.training.full_vb import FullVB, fit_full_vb
 
 SMALL = {"batch_size": 20, "evaluate_every": 200, "draws": 2, "progress": False}
 

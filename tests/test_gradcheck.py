@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minivae.gradcheck import GradCheckError, GradReport, Mismatch, check_grad
+from minivae.checks.gradcheck import GradCheckError, GradReport, Mismatch, check_grad
 from minivae.params import Params
 
 SEEDS = st.integers(0, 2**32 - 1)

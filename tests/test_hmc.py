@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from randomness import examples
 
-from minivae import check_grad, hmc
-from minivae.hmc import HMC, Chains, Noise, begin, draw_noise, energy, leapfrog
+from minivae import check_grad
+from minivae.evaluation import hmc
+from minivae.evaluation.hmc import HMC, Chains, Noise, begin, draw_noise, energy, leapfrog
 
 COVARIANCE = np.array([[1.0, 0.6, 0.0], [0.6, 2.0, -0.5], [0.0, -0.5, 0.3]])
 MEAN = np.array([1.0, -2.0, 0.5])

@@ -9,15 +9,15 @@ from randomness import examples
 from test_known_answers import linear_gaussians, random_encoder
 
 from minivae import VAE, check_grad
-from minivae.gaussian import log_density
-from minivae.gradchecks.joint import catalogue, problem
-from minivae.joint import (
+from minivae.checks.catalogue.joint import catalogue, problem
+from minivae.evaluation.joint import (
     decoder_params,
     log_joint,
     log_joint_and_grad,
     mean_log_joint_and_grad,
     unnormalized_posterior,
 )
+from minivae.gaussian import log_density
 from minivae.likelihoods import LIKELIHOODS
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from minivae import VAE
 from minivae.evaluation import bound_terms
-from minivae.latents import latent_usage
+from minivae.evaluation.latents import latent_usage
 from minivae.likelihoods import FixedGaussian
 
 X = np.random.default_rng(0).random((40, 6))

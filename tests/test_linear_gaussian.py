@@ -15,7 +15,8 @@ from test_known_answers import sign_noise
 
 from minivae import VAE, Adam, check_grad, fit, load
 from minivae.engine.lockstep import blas_single_threaded
-from minivae.extensions.linear_gaussian import (
+from minivae.likelihoods import FixedGaussian
+from minivae.relatives.linear_gaussian import (
     LinearGaussian,
     em_step,
     factor_analysis,
@@ -23,7 +24,6 @@ from minivae.extensions.linear_gaussian import (
     ppca,
     ppca_em,
 )
-from minivae.likelihoods import FixedGaussian
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "linear_vae.py"
 

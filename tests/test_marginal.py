@@ -12,12 +12,13 @@ from randomness import examples
 from scipy.special import logsumexp
 from test_known_answers import LinearGaussian
 
-from minivae import VAE, marginal
-from minivae.densities import DENSITIES
+from minivae import VAE
 from minivae.evaluation import appendix_d, importance_sampling, resample_prior
-from minivae.hmc import HMC
-from minivae.joint import log_joint
-from minivae.marginal import LogEvidence, RunningLogMean, batch_means_error
+from minivae.evaluation import evidence as marginal
+from minivae.evaluation.densities import DENSITIES
+from minivae.evaluation.evidence import LogEvidence, RunningLogMean, batch_means_error
+from minivae.evaluation.hmc import HMC
+from minivae.evaluation.joint import log_joint
 
 
 def linear_gaussian(J, D, N=100, orthogonal=False, sigma=0.8):

@@ -8,12 +8,17 @@ from scipy.special import logsumexp
 from test_known_answers import LinearGaussian
 
 from minivae import SGD, VAE, Adagrad, Adam
-from minivae.baselines.mcem import Record, e_step, fit_mcem
-from minivae.extensions import linear_gaussian as probabilistic_pca
-from minivae.hmc import HMC, draw_noise
-from minivae.joint import decoder_params, log_joint, log_joint_and_grad, mean_log_joint_and_grad
-from minivae.minibatches import INIT, NOISE, ORDER, stream
+from minivae.data_stream import INIT, NOISE, ORDER, stream
+from minivae.evaluation.hmc import HMC, draw_noise
+from minivae.evaluation.joint import (
+    decoder_params,
+    log_joint,
+    log_joint_and_grad,
+    mean_log_joint_and_grad,
+)
+from minivae.relatives import linear_gaussian as probabilistic_pca
 from minivae.training import TrainingDiverged
+from minivae.training.mcem import Record, e_step, fit_mcem
 
 QUIET = {"progress": False, "dtype": np.float64}
 

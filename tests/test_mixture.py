@@ -12,7 +12,7 @@ from randomness import examples
 from scipy.special import betaln, expit, log_expit, logsumexp
 
 from minivae import check_grad
-from minivae.extensions.mixture import (
+from minivae.relatives.mixture import (
     Mixture,
     coordinate_ascent,
     elbo_and_grad,

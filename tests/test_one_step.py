@@ -14,7 +14,6 @@ import written_out
 from scipy import stats as distributions
 
 from minivae import SGD, VAE, Adagrad, Adam, fit
-from minivae.baselines.wake_sleep import WakeSleep
 from minivae.estimators import (
     BASELINES,
     SGVBA,
@@ -24,6 +23,7 @@ from minivae.estimators import (
     ScoreFunction,
     bound_and_grad,
 )
+from minivae.estimators.wake_sleep import WakeSleep
 from minivae.layers import ACTIVATIONS
 from minivae.likelihoods import LIKELIHOODS, FixedGaussian
 from minivae.optimizers import OPTIMIZERS

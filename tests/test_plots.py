@@ -18,10 +18,10 @@ from randomness import examples
 from scipy.special import ndtri
 
 from minivae import VAE, plots
-from minivae.history import History
-from minivae.latents import LatentUsage
+from minivae.evaluation.latents import LatentUsage
 from minivae.likelihoods import FixedGaussian
 from minivae.plots.curves import readable_limits
+from minivae.training.history import History
 
 RNG = np.random.default_rng(0)
 CURVE = History(
@@ -460,7 +460,7 @@ def test_a_notebook_gets_the_saved_picture_at_half_its_size(tmp_path):
 
 def test_pyplot_is_never_imported(tmp_path):
     code = (
-        "import sys; from minivae import plots; from minivae.history import History; "
+        "import sys; from minivae import plots; from minivae.training.history import History; "
         "figure = plots.learning_curve(History([10], [-2.0], [-3.0], [0])); "
         f"plots.save(figure, {str(tmp_path / 'x.png')!r}); figure._repr_png_(); "
         "assert 'matplotlib.pyplot' not in sys.modules"

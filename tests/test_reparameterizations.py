@@ -15,14 +15,14 @@ from randomness import examples
 from scipy.special import digamma, exp1, gamma, gammainc, gammaln, polygamma
 
 from minivae import check_grad
-from minivae.extensions.reparameterizations import (
+from minivae.checks.catalogue.reparameterizations import catalogue
+from minivae.reparameterizations import (
     composition,
     implicit,
     inverse_cdf,
     location_scale,
 )
-from minivae.extensions.reparameterizations.base import Reparameterization, draw_uniform, sum_to
-from minivae.gradchecks.reparameterizations import catalogue
+from minivae.reparameterizations.base import Reparameterization, draw_uniform, sum_to
 
 N = 20_000
 A = np.array([[0.8, 0, 0], [-0.5, 1.2, 0], [0.3, 0.9, 0.6]])

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from randomness import shift_seeds
 from test_cli import PATIENCE
 
-from minivae import cli, datasets
+from minivae import datasets
+from minivae.app import cli
 from minivae.evaluation import appendix_d, mean_bound, resample_prior
 from minivae.experiments import (
     EXPERIMENTS,
@@ -33,8 +34,8 @@ from minivae.experiments import (
 from minivae.experiments.curves import Curve, CurveFolder
 from minivae.experiments.experiment import Model, log_spaced
 from minivae.experiments.running import CurvesFailed
-from minivae.interruption import Interrupted
 from minivae.training import TrainingDiverged
+from minivae.training.interruption import Interrupted
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -334,7 +335,7 @@ def test_figures_share_curves(small, dots):
 SCRIPT = """
 import sys
 from dataclasses import replace
-from minivae import cli
+from minivae.app import cli
 from minivae.experiments import figure2, reproduction
 from minivae.experiments.experiment import Model
 
@@ -503,7 +504,7 @@ def test_a_curve_that_fails_leaves_the_others(small, tmp_path, capsys, monkeypat
     def fail(*arguments, **options):
         raise failure.value
 
-    monkeypatch.setattr("minivae.commands.reproduce.reproduce_figures", fail)
+    monkeypatch.setattr("minivae.app.reproduce.reproduce_figures", fail)
     code, error = run_cli(capsys, "figure2")
     assert code == 2
     assert error == f"minivae reproduce: error: {message} (the other curves are kept)\n"
@@ -511,7 +512,7 @@ def test_a_curve_that_fails_leaves_the_others(small, tmp_path, capsys, monkeypat
 
 def test_the_command_line_reaches_the_library(monkeypatch, capsys):
     monkeypatch.setattr(
-        "minivae.commands.reproduce.reproduce_figures",
+        "minivae.app.reproduce.reproduce_figures",
         lambda *arguments, **options: seen.append((arguments, options)) or ["a.csv", "a.png"],
     )
     seen = []

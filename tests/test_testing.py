@@ -13,7 +13,7 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 import minivae.testing
-from minivae.gradcheck import GradCheckError
+from minivae.checks.gradcheck import GradCheckError
 from minivae.layers import ACTIVATIONS, Activation, Dense
 from minivae.likelihoods import LIKELIHOODS, FixedGaussian
 from minivae.testing import arrays, batches, check_layer, layers, mlps, models

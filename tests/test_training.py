@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from minivae import SGD, VAE, Adagrad, Adam, fit, load, load_model
+from minivae.data_stream import INIT, NOISE, ORDER, stream
 from minivae.estimators import SGVBA, SGVBB
 from minivae.evaluation import bound_terms, mean_bound
-from minivae.interruption import Interrupted
-from minivae.minibatches import INIT, NOISE, ORDER, stream
 from minivae.training import TrainingDiverged, choose_step_size
+from minivae.training.interruption import Interrupted
 
 SMALL = {"batch_size": 20, "evaluate_every": 200, "progress": False}
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from minivae import VAE, Adam, check_grad, fit
-from minivae.baselines.wake_sleep import WakeSleep
 from minivae.estimators import bound_and_grad
+from minivae.estimators.wake_sleep import WakeSleep
 from minivae.likelihoods import FixedGaussian
 
 WAKE_SLEEP = WakeSleep()

@@ -19,7 +19,7 @@ import math
 import numpy as np
 from scipy.special import gammaln, ndtr
 
-from minivae.minibatches import NOISE, ORDER
+from minivae.data_stream import NOISE, ORDER
 
 LOG_2PI = math.log(2 * math.pi)
 _H = 1e-30

@@ -5,13 +5,13 @@ from contextlib import ExitStack
 
 import numpy as np
 
+from minivae.data_stream import NOISE, MinibatchLoop, stream
 from minivae.engine.lockstep import blas_single_threaded
 from minivae.engine.team import Team
-from minivae.history import History
-from minivae.minibatches import NOISE, MinibatchLoop, stream
 from minivae.optimizers import Adagrad
 from minivae.params import Params
-from minivae.state import TrainingState
+from minivae.training.history import History
+from minivae.training.state import TrainingState
 from rivals import Contender
 
 

@@ -37,3 +37,12 @@ def has_kernel(equation):
         if found is not None:
             return found
     raise LookupError(f"the engine has no kernel {name!r}")
+
+
+def compiled_for():
+    """Say which CPU the kernels are compiled for."""
+    if NUMPY_ONLY:
+        return "not used: MINIVAE_ENGINE is numpy"
+    from llvmlite import binding
+
+    return f"compiles for {binding.get_host_cpu_name()}"

@@ -5,14 +5,14 @@ import math
 
 import numpy as np
 
-from minivae.baselines.mcem import fit_mcem
-from minivae.baselines.wake_sleep import WakeSleep
-from minivae.checkpoint import save_model
 from minivae.engine.lockstep import blas_single_threaded
+from minivae.estimators.wake_sleep import WakeSleep
+from minivae.evaluation.evidence import appendix_d, resample_prior
 from minivae.experiments.curves import BOUNDS, CurveFolder
-from minivae.marginal import appendix_d, resample_prior
 from minivae.optimizers import Adagrad
 from minivae.training import choose_step_size, fit
+from minivae.training.checkpoint import save_model
+from minivae.training.mcem import fit_mcem
 
 _TRIAL = 100_000  # training samples after which the step sizes are compared; sooner, the least wins
 _MCEM_STEP_SIZE = 0.02  # there is no bound to choose it by

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from minivae import datasets
-from minivae.checkpoint import atomic_write, load_model, read_archive
+from minivae.training.checkpoint import atomic_write, load_model, read_archive
 from minivae.vae import VAE
 from minivae.validation import check_count
 

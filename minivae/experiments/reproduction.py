@@ -7,7 +7,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from minivae import datasets, plots
-from minivae.checkpoint import atomic_write
 from minivae.engine.team import available_cores
 from minivae.experiments.curves import CurveFolder
 from minivae.experiments.experiment import Experiment
@@ -16,6 +15,7 @@ from minivae.experiments.figure3 import FIGURE3
 from minivae.experiments.figure4 import FIGURE4
 from minivae.experiments.figure5 import FIGURE5
 from minivae.experiments.running import run_curves
+from minivae.training.checkpoint import atomic_write
 from minivae.validation import check_count
 
 EXPERIMENTS = {figure.name: figure for figure in (FIGURE2, FIGURE3, FIGURE4, FIGURE5)}

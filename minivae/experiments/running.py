@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from minivae.experiments.computing import run_curve
 from minivae.experiments.curves import CurveFolder
-from minivae.interruption import Interrupted, InterruptionGuard
+from minivae.training.interruption import Interrupted, InterruptionGuard
 
 _LOOK_SECONDS = 0.1  # between looks at the futures and at the keyboard
 _BAR_SECONDS = 2.0  # between looks at the curves' folders

@@ -70,7 +70,7 @@ def latent_usage(usage):
     Parameters
     ----------
     usage : LatentUsage
-        Of `minivae.latents.latent_usage`.
+        Of `minivae.evaluation.latents.latent_usage`.
 
     Returns
     -------

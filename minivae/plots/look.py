@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from minivae.checkpoint import atomic_write
+from minivae.training.checkpoint import atomic_write
 
 LOOK = {
     "figure.dpi": 100,

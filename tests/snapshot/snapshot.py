@@ -23,11 +23,11 @@ from tqdm import tqdm
 from trainings import SMALL, settings, small_digits
 
 from minivae import VAE, Adagrad, fit
-from minivae.baselines.mcem import fit_mcem
+from minivae.checks.selfcheck import catalogue
 from minivae.evaluation import appendix_d, bound_terms, importance_sampling
-from minivae.extensions.clutter import Clutter, fit_gaussian
-from minivae.extensions.full_vb import fit_full_vb
-from minivae.selfcheck import catalogue
+from minivae.relatives.clutter import Clutter, fit_gaussian
+from minivae.training.full_vb import fit_full_vb
+from minivae.training.mcem import fit_mcem
 
 FILE = Path(__file__).with_name("snapshot.npz")
 FIRST_STEPS = 10  # few enough for rounding to stay rounding

@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 
 from minivae import SGD, VAE, Adagrad, Adam, load
-from minivae.baselines.wake_sleep import WakeSleep
 from minivae.estimators import SGVBA, Denoising, ImportanceWeighted, ScoreFunction
+from minivae.estimators.wake_sleep import WakeSleep
 from minivae.layers import ACTIVATIONS
 from minivae.likelihoods import LIKELIHOODS
 from minivae.posteriors import POSTERIORS

@@ -1,0 +1,253 @@
+"""The command line: ``minivae train``, ``evaluate``, ``sample``, ``reconstruct``, ...
+
+This file reads arguments and turns errors into one line; `minivae.app` does the work.
+"""
+
+import argparse
+import os
+import sys
+
+import minivae
+
+EXIT_FAILED_CHECK = 1
+EXIT_ERROR = 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage text around it."""
+
+    def error(self, message):
+        self.exit(EXIT_ERROR, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def _number(text):
+    """Read a number such as 100, 1_000_000 or 1e6."""
+    return float(text.replace("_", ""))
+
+
+def positive(text):
+    """Read a positive finite number."""
+    try:
+        value = _number(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value
+
+
+def whole(minimum):
+    """Return a reader of whole numbers of at least `minimum`."""
+
+    def read(text):
+        try:
+            value = _number(text)
+        except ValueError:
+            value = float("nan")
+        if not (value >= minimum and value.is_integer()):
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number of at least {minimum}"
+            )
+        return int(value)
+
+    return read
+
+
+def widths(text):
+    """Read the widths of hidden layers, such as 500 or 200,100."""
+    return [whole(1)(part) for part in text.split(",")]
+
+
+def build_parser():
+    """Return the parser of the whole command line."""
+    parser = _Parser(
+        prog="minivae",
+        description="Auto-Encoding Variational Bayes (Kingma and Welling, 2013) in plain NumPy.",
+        epilog="Example: minivae train",
+    )
+    parser.add_argument("--version", action="version", version=f"minivae {minivae.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    _add_train(commands)
+    for name, summary, example in (
+        ("evaluate", "the bound of a run's model, split into its two terms", ""),
+        ("sample", "a picture of fresh samples from a run's model", " --n 64 --seed 1"),
+        ("reconstruct", "a picture of test images and their reconstructions", " --n 30"),
+        ("manifold", "the 2-D latent space as a picture (models with two latents)", " --n 30"),
+        ("interpolate", "a picture of the way from one test image to another", " --n 8"),
+        ("latents", "the bound split by latent, as a table and a picture: which are active", ""),
+    ):
+        _add_run_command(commands, name, summary, example)
+    _add_reproduce(commands)
+    _add_gradcheck(commands)
+    _add_command(
+        commands,
+        "info",
+        "this machine: CPU, BLAS and its kernel set, threads, Numba, versions, data",
+        "minivae info",
+    )
+    return parser
+
+
+def _add_command(commands, name, summary, example):
+    return commands.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"Example: {example}",
+    )  # fmt: skip
+
+
+def _add_train(commands):
+    parser = _add_command(
+        commands,
+        "train",
+        "train a VAE; with no arguments, the paper's on MNIST, in about a minute",
+        "minivae train --latent 2 --samples 2e6 --out runs/two-latents",
+    )
+    # No defaults here: a resumed run takes all settings from its folder, and must be able to tell
+    # what was asked for now. The defaults are in minivae.app.
+    add = parser.add_argument
+    model = parser.add_argument_group("model")
+    add = model.add_argument
+    add("--latent", type=whole(1), metavar="J", help="dimensions of z (20)")
+    add("--hidden", type=widths, metavar="WIDTHS", help="hidden units, as 500 or 200,100 (500)")
+    add("--activation", help="tanh, relu, softplus, sigmoid, gelu or identity (tanh)")
+    add(
+        "--likelihood",
+        help="bernoulli, gaussian, gaussian-sigmoid, gaussian-fixed or poisson (by data)",
+    )
+    add("--sigma", type=positive, help="standard deviation for gaussian-fixed (1)")
+    data = parser.add_argument_group("data")
+    add = data.add_argument
+    add("--data", help="mnist, fashion-mnist, frey, or an .npy, .npz or .mat file (mnist)")
+    add("--data-path", metavar="PATH", help="where to look for a named data set first")
+    add(
+        "--binarize",
+        choices=("static", "dynamic"),
+        help="pixels become 0 or 1 at random, once or whenever they are seen (never: the paper's)",
+    )
+    training = parser.add_argument_group("training")
+    add = training.add_argument
+    add("--samples", type=whole(1), metavar="N", help="training samples to see (3e6)")
+    add("--batch-size", type=whole(1), metavar="M", help="datapoints per step (100)")
+    add("--noise-samples", type=whole(1), metavar="L", help="draws of z per datapoint (1)")
+    add("--optimizer", help="adagrad, sgd or adam (adagrad)")
+    add("--step-size", type=positive, help="step size (adagrad: by a short trial)")
+    add("--no-weight-prior", action="store_const", const=True, help="maximum likelihood, not MAP")
+    add("--seed", type=whole(0), help="for parameters, order and noise (0)")
+    add("--threads", type=whole(1), help="threads (the cores there are, fewer for small models)")
+    add("--dtype", help="float32 or float64 (float32)")
+    add("--evaluate-every", type=whole(1), metavar="N", help="samples between evaluations (1e5)")
+    run = parser.add_argument_group("run folder")
+    add = run.add_argument
+    add("--out", metavar="RUN", help="folder for the run (a new one under runs/)")
+    add("--resume", metavar="RUN", help="go on with an interrupted run, or with more --samples")
+    add("--quiet", action="store_true", help="no progress bar and no messages")
+
+
+def _add_run_command(commands, name, summary, example):
+    parser = _add_command(commands, name, summary, f"minivae {name} runs/mnist-20{example}")
+    parser.add_argument("run", metavar="RUN", help="a folder that minivae train made")
+    parser.add_argument("--seed", type=whole(0), default=0, help="for random choices (0)")
+    if name == "evaluate":
+        parser.add_argument(
+            "--noise-samples", type=whole(1), default=1, metavar="L", help="draws of z (1)"
+        )
+        return
+    n = {
+        "sample": (100, "images"),
+        "reconstruct": (20, "images"),
+        "manifold": (20, "per side"),
+        "interpolate": (10, "pairs"),
+    }
+    if name in n:
+        parser.add_argument(
+            "--n", type=whole(1), default=n[name][0], help=f"{n[name][1]} (%(default)s)"
+        )
+    parser.add_argument("--out", metavar="PNG", help="the picture's file (in the run folder)")
+
+
+def _add_reproduce(commands):
+    parser = _add_command(
+        commands,
+        "reproduce",
+        "the paper's figures 2 to 5, as tables and pictures; ten minutes each, or as you like",
+        "minivae reproduce figure2 --samples 1e7",
+    )
+    parser.add_argument(
+        "figure", choices=("figure2", "figure3", "figure4", "figure5", "all"), metavar="FIGURE",
+        help="figure2, figure3, figure4, figure5 or all",
+    )  # fmt: skip
+    add = parser.add_argument
+    add("--samples", type=whole(1), metavar="N", help="of each curve (1e6, in figure 3 2e6)")
+    add("--out", metavar="FOLDER", default="runs/paper", help="for the results (%(default)s)")
+    add("--workers", type=whole(1), metavar="N", help="processes (the cores there are)")
+    add(
+        "--only",
+        metavar="PATTERN",
+        default="*",
+        help="compute only curves with such names, as mnist-h500-z20-*",
+    )
+    add(
+        "--datapoints",
+        type=whole(1),
+        metavar="N",
+        help="in figure 3, to estimate log p(x) on, of each part (200; the paper's 1000)",
+    )
+    add("--data-path", metavar="PATH", help="where to look for Frey Faces first")
+    add("--skip-frey", action="store_true", help="leave out Frey Faces")
+    add("--seed", type=whole(0), default=0, help="of every curve (0)")
+    add("--quiet", action="store_true", help="no progress bar and no messages")
+
+
+def _add_gradcheck(commands):
+    parser = _add_command(
+        commands,
+        "gradcheck",
+        "check every hand-derived gradient against finite differences; exit code 1 on failure",
+        "minivae gradcheck --cases 20",
+    )
+    parser.add_argument("--cases", type=whole(1), default=5, help="random problems each (5)")
+    parser.add_argument("--seed", type=whole(0), default=0, help="for the problems (0)")
+
+
+def main(argv=None):
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        The arguments; default ``sys.argv[1:]``.
+
+    Returns
+    -------
+    exit_code : int
+        0, or 1 for a failed gradient check, 2 for an error, 130 after Ctrl-C, 143 after SIGTERM.
+        (Wrong arguments exit with 2 at once, as argparse does.)
+    """
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
+    try:
+        from minivae.app import commands
+
+        return commands.run(arguments) or 0
+    except BrokenPipeError:  # the reader of our output has gone, as in `minivae info | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_ERROR
+    except KeyboardInterrupt as error:
+        print(f"minivae {arguments.command}: interrupted", file=sys.stderr)
+        return 128 + getattr(error, "signum", 2)
+    except (ValueError, OSError, ArithmeticError, MemoryError) as error:
+        if os.environ.get("MINIVAE_TRACEBACK"):  # for developers
+            raise
+        print(f"minivae {arguments.command}: error: {_one_line(error)}", file=sys.stderr)
+        return EXIT_ERROR
+
+
+def _one_line(error):
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,22 @@
+"""What the commands of the command line do; each takes the parsed arguments."""
+
+from importlib import import_module
+
+_HOMES = {
+    "train": "train",
+    "evaluate": "use",
+    "sample": "use",
+    "reconstruct": "use",
+    "manifold": "use",
+    "interpolate": "use",
+    "latents": "use",
+    "reproduce": "reproduce",
+    "gradcheck": "tools",
+    "info": "tools",
+}
+
+
+def run(arguments):
+    """Run the command that was asked for, and return its exit code; None means 0."""
+    home = import_module(f"minivae.app.{_HOMES[arguments.command]}")
+    return getattr(home, arguments.command)(arguments)

@@ -1,0 +1,41 @@
+"""`minivae reproduce`: the paper's figures 2 to 5."""
+
+import sys
+
+from minivae.experiments import reproduce as reproduce_figures
+from minivae.experiments.running import CurvesFailed
+from minivae.training.interruption import Interrupted
+
+
+def reproduce(arguments):
+    """Compute what is missing of a figure and draw it."""
+    folder = arguments.out
+    try:
+        files = reproduce_figures(
+            arguments.figure,
+            folder,
+            arguments.samples,
+            workers=arguments.workers,
+            only=arguments.only,
+            datapoints=arguments.datapoints,
+            seed=arguments.seed,
+            data_path=arguments.data_path,
+            skip_frey=arguments.skip_frey,
+            progress=False if arguments.quiet else None,
+        )
+    except Interrupted as stop:
+        print(
+            f"Stopped by {stop.name}; what is done is kept in {folder}. To go on, give the same "
+            "command again.",
+            file=sys.stderr,
+        )
+        return 128 + stop.signum
+    except CurvesFailed as error:
+        print(
+            f"minivae reproduce: error: {' '.join(str(error).split())} (the other curves are kept)",
+            file=sys.stderr,
+        )
+        return 2
+    if not arguments.quiet:
+        print("\n".join(map(str, files)))
+    return 0

@@ -1,0 +1,239 @@
+"""`minivae train`: a new run folder, or an old one that goes on."""
+
+import contextlib
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from minivae import plots
+from minivae.app.options import DEFAULTS, load_data, open_run
+from minivae.app.runs import create_run, free_folder
+from minivae.app.system import BlasProbe
+from minivae.binarization import SCORES_DIFFER
+from minivae.likelihoods import FixedGaussian
+from minivae.optimizers import OPTIMIZERS, Adagrad
+from minivae.training import choose_step_size, fit
+from minivae.training.interruption import Interrupted
+from minivae.vae import VAE
+from minivae.validation import check_batch_size
+
+
+def train(arguments):
+    """Train a model, or go on training one, and draw its pictures."""
+    say = _silent if arguments.quiet else _say
+    probe = BlasProbe()  # works in the background while the data are read
+    requested = {
+        name: value for name in DEFAULTS if (value := getattr(arguments, name)) is not None
+    }
+    if arguments.resume is None:
+        run, data, vae = _new_run(requested, arguments.out)
+    else:
+        run, data, vae = _resumed_run(requested, arguments)
+    advice = probe.advice()
+    if advice:
+        say(f"Note: {advice}")
+    say(f"{_title(run.settings, data)}; run folder {run.folder}")
+    if run.settings["binarize"] is not None:
+        say(f"Note: {SCORES_DIFFER}")
+    try:
+        _compile(vae, data, run.settings, say)
+        history, params = _fit(run, vae, data, arguments.quiet, say)
+    except Interrupted as stop:
+        print(
+            f"Stopped by {stop.name}; all is saved. To go on: minivae train --resume {run.folder}",
+            file=sys.stderr,
+        )
+        return 128 + stop.signum
+    pictures = _draw_pictures(run, vae, params, data, history)
+    _report(run, history, pictures, say)
+    return 0
+
+
+def _say(message):
+    print(message, flush=True)
+
+
+def _silent(message):
+    pass
+
+
+def _new_run(requested, folder):
+    settings = {**DEFAULTS, **requested}
+    if settings["data_path"] is not None:
+        settings["data_path"] = str(Path(settings["data_path"]).resolve())
+    data = load_data(settings)
+    if Path(settings["data"]).is_file():
+        settings["data"] = str(Path(settings["data"]).resolve())
+    if settings["likelihood"] is None:
+        settings["likelihood"] = _default_likelihood(data)
+    vae = _build_vae(settings, data)
+    _build_optimizer(settings)
+    _check_settings(settings, vae, data)
+    if folder is None:
+        folder = free_folder(f"{data.name}-{vae.n_latent}")
+    return create_run(folder, settings), data, vae
+
+
+def _resumed_run(requested, arguments):
+    fixed = sorted(set(requested) - {"samples"})
+    if fixed or arguments.out is not None:
+        option = (fixed or ["out"])[0].replace("_", "-")
+        raise ValueError(f"--{option} cannot be given with --resume: a run keeps its settings")
+    run = open_run(arguments.resume)
+    seen = run.samples_seen()
+    if requested.get("samples", seen) < seen:
+        raise ValueError(
+            f"samples is {requested['samples']:,}, but {run.folder} has seen {seen:,} already"
+        )
+    run.settings.update(requested)
+    data = load_data(run.settings)
+    return run, data, _build_vae(run.settings, data)
+
+
+def _default_likelihood(data):
+    """Return what the paper uses for digits and faces, and what fits the range of other data."""
+    if data.name == "frey":
+        return "gaussian-sigmoid"
+    in_range = data.train.dtype == np.uint8 or (data.train.min() >= 0 and data.train.max() <= 1)
+    return "bernoulli" if in_range else "gaussian"
+
+
+def _build_vae(settings, data):
+    likelihood = settings["likelihood"]
+    if settings["sigma"] is not None:
+        if likelihood != "gaussian-fixed":
+            raise ValueError(f"sigma is for gaussian-fixed, the likelihood is {likelihood}")
+        likelihood = FixedGaussian(settings["sigma"])
+    return VAE(
+        data.train.shape[1],
+        settings["latent"],
+        settings["hidden"],
+        likelihood,
+        settings["activation"],
+    )
+
+
+def _build_optimizer(settings):
+    name, step_size = settings["optimizer"], settings["step_size"]
+    if name not in OPTIMIZERS:
+        raise ValueError(f"optimizer is {name!r}, expected one of {', '.join(OPTIMIZERS)}")
+    return OPTIMIZERS[name]() if step_size is None else OPTIMIZERS[name](step_size)
+
+
+def _check_settings(settings, vae, data):
+    """Raise ValueError for what `fit` would refuse, before there is a folder for it."""
+    if settings["dtype"] not in ("float32", "float64"):  # as text: NumPy knows other spellings
+        raise ValueError(f"dtype is {settings['dtype']!r}, expected float32 or float64")
+    vae.check_data("data.train", data.train)
+    vae.check_data("data.test", data.test)
+    check_batch_size(settings["batch_size"], data.train)
+
+
+def _title(settings, data):
+    widths = [data.train.shape[1], *settings["hidden"], settings["latent"]]
+    layers = "-".join(map(str, widths + widths[-2::-1]))
+    kind = f"{settings['likelihood']}, {settings['activation']}"
+    binarized = f", {settings['binarize']}ally binarised" if settings["binarize"] else ""
+    return f"Training a VAE {layers} ({kind}) on {data.name}{binarized}"
+
+
+@contextlib.contextmanager
+def _after(seconds, action):
+    """Call `action` if the block takes longer than that."""
+    timer = threading.Timer(seconds, action)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _compile(vae, data, settings, say):
+    """Have every kernel compiled, and tell the user if that takes long (on a first run only).
+
+    One step does it, with as many datapoints as take the loops that real steps will take.
+    """
+    size = min(settings["batch_size"], 1000)
+    message = "Compiling the kernels; this happens once per machine and takes some seconds ..."
+    with _after(0.7, lambda: say(message)):
+        fit(
+            vae,
+            data.train[:size],
+            samples=1,
+            batch_size=size,
+            optimizer=_build_optimizer(settings),
+            threads=2,
+            dtype=settings["dtype"],
+            evaluate_every=None,
+            progress=False,
+        )
+
+
+def _fit(run, vae, data, quiet, say):
+    settings = run.settings
+    options = {
+        "batch_size": settings["batch_size"],
+        "noise_samples": settings["noise_samples"],
+        "weight_prior": not settings["no_weight_prior"],
+        "seed": settings["seed"],
+        "threads": settings["threads"],
+        "dtype": settings["dtype"],
+        "binarize": settings["binarize"] == "dynamic",
+    }
+    if settings["optimizer"] == Adagrad.name and settings["step_size"] is None:
+        settings["step_size"], bounds = choose_step_size(vae, data, **options)
+        trials = ", ".join(f"{size:g}: {bound:.4g}" for size, bound in bounds.items())
+        say(f"Step size {settings['step_size']:g}, by a short trial (training bound {trials})")
+    run.save_settings()
+    result = fit(
+        vae,
+        data,
+        settings["samples"],
+        optimizer=_build_optimizer(settings),
+        evaluate_every=settings["evaluate_every"],
+        checkpoint=run.model_path,
+        resume=run.model_path.exists(),
+        progress=not quiet,
+        callback=lambda params, history: run.save_history(history),
+        **options,
+    )
+    run.save_history(result.history)
+    return result.history, result.params
+
+
+def _draw_pictures(run, vae, params, data, history):
+    """Write the run's pictures and return their names."""
+    rng = np.random.default_rng(run.settings["seed"])
+    shape = data.image_shape
+    figures = {
+        "learning_curve.png": plots.learning_curve(history),
+        "samples.png": plots.samples(vae, params, shape, rng=rng),
+        "reconstructions.png": plots.reconstructions(vae, params, data.test[:20], shape),
+    }
+    if vae.n_latent == 2:
+        labels = data.test_labels
+        if labels is not None:  # more classes than colours that can be told apart: no colours
+            labels = labels[:5000] if len(np.unique(labels)) <= len(plots.PALETTE) else None
+        figures["manifold.png"] = plots.manifold(vae, params, shape)
+        figures["latent_space.png"] = plots.latent_space(vae, params, data.test[:5000], labels)
+    for name, figure in figures.items():
+        plots.save(figure, run.folder / name)
+    return list(figures)
+
+
+def _report(run, history, pictures, say):
+    samples, train_bound, test_bound, seconds = history.rows()[-1]
+    speed = samples / seconds
+    say(
+        f"{samples:,} samples in {seconds:.0f} s of training ({speed:,.0f} samples/s).\n"
+        f"Bound: {test_bound:.2f} nats per test datapoint, {train_bound:.2f} in training.\n"
+        f"Pictures in {run.folder}: {', '.join(pictures)}\n"
+        f"Next: minivae evaluate {run.folder}\n"
+        f"      minivae sample {run.folder}\n"
+        f"      minivae train --resume {run.folder} --samples {2 * samples:.0f}"
+    )
+    if run.settings["latent"] != 2:
+        say("      minivae train --latent 2, for a map of the latent space")

@@ -1,0 +1,54 @@
+"""Families of q(z|x): samples and KL, and the log density."""
+
+import numpy as np
+
+from minivae.posteriors import POSTERIORS
+
+
+def _problem(name, rng):
+    """Return a posterior, stats, noise, and weights for a random projection of z."""
+    posterior = POSTERIORS[name]
+    L, M, J = (int(size) for size in rng.integers(1, 5, size=3))
+    noise = np.empty((L, M, J))
+    posterior.draw_noise(rng, noise)
+    stats = 0.7 * rng.standard_normal((M, posterior.n_stats(J)))
+    return posterior, stats, noise
+
+
+def sample_and_kl(name, rng):
+    """Return ``(f, stats)``: a random projection of z, plus scale * sum of -KL."""
+    posterior, stats, noise = _problem(name, rng)
+    weights = rng.standard_normal(noise.shape)
+    scale = rng.uniform(0.5, 2)
+
+    def f(stats):
+        z, minus_kl = posterior.sample(stats, noise)
+        grad = posterior.sample_backward(weights, stats, noise, scale)
+        return np.sum(weights * z) + scale * np.sum(minus_kl), grad
+
+    return f, stats
+
+
+def log_density(name, rng):
+    """Return ``(f, arrays)``: a weighted sum of log q(z|x), as a function of z and of the stats."""
+    posterior, stats, noise = _problem(name, rng)
+    z = posterior.sample(stats, noise)[0]
+    weights = rng.standard_normal(z.shape[:2])
+
+    def f(arrays):
+        z, stats = arrays["z"], arrays["stats"]
+        dz, dstats = posterior.log_density_grad(z, stats, weights)
+        value = np.sum(weights * posterior.log_density(z, stats))
+        return value, {"z": dz, "stats": dstats}
+
+    return f, {"z": z, "stats": stats}
+
+
+def catalogue():
+    """Return ``{name: make}``; see `minivae.checks.selfcheck`."""
+    entries = {}
+    for name in POSTERIORS:
+        entries[f"z and KL, {name}"] = lambda rng, name=name: sample_and_kl(name, rng)
+        if name != "deterministic":  # which has no density
+            entries[f"log q(z|x), {name}"] = lambda rng, name=name: log_density(name, rng)
+    return entries

@@ -1,0 +1,45 @@
+"""What estimators have in common, and what one of them says about a whole minibatch."""
+
+import numpy as np
+
+from minivae.parts import sum_up
+from minivae.validation import as_pixels
+
+
+class Estimator:
+    """What most estimators have in common: one eps per sample, and nothing to remember."""
+
+    def draw_noise(self, vae, rng, L, m, dtype, new=np.empty):
+        """Draw the noise for m datapoints: eps, (L, m, J)."""
+        eps = new((L, m, vae.n_latent), dtype)
+        vae.posterior.draw_noise(rng, eps)
+        return eps
+
+    def update(self, state, bound):
+        """Change `state` after a step whose minibatch had this bound: there is no need to."""
+
+
+def bound_and_grad(estimator, vae, params, x, noise, state=None):
+    """Estimate the bound per datapoint, in nats, and its gradient, on a whole minibatch.
+
+    Parameters
+    ----------
+    estimator : estimator
+    vae : VAE
+    params : Params
+    x : (M, n_features) array
+    noise : array or tuple of arrays
+        As from ``estimator.draw_noise``.
+    state : dict, optional
+
+    Returns
+    -------
+    bound : float
+    grad : Params
+        With respect to all parameters, laid out like `params`.
+    """
+    vae.check_params(params)
+    x = as_pixels(vae.check_data("x", x), params.dtype)
+    state = {} if state is None else state
+    bound, parts = estimator.forward_backward(vae, params, x, noise, len(x), state)
+    return bound, sum_up(parts, params)

@@ -1,0 +1,75 @@
+"""The paper's estimators of the bound, A (eq. 6) and B (eq. 7), and a tighter relative of A."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logsumexp, softmax
+
+from minivae.estimators.base import Estimator
+from minivae.gaussian import log_density
+
+
+@dataclass(frozen=True)
+class SGVBB(Estimator):
+    """Estimator B (eq. 7): log p(x|z) sampled, the KL analytic. The default, and the fastest."""
+
+    name = "sgvb-b"
+
+    def forward_backward(self, vae, params, x, noise, M, state, new=np.empty):
+        """See the module docstring; the work is done by `VAE.forward_backward`."""
+        return vae.forward_backward(params, x, noise, M, new)
+
+
+class Sampled(Estimator):
+    """Bounds made of f_l alone: their mean, unless a subclass weighs the samples otherwise.
+
+    For a bound with d bound / d f_l = w_l,
+
+        dtheta = sum_l w_l d log p(x|z_l)
+        dz_l   = w_l (d log p(x|z_l) / dz - z_l - d log q(z_l|x) / dz)
+        dstats = sum_l (dz_l through z_l = g(eps_l, stats)) - w_l d log q(z_l|x) / dstats
+
+    where the last term moves q's parameters with z held fixed.
+    """
+
+    def forward_backward(self, vae, params, x, noise, M, state, new=np.empty):
+        """See the module docstring."""
+        stats, encoder = vae.recognition(params, x, new)
+        z, _ = vae.posterior.sample(stats, noise, new)
+        log_px, decoder = vae.generative(params, z, x, 1.0, new)
+        f = log_px + log_density(z) - vae.posterior.log_density(z, stats)
+        bounds, weights = self._bounds_and_weights(f)
+        weights = weights.astype(x.dtype) / M
+
+        dz, decoder_parts = vae.generative_backward(params, decoder, new, weights)
+        dz -= weights[..., None] * z
+        dstats = self._dstats(vae.posterior, dz, z, stats, noise, f, weights, state, new)
+        encoder_parts = vae.recognition_backward(params, encoder, dstats, new)
+        return float(bounds.sum(dtype=np.float64)) / M, {**encoder_parts, **decoder_parts}
+
+    def _bounds_and_weights(self, f):
+        return f.mean(axis=0), np.full_like(f, 1 / len(f))
+
+    def _dstats(self, posterior, dz, z, stats, noise, f, weights, state, new):
+        dz_of_q, dstats_of_q = posterior.log_density_grad(z, stats, weights)
+        return posterior.sample_backward(dz - dz_of_q, stats, noise, 0, new) - dstats_of_q
+
+
+@dataclass(frozen=True)
+class SGVBA(Sampled):
+    """Estimator A (eq. 6): the mean of f_l, for any posterior whose density is known."""
+
+    name = "sgvb-a"
+
+
+@dataclass(frozen=True)
+class ImportanceWeighted(Sampled):
+    """The importance-weighted bound log (1/L) sum_l exp f_l, whose w_l is softmax(f)_l.
+
+    It grows with L towards log p(x). `fit(..., noise_samples=L)` sets L.
+    """
+
+    name = "importance-weighted"
+
+    def _bounds_and_weights(self, f):
+        return logsumexp(f, axis=0) - np.log(len(f)), softmax(f, axis=0)

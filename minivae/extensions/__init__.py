@@ -1,1 +1,0 @@
-"""What the paper and the lectures around it have beside the VAE, each tied to an exact answer."""

@@ -1,0 +1,224 @@
+"""Reparameterisation by the inverse CDF (sec. 2.4, first way): z = F^-1(u) with u ~ U(0, 1).
+
+P(z <= t) = P(u <= F(t)) = F(t), so z has the distribution function F. Below, e = -log(1 - u), which
+is a standard exponential, and every slope follows from the formula for z above it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaincinv, logit, xlogy
+
+from minivae.reparameterizations import densities
+from minivae.reparameterizations.base import (
+    Reparameterization,
+    draw_uniform,
+    positive,
+    real,
+    require,
+    set_counts,
+)
+
+
+def standard_exponential(u):
+    """Return e = -log(1 - u)."""
+    return -np.log1p(-u)
+
+
+class UniformNoise(Reparameterization):
+    """A distribution that needs uniform noise, in the open interval (0, 1)."""
+
+    def _draw(self, rng, shape, dtype):
+        return draw_uniform(rng, shape, dtype)
+
+    def _accepts_noise(self, u):
+        return (u > 0) & (u < 1), "numbers in the open interval (0, 1)"
+
+
+class OnPositives(UniformNoise):
+    """The same, for z >= 0."""
+
+    def _inside(self, z, *params):
+        return z >= 0
+
+
+class Exponential(OnPositives):
+    """F(z) = 1 - exp(-rate z)."""
+
+    params = (positive("rate"),)
+
+    def _sample(self, u, rate):
+        return standard_exponential(u) / rate
+
+    def _slopes(self, u, z, rate):
+        return (-z / rate,)
+
+    def _log_density(self, z, rate):
+        return np.log(rate) - rate * z
+
+
+class Cauchy(UniformNoise):
+    """F(z) = 1/2 + arctan((z - loc) / scale) / pi, so z = loc + scale * tan(pi (u - 1/2))."""
+
+    params = (real("loc"), positive("scale"))
+
+    @staticmethod
+    def _standard(u):
+        # The tangent from its nearer pole: u - 1/2 would forget how far away that is.
+        tangent = 1 / np.tan(np.pi * np.minimum(u, 1 - u))
+        return np.where(u < 0.5, -tangent, tangent)
+
+    def _sample(self, u, loc, scale):
+        return loc + scale * self._standard(u)
+
+    def _slopes(self, u, z, loc, scale):
+        return 1, self._standard(u)
+
+    def _log_density(self, z, loc, scale):
+        return -np.log(np.pi * scale) - np.log1p(((z - loc) / scale) ** 2)
+
+
+class Logistic(UniformNoise):
+    """F(z) = 1 / (1 + exp(-(z - loc) / scale)), so z = loc + scale * log(u / (1 - u))."""
+
+    params = (real("loc"), positive("scale"))
+
+    def _sample(self, u, loc, scale):
+        return loc + scale * logit(u)
+
+    def _slopes(self, u, z, loc, scale):
+        return 1, logit(u)
+
+    def _log_density(self, z, loc, scale):
+        t = np.abs(z - loc) / scale
+        return -t - 2 * np.log1p(np.exp(-t)) - np.log(scale)
+
+
+class Rayleigh(OnPositives):
+    """F(z) = 1 - exp(-z^2 / (2 scale^2))."""
+
+    params = (positive("scale"),)
+
+    def _sample(self, u, scale):
+        return scale * np.sqrt(2 * standard_exponential(u))
+
+    def _slopes(self, u, z, scale):
+        return (z / scale,)
+
+    def _log_density(self, z, scale):
+        t = z / scale
+        return np.log(t / scale) - t**2 / 2
+
+
+class Pareto(UniformNoise):
+    """F(z) = 1 - (minimum / z)^shape for z >= minimum, so z = minimum * exp(e / shape)."""
+
+    params = (positive("minimum"), positive("shape"))
+
+    def _inside(self, z, minimum, shape):
+        return z >= minimum
+
+    def _sample(self, u, minimum, shape):
+        return minimum * np.exp(standard_exponential(u) / shape)
+
+    def _slopes(self, u, z, minimum, shape):
+        return z / minimum, -z * standard_exponential(u) / shape**2
+
+    def _log_density(self, z, minimum, shape):
+        return np.log(shape / z) - shape * np.log(z / minimum)
+
+
+class Weibull(OnPositives):
+    """F(z) = 1 - exp(-(z / scale)^shape), so z = scale * e^(1 / shape)."""
+
+    params = (positive("scale"), positive("shape"))
+
+    def _sample(self, u, scale, shape):
+        return scale * standard_exponential(u) ** (1 / shape)
+
+    def _slopes(self, u, z, scale, shape):
+        return z / scale, -z * np.log(standard_exponential(u)) / shape**2
+
+    def _log_density(self, z, scale, shape):
+        t = z / scale
+        return np.log(shape / scale) + xlogy(shape - 1, t) - t**shape
+
+
+class Reciprocal(UniformNoise):
+    """F(z) = log(z / low) / log(high / low) on [low, high]: the log-uniform distribution."""
+
+    params = (positive("low"), positive("high"))
+
+    def _check_relations(self, low, high):
+        low, high = np.broadcast_arrays(low, high)
+        require("high", high, low < high, "a number above low")
+
+    def _inside(self, z, low, high):
+        return (low <= z) & (z <= high)
+
+    def _sample(self, u, low, high):
+        return low ** (1 - u) * high**u
+
+    def _slopes(self, u, z, low, high):
+        return (1 - u) * z / low, u * z / high
+
+    def _log_density(self, z, low, high):
+        return -np.log(z) - np.log(np.log(high / low))
+
+
+class Gompertz(OnPositives):
+    """F(z) = 1 - exp(-shape (exp(rate z) - 1)), so z = log(1 + e / shape) / rate."""
+
+    params = (positive("shape"), positive("rate"))
+
+    def _sample(self, u, shape, rate):
+        return np.log1p(standard_exponential(u) / shape) / rate
+
+    def _slopes(self, u, z, shape, rate):
+        e = standard_exponential(u)
+        return -e / (rate * shape * (shape + e)), -z / rate
+
+    def _log_density(self, z, shape, rate):
+        return np.log(shape * rate) + rate * z - shape * np.expm1(rate * z)
+
+
+class Gumbel(UniformNoise):
+    """F(z) = exp(-exp(-(z - loc) / scale)), so z = loc - scale * log(-log u)."""
+
+    params = (real("loc"), positive("scale"))
+
+    def _sample(self, u, loc, scale):
+        return loc - scale * np.log(-np.log(u))
+
+    def _slopes(self, u, z, loc, scale):
+        return 1, -np.log(-np.log(u))
+
+    def _log_density(self, z, loc, scale):
+        t = (z - loc) / scale
+        return -t - np.exp(-t) - np.log(scale)
+
+
+@dataclass(frozen=True)
+class Erlang(OnPositives):
+    """F(z) = P(shape, rate z), the regularised incomplete gamma function, for a whole shape.
+
+    Parameters
+    ----------
+    shape : int
+        How many exponentials this is the sum of.
+    """
+
+    shape: int
+    params = (positive("rate"),)
+
+    def __post_init__(self):
+        set_counts(self, "shape")
+
+    def _sample(self, u, rate):
+        return gammaincinv(self.shape, u) / rate
+
+    def _slopes(self, u, z, rate):
+        return (-z / rate,)
+
+    def _log_density(self, z, rate):
+        return densities.gamma(z, self.shape, rate)

@@ -1,0 +1,225 @@
+"""Reparameterisation by location and scale (sec. 2.4, second way): z = loc + scale * eps.
+
+    dz/dloc = 1,    dz/dscale = eps,    log p(z) = log p_0((z - loc) / scale) - log scale
+
+where p_0 is the standard density, that of eps. In D dimensions the scale is a matrix A, lower
+triangular with a positive diagonal: with z = loc + A eps and dz = dS/dz,
+
+    dS/dloc = dz,   dS/dA = lower triangle of dz eps^T,   log p(z) = log p_0(eps) - sum log A_dd
+
+If p_0 depends on the length of eps alone, z is *elliptical*: its density is constant on ellipsoids,
+(z - loc)^T Sigma^-1 (z - loc) = const, where Sigma = A A^T is the scale matrix. Given Sigma, A is
+``numpy.linalg.cholesky(Sigma)``.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaln
+
+from minivae.gaussian import LOG_2PI
+from minivae.reparameterizations.base import (
+    Reparameterization,
+    draw_uniform,
+    positive,
+    real,
+    require,
+)
+from minivae.validation import check_positive
+
+
+class LocationScale(Reparameterization):
+    """z = loc + scale * eps; a subclass draws eps, and knows its log density."""
+
+    params = (real("loc"), positive("scale"))
+
+    def _sample(self, eps, loc, scale):
+        return loc + scale * eps
+
+    def _slopes(self, eps, z, loc, scale):
+        return 1, eps
+
+    def _log_density(self, z, loc, scale):
+        return self._standard_log_density((z - loc) / scale) - np.log(scale)
+
+
+class Gaussian(LocationScale):
+    """p_0 = exp(-eps^2 / 2) / sqrt(2 pi)."""
+
+    def _draw(self, rng, shape, dtype):
+        return rng.standard_normal(shape, dtype)
+
+    def _standard_log_density(self, eps):
+        return -(LOG_2PI + eps**2) / 2
+
+
+class Laplace(LocationScale):
+    """p_0 = exp(-|eps|) / 2."""
+
+    def _draw(self, rng, shape, dtype):
+        return rng.laplace(size=shape)
+
+    def _standard_log_density(self, eps):
+        return -np.abs(eps) - np.log(2)
+
+
+class Logistic(LocationScale):
+    """p_0 = exp(-eps) / (1 + exp(-eps))^2, which is symmetric."""
+
+    def _draw(self, rng, shape, dtype):
+        return rng.logistic(size=shape)
+
+    def _standard_log_density(self, eps):
+        t = np.abs(eps)
+        return -t - 2 * np.log1p(np.exp(-t))
+
+
+class OnUnitInterval(LocationScale):
+    """The same, for eps in [0, 1], so that z is in [loc, loc + scale]."""
+
+    def _accepts_noise(self, eps):
+        return (eps >= 0) & (eps <= 1), "numbers in [0, 1]"
+
+    def _inside(self, z, loc, scale):
+        return (loc <= z) & (z <= loc + scale)
+
+
+class Uniform(OnUnitInterval):
+    """p_0 = 1."""
+
+    def _draw(self, rng, shape, dtype):
+        return draw_uniform(rng, shape, dtype)
+
+    def _standard_log_density(self, eps):
+        return 0 * eps  # NaN stays NaN
+
+
+@dataclass(frozen=True)
+class Triangular(OnUnitInterval):
+    """p_0 rises to the mode c, and falls: 2 eps / c up to there, then 2 (1 - eps) / (1 - c).
+
+    Parameters
+    ----------
+    mode : float
+        c, above 0 and below 1. That of z is loc + mode * scale.
+    """
+
+    mode: float = 0.5
+
+    def __post_init__(self):
+        if not 0 < self.mode < 1:
+            raise ValueError(f"mode is {self.mode}, expected a number in the open interval (0, 1)")
+
+    def _draw(self, rng, shape, dtype):
+        u, c = draw_uniform(rng, shape, dtype), self.mode
+        return np.where(u < c, np.sqrt(c * u), 1 - np.sqrt((1 - c) * (1 - u)))
+
+    def _standard_log_density(self, eps):
+        height = 2 * np.minimum(eps / self.mode, (1 - eps) / (1 - self.mode))
+        return np.log(np.maximum(height, 0))  # rounding may leave eps a little outside [0, 1]
+
+
+@dataclass(frozen=True)
+class StudentT(LocationScale):
+    """p_0 = (1 + eps^2 / df)^(-(df + 1) / 2) / const.
+
+    Parameters
+    ----------
+    df : float
+        Degrees of freedom, above zero.
+    """
+
+    df: float
+
+    def __post_init__(self):
+        check_positive("df", self.df)
+
+    def _draw(self, rng, shape, dtype):
+        return rng.standard_t(self.df, shape)
+
+    def _standard_log_density(self, eps):
+        return spherical_t(eps**2, 1, self.df)
+
+
+def spherical_t(squared_length, D, df):
+    """Log density of Student's t in D dimensions with scale matrix I, from |eps|^2."""
+    constant = gammaln((df + D) / 2) - gammaln(df / 2) - D / 2 * np.log(df * np.pi)
+    return constant - (df + D) / 2 * np.log1p(squared_length / df)
+
+
+# --- In several dimensions ------------------------------------------------------------------------
+
+
+class Elliptical(Reparameterization):
+    """z = loc + A eps for vectors z, loc and eps (..., D) and matrices A (..., D, D).
+
+    A subclass draws eps, and knows its log density as a function of |eps|^2.
+    """
+
+    params = (real("loc"), real("A"))
+
+    def _sample(self, eps, loc, A):
+        return loc + (A @ eps[..., None])[..., 0]
+
+    def _backward(self, dz, eps, loc, A):
+        return dz, np.tril(dz[..., :, None] * eps[..., None, :])
+
+    def _log_density_anywhere(self, z, loc, A):
+        self._check_dimensions("value", z.shape, A)
+        eps = np.linalg.solve(A, (z - loc)[..., None])[..., 0]
+        log_det = np.log(np.diagonal(A, axis1=-2, axis2=-1)).sum(axis=-1)
+        return self._spherical_log_density((eps**2).sum(axis=-1), A.shape[-1]) - log_det
+
+    def param_shapes(self, value_shape):
+        """Return ``[shape, (*shape, D)]`` for values of that shape, (..., D)."""
+        return [value_shape, value_shape + value_shape[-1:]]
+
+    def _check_relations(self, loc, A):
+        if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
+            raise ValueError(f"A has shape {A.shape}, expected (..., D, D)")
+        i, j = np.indices(A.shape[-2:])
+        require("A", A, (i >= j) | (A == 0), "0 above the diagonal")
+        require("A", A, (i != j) | (A > 0), "a positive number on the diagonal")
+
+    def _check_noise(self, noise, params):
+        super()._check_noise(noise, params)
+        self._check_dimensions("noise", noise.shape, params[1])
+
+    @staticmethod
+    def _check_dimensions(name, shape, A):
+        if shape[-1:] != A.shape[-1:]:
+            raise ValueError(f"{name} has shape {shape}, expected (..., {A.shape[-1]}), as A has")
+
+
+class MultivariateGaussian(Elliptical):
+    """p_0 = exp(-|eps|^2 / 2) / (2 pi)^(D / 2); Sigma is the covariance."""
+
+    def _draw(self, rng, shape, dtype):
+        return rng.standard_normal(shape, dtype)
+
+    def _spherical_log_density(self, squared_length, D):
+        return -(D * LOG_2PI + squared_length) / 2
+
+
+@dataclass(frozen=True)
+class MultivariateStudentT(Elliptical):
+    """p_0 = (1 + |eps|^2 / df)^(-(df + D) / 2) / const; the covariance is df / (df - 2) Sigma.
+
+    Parameters
+    ----------
+    df : float
+        Degrees of freedom, above zero.
+    """
+
+    df: float
+
+    def __post_init__(self):
+        check_positive("df", self.df)
+
+    def _draw(self, rng, shape, dtype):
+        # One length for the whole vector: its entries are uncorrelated, yet not independent.
+        spread = np.sqrt(self.df / rng.chisquare(self.df, (*shape[:-1], 1)))
+        return spread * rng.standard_normal(shape)
+
+    def _spherical_log_density(self, squared_length, D):
+        return spherical_t(squared_length, D, self.df)

@@ -1,0 +1,14 @@
+"""Training: algorithm 1, its rivals, and what stands around the steps.
+
+aevb            `fit`, algorithm 1
+minibatch_loop  its inner loop: minibatch, noise, gradient, step
+mcem, full_vb   Monte Carlo EM (app. E) and full variational Bayes (app. F)
+settings        what a run is given, checked
+state           all that changes from step to step
+checkpoint      files, written atomically and checked when they are read
+history         the learning curve
+"""
+
+from minivae.training.aevb import FitResult, TrainingDiverged, choose_step_size, fit
+
+__all__ = ["FitResult", "TrainingDiverged", "choose_step_size", "fit"]

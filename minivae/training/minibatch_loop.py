@@ -1,0 +1,117 @@
+"""The inner loop of algorithm 1: minibatch, noise, gradient, step."""
+
+import numpy as np
+
+from minivae.data_stream import ORDER, draw_binary, gather, stream
+from minivae.engine.lockstep import Lockstep
+from minivae.estimators import SGVBB
+
+
+class MinibatchLoop:
+    """Runs training steps on a `TrainingState`, which it changes in place.
+
+    Parameters
+    ----------
+    vae : VAE
+    train : (N, D) array
+        uint8 pixels or floats of the parameters' dtype.
+    optimizer : optimizer
+    state : TrainingState
+        Its ``rngs`` has one generator per thread, for the noise.
+    team : Team
+        As many threads as ``state.rngs``.
+    batch_size, noise_samples : int
+        M and L.
+    decay : float
+        Precision of the weight prior per datapoint, 1 / N, or 0 for none.
+    seed : int
+        For the order of the datapoints.
+    estimator : estimator
+        Of `minivae.estimators`.
+    alternate : bool
+        Whether encoder and decoder take turns: odd steps move the one, even steps the other.
+    binarize : bool
+        Whether every fetched pixel is drawn as 0 or 1, with its value as the probability of 1.
+    """
+
+    def __init__(
+        self,
+        vae,
+        train,
+        optimizer,
+        state,
+        team,
+        *,
+        batch_size,
+        noise_samples,
+        decay,
+        seed,
+        estimator=SGVBB(),  # noqa: B008 (it is frozen)
+        alternate=False,
+        binarize=False,
+    ):
+        self.vae, self.train, self.optimizer, self.state = vae, train, optimizer, state
+        self.batch_size, self.noise_samples, self.decay = batch_size, noise_samples, decay
+        self.seed, self.estimator, self.binarize = seed, estimator, binarize
+        halves = [list(vae.encoder.shapes), list(vae.decoder.shapes)]
+        self._turns = halves if alternate else [halves[0] + halves[1]]
+        params = state.params
+        self.lockstep = Lockstep(team, batch_size, params.shapes, params.dtype, self._turns)
+        # Settings that the estimator cannot do with are refused before training starts.
+        estimator.draw_noise(vae, np.random.default_rng(0), noise_samples, 1, params.dtype)
+        self._epoch = None
+        self._order = None
+
+    @property
+    def steps_per_epoch(self):
+        """Whole minibatches in the training set; the few datapoints left over change by epoch."""
+        return len(self.train) // self.batch_size
+
+    def run(self, n_steps):
+        """Take up to `n_steps` steps, not past the end of the epoch.
+
+        Returns
+        -------
+        bounds : list of float
+            The minibatch bound of each step taken, in nats per datapoint. If the last one is not
+            finite, that step was not taken: parameters are as after the one before.
+        """
+        epoch, first = divmod(self.state.step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            self._order = stream(self.seed, ORDER, epoch).permutation(len(self.train))
+            self._epoch = epoch
+        n_steps = min(n_steps, self.steps_per_epoch - first)
+        bounds = self.lockstep.run(
+            self.state.step, n_steps, self._fetch, self._forward_backward, self._update
+        )
+        self.state.step += int(np.isfinite(bounds).sum())
+        return bounds
+
+    def _fetch(self, k, step, new):
+        """Thread k's rows of a minibatch, and noise for them."""
+        rows, rng = self.lockstep.rows[k], self.state.rngs[k]
+        start = step % self.steps_per_epoch * self.batch_size
+        chosen = self._order[start + rows.start : start + rows.stop]
+        dtype = self.state.params.dtype
+        x = new((len(chosen), self.vae.n_features), dtype)
+        gather(self.train, chosen, x)
+        if self.binarize:
+            draw_binary(x, rng)
+        noise = self.estimator.draw_noise(self.vae, rng, self.noise_samples, len(x), dtype, new)
+        return x, noise
+
+    def _forward_backward(self, k, fetched, new):
+        """Thread k's share of the minibatch's bound, and what its gradient is made of."""
+        x, noise = fetched
+        return self.estimator.forward_backward(
+            self.vae, self.state.params, x, noise, self.batch_size, self.state.memory, new
+        )
+
+    def _update(self, k, step, part, gradient, bound):
+        """One step of the optimizer for some of the parameters, along their gradient."""
+        state = self.state
+        moments = {name: vector[part] for name, vector in state.optimizer_state.items()}
+        t = step // len(self._turns) + 1
+        self.optimizer.update(state.params.vector[part], gradient, moments, t, self.decay)
+        if k == 0:
+            self.estimator.update(state.memory, bound)
