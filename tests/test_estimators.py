@@ -315,7 +315,7 @@ def test_alternating_counts_the_updates_of_each_network():
 @pytest.mark.parametrize(("make", "message"), [
     (lambda: ScoreFunction("best"), "baseline is 'best', expected one of none, running, optimal"),
     (lambda: Denoising(1.0), r"corruption is 1.0, expected a number in \[0, 1\)"),
-    (lambda: fit(VAE(12, 2), DATA, estimator="a"), "estimator is 'a', which lacks name, draw_noise"),
+    (lambda: fit(VAE(12, 2), DATA, estimator="a"), "estimator is 'a', which lacks name"),
     (
         lambda: fit(VAE(12, 2), DATA, 100, estimator=ScoreFunction("optimal")),
         "noise_samples is 1, the optimal baseline expects at least 2",

@@ -57,6 +57,7 @@ def test_what_is_owned_can_be_overwritten_and_is_the_same(new):
 def test_an_arena_knows_its_arrays_in_whatever_shape():
     arena = Arena()
     z = arena((2, 3, 4))
+    z[:] = np.arange(24.0).reshape(z.shape)
     for same in (z, z.reshape(6, 4), z[:], z.ravel()):
         assert own(same, z.dtype, arena) is same
     for other in (z[0], z[:, 1:], z.T, z.astype(np.float32), z.copy()):

@@ -5,12 +5,13 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from minivae.data_stream import NOISE, MinibatchLoop, stream
+from minivae.data_stream import NOISE, stream
 from minivae.engine.lockstep import blas_single_threaded
 from minivae.engine.team import Team
 from minivae.optimizers import Adagrad
 from minivae.params import Params
 from minivae.training.history import History
+from minivae.training.minibatch_loop import MinibatchLoop
 from minivae.training.state import TrainingState
 from rivals import Contender
 

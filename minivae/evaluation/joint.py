@@ -7,8 +7,8 @@ With p(z) = N(0, I) and the decoder's p(x|z) (eq. 11, 12), for one datapoint:
     d/dtheta log p(x, z)    = d/dtheta log p(x|z)            the prior has no parameters
 
 As a function of z it is the posterior's log density, but for the constant log p(x): all that a
-sampler needs (`minivae.evaluation.hmc`), and no encoder is involved. As a function of theta, at samples of the
-posterior, it is what Monte Carlo EM climbs (app. E).
+sampler needs (`minivae.evaluation.hmc`), and no encoder is involved. As a function of theta, at
+samples of the posterior, it is what Monte Carlo EM climbs (app. E).
 """
 
 import math
@@ -88,7 +88,7 @@ def decoder_params(vae, params):
 
 
 def unnormalized_posterior(vae, params, x):
-    """Return log p(z|x) + log p(x) as a target for `minivae.evaluation.hmc`, one chain per datapoint.
+    """Return log p(z|x) + log p(x) as a target for `minivae.evaluation.hmc`, a chain a datapoint.
 
     Parameters
     ----------

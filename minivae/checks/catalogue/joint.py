@@ -1,4 +1,4 @@
-"""The gradients of `minivae.evaluation.joint`: of log p(x, z), in z and in the decoder's parameters."""
+"""The gradients of log p(x, z), in z and in the decoder's parameters."""
 
 import numpy as np
 
