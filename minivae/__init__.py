@@ -2,22 +2,21 @@
 
 To read the library, follow the paper:
 
-1. `minivae.params`, `minivae.layers`, `minivae.mlp`: parameters, a layer, layers in a row (app. C);
-2. `minivae.gaussian`: z = mu + sigma * eps and the KL divergence (eq. 9, app. B);
+1. `minivae.layers`, `minivae.parts`: a layer, and what its gradient is made of (app. C);
+2. `minivae.gaussian`, `minivae.posteriors.diagonal`: q(z|x), z = mu + sigma * eps (eq. 9, app. B);
 3. `minivae.likelihoods`: p(x|z) for binary and for grey pixels (eq. 11, 12);
-4. `minivae.vae`: the bound (eq. 10) and its gradient;
-5. `minivae.optimizers`, `minivae.training`: Adagrad and algorithm 1;
-6. `minivae.checks.gradcheck`: how to know that it is right;
-7. `minivae.engine.kernels`: the loops that make it fast, each beside its NumPy form;
-8. `minivae.estimators`, `minivae.posteriors`: other gradients, other families of q(z|x);
-9. `minivae.evaluation.evidence`, `minivae.evaluation.hmc`: log p(x) (app. D); `minivae.baselines`: the paper's rivals;
-   `minivae.experiments`: its figures;
-10. `minivae.extensions`: full variational Bayes (app. F), sec. 2.4 in full, classical relatives.
+4. `minivae.vae`: the bound (eq. 10) and its gradient; `minivae.estimators`: it, and its rivals;
+5. `minivae.data_stream`, `minivae.optimizers`, `minivae.training`: Adagrad and algorithm 1.
+
+That is the paper's VAE. `minivae.checks.gradcheck` says how to know that it is right,
+`minivae.evaluation` how good it is (app. D), `minivae.experiments` makes the figures,
+`minivae.engine` makes it fast, and `minivae.protocols` is for those who bring parts of their own.
 
 The names below are loaded when first used, so that ``import minivae`` costs almost nothing.
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -35,12 +34,24 @@ _HOMES = {
 }
 __all__ = sorted(_HOMES)
 
+if TYPE_CHECKING:  # what `__getattr__` finds when the program runs
+    from minivae.checks.gradcheck import check_grad as check_grad
+    from minivae.datasets import load as load
+    from minivae.optimizers import SGD as SGD
+    from minivae.optimizers import Adagrad as Adagrad
+    from minivae.optimizers import Adam as Adam
+    from minivae.params import Params as Params
+    from minivae.training import fit as fit
+    from minivae.training.checkpoint import load_model as load_model
+    from minivae.training.checkpoint import save_model as save_model
+    from minivae.vae import VAE as VAE
 
-def __getattr__(name):
+
+def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'minivae' has no attribute {name!r}")
     return getattr(import_module(f"minivae.{_HOMES[name]}"), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *_HOMES})

@@ -6,6 +6,8 @@ whenever a datapoint is fetched for training (Burda, Grosse and Salakhutdinov 20
 testing. The same model scores differently on each.
 """
 
+from typing import Any
+
 import numpy as np
 
 BINARIZATIONS = ("static", "dynamic")
@@ -16,7 +18,7 @@ SCORES_DIFFER = (
 _ROWS = 1000  # at a time
 
 
-def binarized(data, how):
+def binarized(data: Any, how: str) -> Any:
     """Return a data set with black and white pixels.
 
     Parameters
@@ -43,7 +45,7 @@ def binarized(data, how):
     return data._replace(train=train, test=fixed_draw("test", data.test, seed=1))
 
 
-def fixed_draw(name, x, seed):
+def fixed_draw(name: str, x: np.ndarray, seed: int) -> np.ndarray:
     """Return `x` with every pixel drawn as 0 or 1, in uint8 as 0 or 255; `seed` decides how.
 
     Raises
@@ -55,6 +57,7 @@ def fixed_draw(name, x, seed):
         raise ValueError(f"{name} has pixels from {x.min():.6g} to {x.max():.6g}, expected [0, 1]")
     # NumPy has frozen the stream of RandomState (NEP 19): everyone gets the same data set.
     rng = np.random.RandomState(seed)
+    ones: np.ndarray
     drawn = np.empty_like(x)
     for start in range(0, len(x), _ROWS):
         part = x[start : start + _ROWS]

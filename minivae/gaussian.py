@@ -7,12 +7,13 @@ is log_var = log sigma^2.
 import numpy as np
 
 from minivae.engine.mode import has_kernel
+from minivae.protocols import New
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 
 
 @has_kernel
-def reparameterize(stats, eps, z, minus_kl):
+def reparameterize(stats: np.ndarray, eps: np.ndarray, z: np.ndarray, minus_kl: np.ndarray) -> None:
     """Set z <- mu + sigma * eps per sample; minus_kl <- -KL(q || N(0, I)) per datapoint."""
     mu, log_var = split_stats(stats)
     z[:] = mu + np.exp(log_var / 2) * eps
@@ -20,7 +21,9 @@ def reparameterize(stats, eps, z, minus_kl):
 
 
 @has_kernel
-def reparameterize_backward(dz, stats, eps, scale, dstats):
+def reparameterize_backward(
+    dz: np.ndarray, stats: np.ndarray, eps: np.ndarray, scale: float, dstats: np.ndarray
+) -> None:
     """Set dstats <- the gradient through z, plus scale times that of the sum of minus_kl."""
     mu, log_var = split_stats(stats)
     dmu = np.sum(dz, axis=0) - scale * mu
@@ -29,7 +32,9 @@ def reparameterize_backward(dz, stats, eps, scale, dstats):
     np.concatenate([dmu, dlog_var], axis=1, out=dstats)
 
 
-def sample_posterior(stats, noise, new=np.empty):
+def sample_posterior(
+    stats: np.ndarray, noise: np.ndarray, new: New = np.empty
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw z = mu + sigma * eps (eq. 9) and compute -KL(q(z|x) || N(0, I)) (app. B).
 
     -KL = 1/2 sum_j (1 + log sigma_j^2 - mu_j^2 - sigma_j^2)
@@ -54,7 +59,9 @@ def sample_posterior(stats, noise, new=np.empty):
     return z, minus_kl
 
 
-def sample_posterior_backward(dz, stats, noise, scale, new=np.empty):
+def sample_posterior_backward(
+    dz: np.ndarray, stats: np.ndarray, noise: np.ndarray, scale: float, new: New = np.empty
+) -> np.ndarray:
     """Return the gradient with respect to `stats` of what `sample_posterior` feeds.
 
     With S = sum_m scale * minus_kl_m + (a function of z with gradient dz):
@@ -81,12 +88,14 @@ def sample_posterior_backward(dz, stats, noise, scale, new=np.empty):
     return dstats
 
 
-def split_stats(stats):
+def split_stats(stats: np.ndarray) -> list[np.ndarray]:
     """Return ``(mu, log_var)``, views of the halves of `stats` along its last axis."""
     return np.split(stats, 2, axis=-1)
 
 
-def log_density(z, mu=0.0, log_var=0.0):
+def log_density(
+    z: np.ndarray, mu: np.ndarray | float = 0.0, log_var: np.ndarray | float = 0.0
+) -> np.ndarray:
     """Log density of a diagonal Gaussian, summed over the last axis, in nats.
 
     Parameters

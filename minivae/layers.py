@@ -21,10 +21,11 @@ most can be had from the output h alone; one that needs a as well, such as a sin
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtr
@@ -33,18 +34,19 @@ from minivae.engine.arena import own
 from minivae.engine.mode import has_kernel
 from minivae.gaussian import LOG_2PI
 from minivae.parts import Product, Sum
+from minivae.protocols import Arrays, Layer, New, Part, Parts, members
 from minivae.validation import check_count, check_has
 
 
 @has_kernel
-def affine(x, W, b, h):
+def affine(x: np.ndarray, W: np.ndarray, b: np.ndarray, h: np.ndarray) -> None:
     """Set h <- x W + b."""
     np.matmul(x, W, out=h)
     h += b
 
 
 @has_kernel
-def matmul_nt(da, W, dx):
+def matmul_nt(da: np.ndarray, W: np.ndarray, dx: np.ndarray) -> None:
     """Set dx <- da W^T."""
     np.matmul(da, W.T, out=dx)
 
@@ -54,64 +56,64 @@ def matmul_nt(da, W, dx):
 
 
 @has_kernel
-def tanh(h):
+def tanh(h: np.ndarray) -> None:
     """In place: h <- tanh(h)."""
     np.tanh(h, out=h)
 
 
 @has_kernel
-def tanh_backward(dh, h):
+def tanh_backward(dh: np.ndarray, h: np.ndarray) -> None:
     """In place: dh <- dh * (1 - h^2)."""
     dh *= 1 - h**2
 
 
 @has_kernel
-def relu(h):
+def relu(h: np.ndarray) -> None:
     """In place: h <- max(h, 0)."""
     np.maximum(h, 0, out=h)
 
 
 @has_kernel
-def relu_backward(dh, h):
+def relu_backward(dh: np.ndarray, h: np.ndarray) -> None:
     """In place: dh <- dh where h > 0, else 0."""
     dh *= h > 0
 
 
 @has_kernel
-def softplus(h):
+def softplus(h: np.ndarray) -> None:
     """In place: h <- log(1 + exp(h))."""
     np.logaddexp(0, h, out=h)
 
 
 @has_kernel
-def softplus_backward(dh, h):
+def softplus_backward(dh: np.ndarray, h: np.ndarray) -> None:
     """In place: dh <- dh * sigmoid(a), which is 1 - exp(-h)."""
     dh *= -np.expm1(-h)
 
 
 @has_kernel
-def sigmoid(h):
+def sigmoid(h: np.ndarray) -> None:
     """In place: h <- 1 / (1 + exp(-h))."""
     np.exp(-np.logaddexp(0, -h), out=h)
 
 
 @has_kernel
-def sigmoid_backward(dh, h):
+def sigmoid_backward(dh: np.ndarray, h: np.ndarray) -> None:
     """In place: dh <- dh * h * (1 - h)."""
     dh *= h * (1 - h)
 
 
-def gelu(h):
+def gelu(h: np.ndarray) -> None:
     """In place: h <- h Phi(h), with the standard normal's Phi (Hendrycks and Gimpel 2016)."""
     h *= ndtr(h)
 
 
-def gelu_backward(dh, a, h):
+def gelu_backward(dh: np.ndarray, a: np.ndarray, h: np.ndarray) -> None:
     """In place: dh <- dh * (Phi(a) + a phi(a)). Two inputs share an output: h alone is no help."""
     dh *= ndtr(a) + a * np.exp(-0.5 * (a**2 + LOG_2PI))
 
 
-def leave(*arrays):
+def leave(*arrays: np.ndarray) -> None:
     """Change nothing: f(a) = a and f'(a) = 1."""
 
 
@@ -147,7 +149,7 @@ ACTIVATIONS = {
 }
 
 
-def get_activation(activation):
+def get_activation(activation: str | Activation) -> Activation:
     """Return the `Activation` of that name, or `activation` itself if it is one.
 
     Raises
@@ -179,29 +181,29 @@ class Dense:
 
     n_in: int
     n_out: int
-    activation: Activation = ACTIVATIONS["identity"]
+    activation: Any = ACTIVATIONS["identity"]  # whatever comes, an Activation stays
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("n_in", "n_out"):
             object.__setattr__(self, name, check_count(name, getattr(self, name)))
         object.__setattr__(self, "activation", get_activation(self.activation))
 
     @property
-    def keeps_output(self):
+    def keeps_output(self) -> bool:
         """Whether `backward` needs h, so that nobody may overwrite it."""
         return self.activation.backward is not leave
 
     @property
-    def shapes(self):
+    def shapes(self) -> dict[str, tuple[int, ...]]:
         """The parameters' shapes by name: W is (n_in, n_out), b is (n_out,)."""
         return {"W": (self.n_in, self.n_out), "b": (self.n_out,)}
 
-    def init(self, params, rng, std):
+    def init(self, params: Arrays, rng: np.random.Generator, std: float) -> None:
         """Draw the weights from N(0, std^2) and set the biases to zero (sec. 5)."""
         params["W"][:] = std * rng.standard_normal(params["W"].shape)
         params["b"][:] = 0
 
-    def forward(self, params, x, new=np.empty):
+    def forward(self, params: Arrays, x: np.ndarray, new: New = np.empty) -> tuple[np.ndarray, Any]:
         """Return h, and what `backward` needs.
 
         Parameters
@@ -226,7 +228,14 @@ class Dense:
         self.activation.forward(h)  # h = f(a)
         return h, (x, a, h)
 
-    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+    def backward(
+        self,
+        params: Arrays,
+        saved: Any,
+        dh: np.ndarray,
+        new: New = np.empty,
+        input_gradient: bool = True,
+    ) -> tuple[np.ndarray | None, Parts]:
         """Carry dh back through the layer; it is overwritten.
 
         Parameters
@@ -274,16 +283,16 @@ class Sequential:
         If there is no layer, one lacks something, or neighbours do not fit.
     """
 
-    layers: tuple
+    layers: Sequence[Layer]
     prefix: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         layers = tuple(self.layers)
         object.__setattr__(self, "layers", layers)
         if not layers:
             raise ValueError("layers is empty, expected at least one layer")
         for k, layer in enumerate(layers, 1):
-            check_has(f"layer {k}", layer, LAYER)
+            check_has(f"layer {k}", layer, members(Layer))
         for k, (before, after) in enumerate(pairwise(layers), 2):
             if after.n_in != before.n_out:
                 raise ValueError(
@@ -292,7 +301,7 @@ class Sequential:
                 )
 
     @cached_property
-    def rows(self):
+    def rows(self) -> list[tuple[Layer, dict[str, str]]]:
         """The layers, each with the names of its parameters: its own for them, and those here."""
         return [
             (layer, {name: self.prefix + _numbered(name, k) for name in layer.shapes})
@@ -300,17 +309,17 @@ class Sequential:
         ]
 
     @property
-    def n_in(self):
+    def n_in(self) -> int:
         """Numbers that come in, per datapoint."""
         return self.layers[0].n_in
 
     @property
-    def n_out(self):
+    def n_out(self) -> int:
         """Numbers that go out, per datapoint."""
         return self.layers[-1].n_out
 
     @cached_property
-    def shapes(self):
+    def shapes(self) -> dict[str, tuple[int, ...]]:
         """The parameters' shapes by name, layer after layer."""
         return {
             names[name]: tuple(shape)
@@ -318,12 +327,12 @@ class Sequential:
             for name, shape in layer.shapes.items()
         }
 
-    def init(self, params, rng, std):
+    def init(self, params: Arrays, rng: np.random.Generator, std: float) -> None:
         """Draw all parameters, layer after layer."""
         for layer, names in self.rows:
             layer.init(_select(params, names), rng, std)
 
-    def forward(self, params, x, new=np.empty):
+    def forward(self, params: Arrays, x: np.ndarray, new: New = np.empty) -> tuple[np.ndarray, Any]:
         """Return what the last layer returns, and what `backward` needs.
 
         The arguments are those of `Dense.forward`.
@@ -344,24 +353,28 @@ class Sequential:
             h[...] = output
         return h, saved
 
-    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+    def backward(
+        self,
+        params: Arrays,
+        saved: Any,
+        dh: np.ndarray,
+        new: New = np.empty,
+        input_gradient: bool = True,
+    ) -> tuple[Any, Parts]:
         """Carry dh back through the layers, last to first; see `Dense.backward`."""
-        parts = {}
+        parts: dict[str, Part] = {}
+        dx: Any = dh
         for k in reversed(range(len(self.rows))):
             layer, names = self.rows[k]
-            dh = own(dh, _dtype(params, dh), new)
+            dh = own(dx, _dtype(params, dx), new)
             wanted = input_gradient or k > 0
-            dh, its_parts = layer.backward(_select(params, names), saved[k], dh, new, wanted)
+            dx, its_parts = layer.backward(_select(params, names), saved[k], dh, new, wanted)
             for name, part in its_parts.items():
                 parts[names[name]] = part
-        return None if dh is None else own(dh, _dtype(params, dh), new), parts
+        return None if dx is None else own(dx, _dtype(params, dx), new), parts
 
 
-LAYER = ("n_in", "n_out", "shapes", "init", "forward", "backward")
-"""What a layer has; see `minivae.protocols.Layer`."""
-
-
-def mlp(widths, activation, prefix=""):
+def mlp(widths: Sequence[int], activation: str | Activation, prefix: str = "") -> Sequential:
     """Return dense layers of these widths in a row, hidden ones with the activation.
 
     The last layer is linear, because what its outputs mean (mu and log sigma^2 of q(z|x); logits of
@@ -385,7 +398,7 @@ def mlp(widths, activation, prefix=""):
     )
 
 
-def work(layer):
+def work(layer: Layer) -> int:
     """Return how many multiplications a layer takes per datapoint, roughly.
 
     A layer that uses its parameters several times, such as a convolution, has an attribute `work`.
@@ -396,13 +409,13 @@ def work(layer):
     return sum(map(math.prod, layer.shapes.values())) if uses is None else uses
 
 
-def _numbered(name, k):
+def _numbered(name: str, k: int) -> str:
     return f"{k}.{name}" if name[-1].isdigit() else f"{name}{k}"  # "2.W1": of layers within layers
 
 
-def _select(params, names):
+def _select(params: Arrays, names: Mapping[str, str]) -> dict[str, np.ndarray]:
     return {name: params[full] for name, full in names.items()}
 
 
-def _dtype(params, x):
+def _dtype(params: Arrays, x: np.ndarray) -> np.dtype:
     return getattr(params, "dtype", x.dtype)

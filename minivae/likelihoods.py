@@ -14,18 +14,21 @@ from scipy.special import expit, gammaln
 
 from minivae.engine.mode import has_kernel
 from minivae.gaussian import LOG_2PI
+from minivae.protocols import Likelihood, members
 from minivae.validation import check_positive, choose
 
 
 @has_kernel
-def bernoulli(logits, x, scale, log_px):
+def bernoulli(logits: np.ndarray, x: np.ndarray, scale: float, log_px: np.ndarray) -> None:
     """log_px <- sum over pixels of x a - log(1 + exp(a)); logits a <- scale * (x - sigmoid(a))."""
     log_px[:] = np.sum(x * logits - np.logaddexp(0, logits), axis=-1)
     logits[:] = scale * (x - np.exp(-np.logaddexp(0, -logits)))
 
 
 @has_kernel
-def gaussian(out, x, sigmoid_mean, scale, log_px):
+def gaussian(
+    out: np.ndarray, x: np.ndarray, sigmoid_mean: bool, scale: float, log_px: np.ndarray
+) -> None:
     """log_px <- -1/2 sum of log(2 pi) + log_var + (x - mean)^2 / var; out <- scale * gradient."""
     a, log_var = np.split(out, 2, axis=-1)
     mean = 1 / (1 + np.exp(-a)) if sigmoid_mean else a
@@ -37,7 +40,7 @@ def gaussian(out, x, sigmoid_mean, scale, log_px):
     log_var[:] = scale / 2 * (squared - 1)
 
 
-def _require_finite(x, name):
+def _require_finite(x: np.ndarray, name: str) -> None:
     if not np.all(np.isfinite(x)):
         bad = np.argwhere(~np.isfinite(x))
         raise ValueError(
@@ -58,7 +61,9 @@ class Bernoulli:
     outputs_per_pixel = 1
     bytes_are_pixels = True
 
-    def log_prob_and_grad(self, out, x, scale, log_px):
+    def log_prob_and_grad(
+        self, out: np.ndarray, x: np.ndarray, scale: float, log_px: np.ndarray
+    ) -> None:
         """Compute log p(x|z) and turn `out` into the gradient.
 
             d/da log p(x|z) = x - sigmoid(a)
@@ -75,15 +80,15 @@ class Bernoulli:
         """
         bernoulli(out, x, out.dtype.type(scale), log_px)
 
-    def mean(self, out):
+    def mean(self, out: np.ndarray) -> np.ndarray:
         """Return E[x|z], in [0, 1]."""
         return expit(out)
 
-    def sample(self, out, rng):
+    def sample(self, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draw x given z: zeros and ones."""
         return (rng.random(out.shape) < expit(out)).astype(out.dtype)
 
-    def check(self, x, name="x"):
+    def check(self, x: np.ndarray, name: str = "x") -> None:
         """Raise ValueError unless every pixel is in [0, 1]."""
         _require_finite(x, name)
         if x.size and (x.min() < 0 or x.max() > 1):
@@ -108,11 +113,13 @@ class Gaussian:
     bytes_are_pixels = True
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The name that `VAE` takes for it."""
         return "gaussian-sigmoid" if self.sigmoid_mean else "gaussian"
 
-    def log_prob_and_grad(self, out, x, scale, log_px):
+    def log_prob_and_grad(
+        self, out: np.ndarray, x: np.ndarray, scale: float, log_px: np.ndarray
+    ) -> None:
         """Compute log p(x|z) and turn `out` into the gradient; see `Bernoulli`.
 
         With a, log_var the halves of `out`, m = a or sigmoid(a), r = (x - m) / sigma^2:
@@ -121,17 +128,17 @@ class Gaussian:
         """
         gaussian(out, x, self.sigmoid_mean, out.dtype.type(scale), log_px)
 
-    def mean(self, out):
+    def mean(self, out: np.ndarray) -> np.ndarray:
         """Return E[x|z]."""
         a = out[..., : out.shape[-1] // 2]
         return expit(a) if self.sigmoid_mean else a.copy()
 
-    def sample(self, out, rng):
+    def sample(self, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draw x given z."""
         sigma = np.exp(out[..., out.shape[-1] // 2 :] / 2)
         return self.mean(out) + sigma * rng.standard_normal(sigma.shape, out.dtype)
 
-    def check(self, x, name="x"):
+    def check(self, x: np.ndarray, name: str = "x") -> None:
         """Raise ValueError unless every pixel is finite."""
         _require_finite(x, name)
 
@@ -154,14 +161,16 @@ class FixedGaussian:
     bytes_are_pixels = True
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The name that `VAE` takes for it, with a standard deviation of 1."""
         return "gaussian-fixed-relu" if self.relu_mean else "gaussian-fixed"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_positive("sigma", self.sigma)
 
-    def log_prob_and_grad(self, out, x, scale, log_px):
+    def log_prob_and_grad(
+        self, out: np.ndarray, x: np.ndarray, scale: float, log_px: np.ndarray
+    ) -> None:
         """Compute log p(x|z) and turn `out` into the gradient; see `Bernoulli`.
 
         d/da = (x - mean) / sigma^2, for a ReLU only where a > 0
@@ -177,16 +186,16 @@ class FixedGaussian:
             out *= active
         out *= scale / variance
 
-    def mean(self, out):
+    def mean(self, out: np.ndarray) -> np.ndarray:
         """Return E[x|z]."""
         return np.maximum(out, 0) if self.relu_mean else out.copy()
 
-    def sample(self, out, rng):
+    def sample(self, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draw x given z."""
         noise = rng.standard_normal(out.shape, out.dtype)
         return self.mean(out) + out.dtype.type(self.sigma) * noise
 
-    def check(self, x, name="x"):
+    def check(self, x: np.ndarray, name: str = "x") -> None:
         """Raise ValueError unless every pixel is finite."""
         _require_finite(x, name)
 
@@ -202,7 +211,9 @@ class Poisson:
     outputs_per_pixel = 1
     bytes_are_pixels = False
 
-    def log_prob_and_grad(self, out, x, scale, log_px):
+    def log_prob_and_grad(
+        self, out: np.ndarray, x: np.ndarray, scale: float, log_px: np.ndarray
+    ) -> None:
         """Compute log p(x|z) and turn `out` into the gradient; see `Bernoulli`.
 
         d/da log p(x|z) = x - exp(a)
@@ -212,15 +223,15 @@ class Poisson:
         np.subtract(x, rate, out=out)
         out *= scale
 
-    def mean(self, out):
+    def mean(self, out: np.ndarray) -> np.ndarray:
         """Return E[x|z]."""
         return np.exp(out)
 
-    def sample(self, out, rng):
+    def sample(self, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draw x given z: whole numbers."""
         return rng.poisson(np.exp(out.astype(np.float64))).astype(out.dtype)
 
-    def check(self, x, name="x"):
+    def check(self, x: np.ndarray, name: str = "x") -> None:
         """Raise ValueError unless every count is finite and at least zero."""
         _require_finite(x, name)
         if x.size and x.min() < 0:
@@ -230,7 +241,7 @@ class Poisson:
             )
 
 
-LIKELIHOODS = {
+LIKELIHOODS: dict[str, Likelihood] = {
     "bernoulli": Bernoulli(),
     "gaussian": Gaussian(),
     "gaussian-sigmoid": Gaussian(sigmoid_mean=True),
@@ -240,10 +251,7 @@ LIKELIHOODS = {
 }
 
 
-_MEMBERS = ("name", "outputs_per_pixel", "log_prob_and_grad", "mean", "sample", "check")
-
-
-def get_likelihood(likelihood):
+def get_likelihood(likelihood: str | Likelihood) -> Likelihood:
     """Return the likelihood of that name, or `likelihood` itself if it is an object.
 
     Raises
@@ -251,4 +259,4 @@ def get_likelihood(likelihood):
     ValueError
         If it is neither.
     """
-    return choose("likelihood", likelihood, LIKELIHOODS, _MEMBERS)
+    return choose("likelihood", likelihood, LIKELIHOODS, members(Likelihood))

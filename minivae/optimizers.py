@@ -22,7 +22,14 @@ from minivae.validation import check_fraction, check_positive
 
 
 @has_kernel
-def adagrad(theta, grad, sum_of_squares, step_size, decay, epsilon):
+def adagrad(
+    theta: np.ndarray,
+    grad: np.ndarray,
+    sum_of_squares: np.ndarray,
+    step_size: float,
+    decay: float,
+    epsilon: float,
+) -> None:
     """In place: G <- G + g^2, theta <- theta + step_size * g / (sqrt(G) + epsilon)."""
     g = grad - decay * theta
     sum_of_squares += g**2
@@ -30,7 +37,17 @@ def adagrad(theta, grad, sum_of_squares, step_size, decay, epsilon):
 
 
 @has_kernel
-def adam(theta, grad, m, v, step_size, decay, beta1, beta2, epsilon):
+def adam(
+    theta: np.ndarray,
+    grad: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    step_size: float,
+    decay: float,
+    beta1: float,
+    beta2: float,
+    epsilon: float,
+) -> None:
     """In place: m, v <- running means of g and g^2, theta <- theta + step_size * m / sqrt(v)."""
     g = grad - decay * theta
     m[:] = beta1 * m + (1 - beta1) * g
@@ -56,15 +73,22 @@ class Adagrad:
     epsilon: float = 1e-8
     name = "adagrad"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_positive("step_size", self.step_size)
         check_positive("epsilon", self.epsilon)
 
-    def init(self, theta):
+    def init(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         """Return the state before the first step."""
         return {"sum_of_squares": np.zeros_like(theta)}
 
-    def update(self, theta, grad, state, t, decay):
+    def update(
+        self,
+        theta: np.ndarray,
+        grad: np.ndarray,
+        state: dict[str, np.ndarray],
+        t: int,
+        decay: float,
+    ) -> None:
         """Take one step in place; see the module docstring."""
         real = theta.dtype.type
         adagrad(
@@ -89,14 +113,21 @@ class SGD:
     step_size: float = 1e-3
     name = "sgd"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_positive("step_size", self.step_size)
 
-    def init(self, theta):
+    def init(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         """Return the state before the first step: none."""
         return {}
 
-    def update(self, theta, grad, state, t, decay):
+    def update(
+        self,
+        theta: np.ndarray,
+        grad: np.ndarray,
+        state: dict[str, np.ndarray],
+        t: int,
+        decay: float,
+    ) -> None:
         """Take one step in place; see the module docstring."""
         theta += self.step_size * (grad - decay * theta)
 
@@ -125,17 +156,24 @@ class Adam:
     epsilon: float = 1e-8
     name = "adam"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_positive("step_size", self.step_size)
         check_fraction("beta1", self.beta1)
         check_fraction("beta2", self.beta2)
         check_positive("epsilon", self.epsilon)
 
-    def init(self, theta):
+    def init(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         """Return the state before the first step."""
         return {"m": np.zeros_like(theta), "v": np.zeros_like(theta)}
 
-    def update(self, theta, grad, state, t, decay):
+    def update(
+        self,
+        theta: np.ndarray,
+        grad: np.ndarray,
+        state: dict[str, np.ndarray],
+        t: int,
+        decay: float,
+    ) -> None:
         """Take one step in place; see the module docstring."""
         # Both bias corrections folded into two scalars: m_hat / (sqrt(v_hat) + epsilon) is
         # (root / (1 - beta1^t)) * m / (sqrt(v) + root * epsilon) with root = sqrt(1 - beta2^t).

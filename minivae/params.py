@@ -11,8 +11,10 @@ array([0., 0., 0., 0., 0., 0., 1., 1., 1.])
 """
 
 import math
+from collections.abc import Iterator, Mapping
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 
 class Params:
@@ -42,7 +44,12 @@ class Params:
         If `vector` is not a contiguous one-dimensional array of the right size.
     """
 
-    def __init__(self, shapes, vector=None, dtype=np.float64):
+    def __init__(
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        vector: np.ndarray | None = None,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
         self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
         self.names = list(self.shapes)
         size = sum(math.prod(shape) for shape in self.shapes.values())
@@ -60,32 +67,32 @@ class Params:
             self._views[name] = vector[start:stop].reshape(shape)
             start = stop
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> np.ndarray:
         return self._views[name]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.names)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self.names)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         arrays = ", ".join(f"{name} {shape}" for name, shape in self.shapes.items())
         return f"Params({self.vector.size:,} {self.dtype} in {arrays})"
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype:
         """The dtype that all parameters share."""
         return self.vector.dtype
 
-    def like(self, vector):
+    def like(self, vector: np.ndarray) -> "Params":
         """Lay the same names and shapes over another vector (not copied)."""
         return Params(self.shapes, vector)
 
-    def copy(self):
+    def copy(self) -> "Params":
         """Return an independent copy."""
         return self.like(self.vector.copy())
 
-    def astype(self, dtype):
+    def astype(self, dtype: DTypeLike) -> "Params":
         """Return a copy in another dtype."""
         return self.like(self.vector.astype(dtype))

@@ -9,16 +9,18 @@ from typing import NamedTuple
 import numpy as np
 
 from minivae.engine.mode import has_kernel
+from minivae.params import Params
+from minivae.protocols import Parts
 
 
 @has_kernel
-def matmul_tn(x, dy, out, first):
+def matmul_tn(x: np.ndarray, dy: np.ndarray, out: np.ndarray, first: int) -> None:
     """Set out <- x^T dy, or as many of its rows as `out` has, from `first` on."""
     np.matmul(x[:, first : first + len(out)].T, dy, out=out)
 
 
 @has_kernel
-def column_sums(dy, first, out):
+def column_sums(dy: np.ndarray, first: int, out: np.ndarray) -> None:
     """Set out <- sum over the rows of dy, of its columns from `first` on."""
     np.sum(dy[:, first : first + len(out)], axis=0, out=out)
 
@@ -36,7 +38,7 @@ class Product(NamedTuple):
     x: np.ndarray
     dy: np.ndarray
 
-    def write(self, out, first=0):
+    def write(self, out: np.ndarray, first: int = 0) -> None:
         """Overwrite `out` with the entries of dW from `first` on, where a row of dW starts."""
         width = self.dy.shape[-1]
         matmul_tn(self.x, self.dy, out.reshape(-1, width), first // width)
@@ -53,12 +55,12 @@ class Sum(NamedTuple):
 
     dy: np.ndarray
 
-    def write(self, out, first=0):
+    def write(self, out: np.ndarray, first: int = 0) -> None:
         """Overwrite `out` with the entries of db from `first` on."""
         column_sums(self.dy.reshape(len(self.dy), -1), first, out)
 
 
-def sum_up(parts, params):
+def sum_up(parts: Parts, params: Params) -> Params:
     """Compute a gradient.
 
     Parameters

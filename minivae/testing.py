@@ -41,9 +41,12 @@ activation comes closer to zero than `KINK_DISTANCE` are rejected: a few in a hu
 """
 
 import inspect
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from minivae import protocols
 
 try:
     from hypothesis import assume
@@ -51,7 +54,7 @@ try:
 except ImportError as error:
     raise ImportError("minivae.testing needs hypothesis: pip install 'minivae[test]'") from error
 
-from minivae.checks.gradcheck import check_grad
+from minivae.checks.gradcheck import GradReport, check_grad
 from minivae.layers import ACTIVATIONS, Activation, Dense, Sequential, get_activation, mlp
 from minivae.likelihoods import LIKELIHOODS, Bernoulli
 from minivae.params import Params
@@ -92,7 +95,11 @@ class Batch(NamedTuple):
     noise: np.ndarray
 
 
-def check_layer(layer, *inputs, **options):
+def check_layer(
+    layer: protocols.Layer | Activation | tuple[Callable, Callable],
+    *inputs: np.ndarray,
+    **options: Any,
+) -> GradReport:
     """Compare a layer's backward pass with finite differences of its forward pass.
 
     What is differentiated is a weighted sum of the layer's outputs, with fixed random weights.
@@ -119,7 +126,8 @@ def check_layer(layer, *inputs, **options):
         If they do not agree.
     """
     if isinstance(layer, Activation):
-        layer = Dense(*inputs[1].shape, layer)
+        n_in, n_out = inputs[1].shape
+        layer = Dense(n_in, n_out, layer)
     if isinstance(layer, tuple):
         forward, backward = layer
         names = list(inspect.signature(forward).parameters)[: len(inputs)]
@@ -129,7 +137,7 @@ def check_layer(layer, *inputs, **options):
     out, _ = forward(*inputs)
     weights = np.random.default_rng(0).standard_normal(out.shape)
 
-    def weighted_sum(named):
+    def weighted_sum(named: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
         out, cache = forward(*named.values())
         gradients = backward(weights.copy(), cache)
         if isinstance(gradients, np.ndarray):
@@ -139,18 +147,18 @@ def check_layer(layer, *inputs, **options):
     return check_grad(weighted_sum, dict(zip(names, inputs, strict=True)), **options)
 
 
-def _as_functions(layer):
+def _as_functions(layer: protocols.Layer) -> tuple[Callable, Callable]:
     """Return a layer as a pair ``(forward, backward)`` of functions of x and its parameters."""
 
-    def forward(x, *params):
-        params = dict(zip(layer.shapes, params, strict=True))
-        h, saved = layer.forward(params, x)
-        return h.copy(), (params, saved)
+    def forward(x: np.ndarray, *params: np.ndarray) -> tuple[np.ndarray, Any]:
+        by_name = dict(zip(layer.shapes, params, strict=True))
+        h, saved = layer.forward(by_name, x)
+        return h.copy(), (by_name, saved)
 
-    def backward(dh, cache):
+    def backward(dh: np.ndarray, cache: Any) -> list[np.ndarray]:
         params, saved = cache
         dx, parts = layer.backward(params, saved, dh)
-        gradients = [dx]
+        gradients: list[Any] = [dx]
         for name, array in params.items():
             gradients.append(np.zeros_like(array))
             if name in parts:
@@ -160,16 +168,18 @@ def _as_functions(layer):
     return forward, backward
 
 
-def _generators():
+def _generators() -> st.SearchStrategy[np.random.Generator]:
     return st.integers(0, 2**32 - 1).map(np.random.default_rng)
 
 
-def _sizes(largest):
+def _sizes(largest: int) -> st.SearchStrategy[int]:
     return st.integers(1, largest)
 
 
 @st.composite
-def arrays(draw, shape, scale=1.0, max_side=5):
+def arrays(
+    draw: st.DrawFn, shape: tuple[int | None, ...], scale: float = 1.0, max_side: int = 5
+) -> np.ndarray:
     """Strategy: a float64 array with standard normal values, times `scale`.
 
     Parameters
@@ -179,12 +189,12 @@ def arrays(draw, shape, scale=1.0, max_side=5):
     scale : float
     max_side : int
     """
-    shape = tuple(draw(_sizes(max_side)) if side is None else side for side in shape)
-    return scale * draw(_generators()).standard_normal(shape)
+    sides = tuple(draw(_sizes(max_side)) if side is None else side for side in shape)
+    return scale * draw(_generators()).standard_normal(sides)
 
 
 @st.composite
-def layers(draw, activation=None, max_side=5):
+def layers(draw: st.DrawFn, activation: str | Activation | None = None, max_side: int = 5) -> Layer:
     """Strategy: a `Layer`.
 
     Parameters
@@ -205,7 +215,12 @@ def layers(draw, activation=None, max_side=5):
 
 
 @st.composite
-def mlps(draw, activations=tuple(ACTIVATIONS), depths=(0, 1, 2, 3), max_side=5):
+def mlps(
+    draw: st.DrawFn,
+    activations: Sequence[str | Activation] = tuple(ACTIVATIONS),
+    depths: Sequence[int] = (0, 1, 2, 3),
+    max_side: int = 5,
+) -> Network:
     """Strategy: a `Network`.
 
     Parameters
@@ -227,12 +242,12 @@ def mlps(draw, activations=tuple(ACTIVATIONS), depths=(0, 1, 2, 3), max_side=5):
 
 @st.composite
 def models(
-    draw,
-    likelihoods=tuple(LIKELIHOODS),
-    activations=tuple(ACTIVATIONS),
-    depths=(0, 1, 2, 3),
-    max_side=5,
-):
+    draw: st.DrawFn,
+    likelihoods: Sequence[str | protocols.Likelihood] = tuple(LIKELIHOODS),
+    activations: Sequence[str | Activation] = tuple(ACTIVATIONS),
+    depths: Sequence[int] = (0, 1, 2, 3),
+    max_side: int = 5,
+) -> Model:
     """Strategy: a `Model`.
 
     Parameters
@@ -255,7 +270,9 @@ def models(
 
 
 @st.composite
-def batches(draw, model, max_size=4, samples=(1, 2, 3)):
+def batches(
+    draw: st.DrawFn, model: Model, max_size: int = 4, samples: Sequence[int] = (1, 2, 3)
+) -> Batch:
     """Strategy: a `Batch` for that model.
 
     Bernoulli pixels are black, white or grey; those of other likelihoods are drawn from the model.
@@ -286,7 +303,7 @@ def batches(draw, model, max_size=4, samples=(1, 2, 3)):
     return Batch(x, noise)
 
 
-def _random_params(shapes, rng):
+def _random_params(shapes: Mapping[str, tuple[int, ...]], rng: np.random.Generator) -> Params:
     """Draw parameters that neither blow up nor shrink what passes through the layers.
 
     Uniform, not normal: log variances are exponentiated, and rare large ones would drown the rest.
@@ -298,7 +315,9 @@ def _random_params(shapes, rng):
     return params
 
 
-def _preactivations(network, params, x):
+def _preactivations(
+    network: Sequential, params: Params, x: np.ndarray
+) -> tuple[list[np.ndarray], np.ndarray]:
     """Return what goes into every activation of the hidden layers, and the output."""
     preactivations, h = [], x
     for layer, names in network.rows:
@@ -308,5 +327,5 @@ def _preactivations(network, params, x):
     return preactivations[:-1], h
 
 
-def _clear_of_kinks(preactivations):
+def _clear_of_kinks(preactivations: list[np.ndarray]) -> bool:
     return all(np.abs(a).min() > KINK_DISTANCE for a in preactivations)

@@ -7,13 +7,18 @@ One training step is `VAE.forward_backward`, a dozen lines: it is what runs, wha
 threads.
 """
 
-import numpy as np
+from collections.abc import Sequence
+from typing import Any
 
-from minivae.layers import Sequential, get_activation, mlp
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minivae.layers import Activation, Sequential, get_activation, mlp
 from minivae.likelihoods import LIKELIHOODS, get_likelihood
 from minivae.params import Params
 from minivae.parts import sum_up
 from minivae.posteriors import get_posterior
+from minivae.protocols import Layer, Likelihood, New, Parts, Posterior
 from minivae.validation import as_pixels, check_count, check_dtype, check_rng
 
 
@@ -69,18 +74,21 @@ class VAE:
     which takes them as they are. All arithmetic is in the dtype of `params`.
     """
 
+    hidden: tuple[int, ...] | None
+    activation: Activation | None
+
     def __init__(
         self,
-        n_features=None,
-        n_latent=None,
-        hidden=(500,),
-        likelihood="bernoulli",
-        activation="tanh",
-        posterior="gaussian",
+        n_features: int | None = None,
+        n_latent: int | None = None,
+        hidden: Sequence[int] = (500,),
+        likelihood: str | Likelihood = "bernoulli",
+        activation: str | Activation = "tanh",
+        posterior: str | Posterior = "gaussian",
         *,
-        encoder=None,
-        decoder=None,
-    ):
+        encoder: Sequence[Layer] | None = None,
+        decoder: Sequence[Layer] | None = None,
+    ) -> None:
         self.likelihood = get_likelihood(likelihood)
         self.posterior = get_posterior(posterior)
         if encoder is None and decoder is None:
@@ -90,7 +98,13 @@ class VAE:
         self.param_shapes = {**self.encoder.shapes, **self.decoder.shapes}
         self._names = list(self.param_shapes)
 
-    def _build_mlps(self, n_features, n_latent, hidden, activation):
+    def _build_mlps(
+        self,
+        n_features: int | None,
+        n_latent: int | None,
+        hidden: Sequence[int],
+        activation: str | Activation,
+    ) -> None:
         self.n_features = check_count("n_features", n_features)
         self.n_latent = check_count("n_latent", n_latent)
         self.hidden = tuple(check_count("hidden", width) for width in np.atleast_1d(hidden))
@@ -101,10 +115,16 @@ class VAE:
         widths = (self.n_latent, *reversed(self.hidden), n_outputs)
         self.decoder = mlp(widths, self.activation, "decoder.")
 
-    def _take_networks(self, n_features, n_latent, encoder, decoder):
-        for name, layers in (("encoder", encoder), ("decoder", decoder)):
-            if layers is None:
-                raise ValueError(f"{name} is None, expected layers: give both networks or neither")
+    def _take_networks(
+        self,
+        n_features: int | None,
+        n_latent: int | None,
+        encoder: Sequence[Layer] | None,
+        decoder: Sequence[Layer] | None,
+    ) -> None:
+        if encoder is None or decoder is None:
+            name = "encoder" if encoder is None else "decoder"
+            raise ValueError(f"{name} is None, expected layers: give both networks or neither")
         self.hidden = self.activation = None
         self.encoder = _network("encoder", encoder)
         self.decoder = _network("decoder", decoder)
@@ -125,17 +145,17 @@ class VAE:
                     f"{self.posterior.name!r} and likelihood {self.likelihood.name!r}"
                 )
 
-    def _ends(self):
+    def _ends(self) -> tuple[int, int]:
         """How many numbers the posterior takes from the encoder, the likelihood from decoder."""
         n_stats = self.posterior.n_stats(self.n_latent)
         return n_stats, self.n_features * self.likelihood.outputs_per_pixel
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         name = self.likelihood.name
         likelihood = name if LIKELIHOODS.get(name) == self.likelihood else self.likelihood
         usual = self.posterior.name == "gaussian"
         posterior = "" if usual else f", posterior={self.posterior.name!r}"
-        if self.hidden is None:
+        if self.activation is None:
             return (
                 f"VAE(encoder={list(self.encoder.layers)!r}, decoder={list(self.decoder.layers)!r},"
                 f" likelihood={likelihood!r}{posterior})"
@@ -145,7 +165,9 @@ class VAE:
             f"likelihood={likelihood!r}, activation={self.activation.name!r}{posterior})"
         )
 
-    def init_params(self, rng, dtype=np.float64, std=0.01):
+    def init_params(
+        self, rng: np.random.Generator, dtype: DTypeLike = np.float64, std: float = 0.01
+    ) -> Params:
         """Draw weights from N(0, std^2) and set biases to zero (sec. 5), or as the layers say.
 
         Parameters
@@ -171,7 +193,7 @@ class VAE:
 
     # --- The bound and its gradient ---------------------------------------------------------------
 
-    def elbo(self, params, x, noise):
+    def elbo(self, params: Params, x: np.ndarray, noise: np.ndarray) -> float:
         """Estimate the mean of the ELBO per datapoint, eq. (10), in nats.
 
         The arguments are those of `elbo_and_grad`.
@@ -183,7 +205,9 @@ class VAE:
         log_px, minus_kl = self.elbo_terms(params, x, noise)
         return float(log_px.mean(dtype=np.float64) + minus_kl.mean(dtype=np.float64))
 
-    def elbo_terms(self, params, x, noise):
+    def elbo_terms(
+        self, params: Params, x: np.ndarray, noise: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the ELBO's two terms for each datapoint, in nats.
 
         The arguments are those of `elbo_and_grad`.
@@ -197,7 +221,9 @@ class VAE:
         """
         return self.terms(params, *self._check_batch(params, x, noise))
 
-    def elbo_and_grad(self, params, x, noise):
+    def elbo_and_grad(
+        self, params: Params, x: np.ndarray, noise: np.ndarray
+    ) -> tuple[float, Params]:
         """Estimate the mean ELBO per datapoint, eq. (10), and its gradient.
 
             ELBO = mean_m [ mean_l log p(x_m | z_ml) - KL(q(z|x_m) || p(z)) ]
@@ -229,7 +255,15 @@ class VAE:
         elbo, parts = self.forward_backward(params, x, noise, len(x))
         return elbo, sum_up(parts, params)
 
-    def forward_backward(self, params, x, noise, M, new=np.empty, inputs=None):
+    def forward_backward(
+        self,
+        params: Params,
+        x: np.ndarray,
+        noise: np.ndarray,
+        M: int,
+        new: New = np.empty,
+        inputs: np.ndarray | None = None,
+    ) -> tuple[float, Parts]:
         """Carry datapoints forward and backward through the model. Nothing is checked.
 
         Parameters
@@ -263,14 +297,18 @@ class VAE:
         encoder_parts = self.recognition_backward(params, encoder, dstats, new)
         return elbo, {**encoder_parts, **decoder_parts}
 
-    def terms(self, params, x, noise, new=np.empty):
+    def terms(
+        self, params: Params, x: np.ndarray, noise: np.ndarray, new: New = np.empty
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Do the work of `elbo_terms`. Nothing is checked."""
         stats, _ = self.recognition(params, x, new)
         z, minus_kl = self.posterior.sample(stats, noise, new)
         log_px, _ = self.generative(params, z, x, 1.0, new)
         return log_px, minus_kl
 
-    def recognition(self, params, x, new=np.empty):
+    def recognition(
+        self, params: Params, x: np.ndarray, new: New = np.empty
+    ) -> tuple[np.ndarray, Any]:
         """Carry x to the numbers that describe q(z|x).
 
         Returns
@@ -282,11 +320,15 @@ class VAE:
         """
         return self.encoder.forward(params, x, new)
 
-    def recognition_backward(self, params, saved, dstats, new=np.empty):
+    def recognition_backward(
+        self, params: Params, saved: Any, dstats: np.ndarray, new: New = np.empty
+    ) -> Parts:
         """Return what the gradient of phi is made of, given that of the stats (overwritten)."""
         return self.encoder.backward(params, saved, dstats, new, input_gradient=False)[1]
 
-    def generative(self, params, z, x, weight, new=np.empty):
+    def generative(
+        self, params: Params, z: np.ndarray, x: np.ndarray, weight: float, new: New = np.empty
+    ) -> tuple[np.ndarray, Any]:
         """Carry z to log p(x|z).
 
         Parameters
@@ -311,7 +353,14 @@ class VAE:
         self.likelihood.log_prob_and_grad(dout, x, weight, log_px)  # which overwrites out with dout
         return log_px, (saved, dout)
 
-    def generative_backward(self, params, saved, new=np.empty, weights=None, input_gradient=True):
+    def generative_backward(
+        self,
+        params: Params,
+        saved: Any,
+        new: New = np.empty,
+        weights: np.ndarray | None = None,
+        input_gradient: bool = True,
+    ) -> tuple[Any, Parts]:
         """Return the gradient with respect to z, and what that of theta is made of.
 
         Parameters
@@ -342,17 +391,19 @@ class VAE:
 
     # --- Using the model --------------------------------------------------------------------------
 
-    def encode(self, params, x):
+    def encode(self, params: Params, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return ``(mu, log_var)``: mean and log variance of q(z|x), each (M, n_latent)."""
         x = self._check_x(params, x)
         stats, _ = self.recognition(params, x)
         return self.posterior.moments(stats)
 
-    def decode(self, params, z):
+    def decode(self, params: Params, z: np.ndarray) -> np.ndarray:
         """Return the mean of p(x|z), (n, n_features), for z of shape (n, n_latent)."""
         return self.likelihood.mean(self._decoder_outputs(params, z))
 
-    def sample(self, params, n, rng, mean=False):
+    def sample(
+        self, params: Params, n: int, rng: np.random.Generator, mean: bool = False
+    ) -> np.ndarray:
         """Draw x from the model: z from the prior, then x from p(x|z).
 
         Parameters
@@ -373,12 +424,12 @@ class VAE:
         out = self._decoder_outputs(params, z)
         return self.likelihood.mean(out) if mean else self.likelihood.sample(out, rng)
 
-    def reconstruct(self, params, x):
+    def reconstruct(self, params: Params, x: np.ndarray) -> np.ndarray:
         """Return the mean of p(x|z) at z = mu(x), (M, n_features)."""
         mu, _ = self.encode(params, x)
         return self.decode(params, mu)
 
-    def _decoder_outputs(self, params, z):
+    def _decoder_outputs(self, params: Params, z: np.ndarray) -> np.ndarray:
         self.check_params(params)
         z = np.ascontiguousarray(z, params.dtype)
         if z.ndim != 2 or z.shape[1] != self.n_latent:
@@ -387,14 +438,14 @@ class VAE:
 
     # --- Refusing what does not fit ---------------------------------------------------------------
 
-    def check_params(self, params):
+    def check_params(self, params: Params) -> None:
         """Raise ValueError unless `params` is laid out for this model."""
         fits = isinstance(params, Params) and params.shapes == self.param_shapes
         if not fits or params.names != self._names:
             came = repr(params) if isinstance(params, Params) else type(params).__name__
             raise ValueError(f"params is {came}, expected {Params(self.param_shapes)!r}")
 
-    def check_data(self, name, x):
+    def check_data(self, name: str, x: np.ndarray) -> np.ndarray:
         """Return a data set as this model takes it, or say under `name` what is wrong with it.
 
         Parameters
@@ -422,7 +473,7 @@ class VAE:
             self.likelihood.check(x, name)
         return np.ascontiguousarray(x)
 
-    def _numbers(self, x, name):
+    def _numbers(self, x: np.ndarray, name: str) -> np.ndarray:
         """Return `x`, with bytes that are no pixels as floats."""
         if x.dtype != np.uint8:
             return x
@@ -435,7 +486,7 @@ class VAE:
             )
         return x if pixels else x.astype(np.float32)
 
-    def _check_shape(self, name, x):
+    def _check_shape(self, name: str, x: np.ndarray) -> None:
         if x.ndim != 2:
             raise ValueError(f"{name} has shape {x.shape}, expected (n, {self.n_features})")
         if x.shape[1] != self.n_features:
@@ -445,14 +496,16 @@ class VAE:
         if len(x) == 0:
             raise ValueError(f"{name} has no datapoints, expected at least one")
 
-    def _check_x(self, params, x):
+    def _check_x(self, params: Params, x: np.ndarray) -> np.ndarray:
         self.check_params(params)
         x = as_pixels(self._numbers(np.asarray(x), "x"), params.dtype)
         self._check_shape("x", x)
         self.likelihood.check(x)
         return x
 
-    def _check_batch(self, params, x, noise):
+    def _check_batch(
+        self, params: Params, x: np.ndarray, noise: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         x = self._check_x(params, x)
         noise = np.ascontiguousarray(noise, params.dtype)
         if noise.ndim != 3 or len(noise) == 0 or noise.shape[1:] != (len(x), self.n_latent):
@@ -463,7 +516,7 @@ class VAE:
         return x, noise
 
 
-def _network(name, layers):
+def _network(name: str, layers: Sequence[Layer]) -> Sequential:
     try:
         return Sequential(layers, f"{name}.")
     except ValueError as error:

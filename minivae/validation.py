@@ -1,19 +1,22 @@
 """Checks of arguments that several modules share; each names the argument and what came."""
 
 import numbers
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 
-def _is_number(value):
+def _is_number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def _is_finite_number(value):
+def _is_finite_number(value: Any) -> bool:
     return _is_number(value) and bool(np.isfinite(value))
 
 
-def check_count(name, value, minimum=1):
+def check_count(name: str, value: Any, minimum: int = 1) -> int:
     """Return `value` as an int, or raise ValueError unless it is whole and at least `minimum`.
 
     Whole floats count too, so that 1e6 can be written for a million.
@@ -23,7 +26,7 @@ def check_count(name, value, minimum=1):
     return int(value)
 
 
-def check_batch_size(batch_size, train):
+def check_batch_size(batch_size: Any, train: np.ndarray) -> int:
     """Return `batch_size` as an int, or raise ValueError unless `train` has so many datapoints."""
     batch_size = check_count("batch_size", batch_size)
     if batch_size > len(train):
@@ -33,21 +36,21 @@ def check_batch_size(batch_size, train):
     return batch_size
 
 
-def check_positive(name, value):
+def check_positive(name: str, value: Any) -> float:
     """Return `value` as a float, or raise ValueError unless it is a finite number above zero."""
     if not _is_finite_number(value) or value <= 0:
         raise ValueError(f"{name} is {value!r}, expected a positive number")
     return float(value)
 
 
-def check_seconds(name, value):
+def check_seconds(name: str, value: Any) -> float:
     """Return `value`, or raise ValueError unless it is a number above zero; it may be infinite."""
     if not _is_number(value) or not value > 0:
         raise ValueError(f"{name} is {value!r}, expected a positive number of seconds")
     return value
 
 
-def check_dtype(dtype):
+def check_dtype(dtype: DTypeLike) -> np.dtype:
     """Return `dtype` as a NumPy dtype, or raise ValueError unless it is float32 or float64."""
     dtype = np.dtype(dtype)
     if dtype not in (np.float32, np.float64):
@@ -55,7 +58,7 @@ def check_dtype(dtype):
     return dtype
 
 
-def check_rng(rng):
+def check_rng(rng: Any) -> None:
     """Raise ValueError unless `rng` is a NumPy random generator."""
     if not isinstance(rng, np.random.Generator):
         raise ValueError(
@@ -64,7 +67,7 @@ def check_rng(rng):
         )
 
 
-def as_pixels(x, dtype, name="x"):
+def as_pixels(x: ArrayLike, dtype: DTypeLike, name: str = "x") -> np.ndarray:
     """Return `x` as a contiguous array of `dtype`; uint8 pixels are divided by 255.
 
     Raises
@@ -80,19 +83,19 @@ def as_pixels(x, dtype, name="x"):
     return np.ascontiguousarray(x, dtype)
 
 
-def check_fraction(name, value):
+def check_fraction(name: str, value: Any) -> float:
     """Return `value` as a float, or raise ValueError unless 0 <= value < 1."""
     if not _is_finite_number(value) or not 0 <= value < 1:
         raise ValueError(f"{name} is {value!r}, expected a number in [0, 1)")
     return float(value)
 
 
-def is_object_with(value, method):
+def is_object_with(value: Any, method: str) -> bool:
     """Whether `value` is an object, and not a class, that has such a method."""
     return hasattr(value, method) and not isinstance(value, type)
 
 
-def check_has(name, value, members):
+def check_has(name: str, value: Any, members: Sequence[str]) -> None:
     """Raise ValueError unless `value` is an object, and not a class, with all these attributes."""
     if isinstance(value, type):
         raise ValueError(f"{name} is the class {value.__name__}, expected an object of it")
@@ -104,7 +107,7 @@ def check_has(name, value, members):
         )
 
 
-def choose(name, value, table, members):
+def choose(name: str, value: Any, table: Mapping[str, Any], members: Sequence[str]) -> Any:
     """Return what `table` has under the name `value`, or `value` itself if it is such an object.
 
     Parameters

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from own_layers import Convolution, DenseInReverse, ScaleAndShift, TwoBranches
 from scipy.special import ndtr
 from test_fit_options import Spy
 
-from minivae import SGD, VAE, Adagrad, check_grad, fit, load
+from minivae import SGD, VAE, Adagrad, check_grad, fit, load, load_model
+from minivae.data_stream import NOISE, Order, stream
 from minivae.estimators import SGVBB
-from minivae.layers import Activation
+from minivae.layers import Activation, Dense
 from minivae.likelihoods import Bernoulli, Gaussian
 from minivae.posteriors import DiagonalGaussian
+from minivae.testing import check_layer
 
 DATA = np.random.default_rng(0).random((200, 12))
 STEPS = {"batch_size": 20, "evaluate_every": None, "progress": False, "seed": 1}
@@ -203,6 +206,151 @@ class OwnGaussian(Gaussian):
 def test_a_likelihood(own, threads, dtype):
     vae, built_in = VAE(12, 2, (8,), own), VAE(12, 2, (8,), own.name.removeprefix("own "))
     assert_same(trained(vae, threads, dtype), trained(built_in, threads, dtype), dtype)
+
+
+# --- Layers ---------------------------------------------------------------------------------------
+
+LAYERS = {
+    "scale and shift": (ScaleAndShift(3), [(5, 3), (3,), (3,)]),
+    "dense, in reverse": (DenseInReverse(3, 4), [(5, 3), (3, 4), (4,)]),
+    "two branches": (TwoBranches(3, 2, 4), [(5, 3), (3, 4), (4,), (4, 2), (2,), (3, 2), (2,)]),
+    "convolution": (Convolution(6, 3, 2), [(5, 6), (3, 2), (2,)]),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_passes_the_gradient_check(name):
+    layer, shapes = LAYERS[name]
+    rng = np.random.default_rng(0)
+    check_layer(layer, *(rng.standard_normal(shape) for shape in shapes))
+
+
+def networks(name):
+    """An encoder and a decoder with such a layer in front, in the middle or at the end."""
+    return {
+        "scale and shift": ([ScaleAndShift(12), Dense(12, 4), ScaleAndShift(4)],
+                            [Dense(2, 8, "tanh"), ScaleAndShift(8), Dense(8, 12)]),
+        "dense, in reverse": ([DenseInReverse(12, 8), Dense(8, 4)],
+                              [Dense(2, 8, "tanh"), DenseInReverse(8, 12)]),
+        "two branches": ([TwoBranches(12, 6, 5), Dense(6, 4)],
+                         [TwoBranches(2, 8, 5), Dense(8, 12)]),
+        "convolution": ([Convolution(12, 5, 2), Dense(16, 4)],
+                        [Dense(2, 14, "tanh"), Convolution(14, 3, 1)]),
+    }[name]  # fmt: skip
+
+
+def model_with(name):
+    encoder, decoder = networks(name)
+    return VAE(encoder=encoder, decoder=decoder)
+
+
+def ascent(vae, dtype, n_steps=100, L=1):
+    """What `trained` does, in a few lines and without threads: `SGD(0.05)` along the gradient."""
+    params = vae.init_params(np.random.default_rng(0), std=0.3).astype(dtype)
+    order, rng = Order(len(DATA), 20, 1), stream(1, NOISE, 0)
+    for step in range(n_steps):
+        x = DATA[order.rows(step)].astype(dtype)
+        _, grad = vae.elbo_and_grad(params, x, rng.standard_normal((L, 20, 2), dtype))
+        params.vector[:] += 0.05 * (grad.vector - params.vector / len(DATA))
+    return params.vector
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_trains_along_its_gradient(name, dtype):
+    vae = model_with(name)
+    start = vae.init_params(np.random.default_rng(0), std=0.3)
+    ours = trained(vae, 1, dtype, params=start, optimizer=SGD(0.05))
+    assert_same(ours, ascent(vae, dtype), dtype)
+
+
+class OneNoise(SGVBB):
+    """Draws for a thread's rows what one thread would draw for them; for minibatches of 20."""
+
+    name = "one noise"
+
+    def draw_noise(self, vae, rng, L, m, dtype, new=np.empty):
+        return np.random.default_rng(0).standard_normal((L, 1, vae.n_latent), dtype).repeat(m, 1)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_two_threads_do_what_one_does(name, dtype):
+    vae = model_with(name)
+    options = {
+        "params": vae.init_params(np.random.default_rng(0), std=0.3),
+        "estimator": OneNoise(),
+    }
+    one, two, three = (trained(vae, n, dtype, **options) for n in (1, 2, 3))
+    assert_same(two, one, dtype)
+    assert_same(three, one, dtype)
+
+
+def test_a_twin_of_a_dense_layer_trains_as_that_does(threads, dtype):
+    own = VAE(
+        encoder=[DenseInReverse(12, 8), Dense(8, 4)], decoder=[Dense(2, 8), DenseInReverse(8, 12)]
+    )
+    built_in = VAE(12, 2, (8,), activation="identity")
+    start = built_in.init_params(np.random.default_rng(0), std=0.3)
+
+    def in_other_order(params):
+        turned = params.copy()
+        turned["encoder.W1"][:], turned["encoder.b1"][:] = (
+            params["encoder.W1"][:, ::-1], params["encoder.b1"][::-1]
+        )  # fmt: skip
+        turned["decoder.W2"][:], turned["decoder.b2"][:] = (
+            params["decoder.W2"][:, ::-1], params["decoder.b2"][::-1]
+        )  # fmt: skip
+        return turned
+
+    ours = trained(own, threads, dtype, params=in_other_order(start))
+    ours = in_other_order(start.like(ours.astype(np.float64))).vector.astype(dtype)
+    assert_same(ours, trained(built_in, threads, dtype, params=start), dtype)
+
+
+# --- Files ----------------------------------------------------------------------------------------
+
+
+def brought(name):
+    """A model with something of one's own, and what has to be brought when it is loaded."""
+    if name in LAYERS:
+        return model_with(name), {type(LAYERS[name][0]).__name__: type(LAYERS[name][0])}
+    if name in ACTIVATIONS:
+        own = ACTIVATIONS[name]
+        return VAE(12, 2, (8,), activation=own), {own.name: own}
+    own = {"posterior": WrittenOut(), "likelihood": OwnGaussian()}[name]
+    return VAE(12, 2, (8,), **{name: own}), {own.name: own}
+
+
+@pytest.mark.parametrize("name", [*LAYERS, "gelu", "posterior", "likelihood"])
+def test_a_run_is_resumed_to_the_bit_and_its_model_loaded(name, threads, tmp_path):
+    path = tmp_path / "model.npz"
+    vae, own = brought(name)
+    options = {"threads": threads, "optimizer": OwnAdagrad(), "estimator": OwnEstimator()}
+    whole = fit(vae, DATA, 600, **STEPS, **options).params
+    fit(vae, DATA, 260, checkpoint=path, **STEPS, **options)
+    resumed = fit(brought(name)[0], DATA, 600, checkpoint=path, resume=True, **STEPS, **options)
+    assert np.array_equal(resumed.params.vector, whole.vector)
+    back, params = load_model(path, own)
+    assert np.array_equal(params.vector, whole.vector)
+    z = np.random.default_rng(0).standard_normal((3, 2))
+    assert np.array_equal(back.decode(params, z), vae.decode(whole, z))
+    with pytest.raises(ValueError, match=r"^own lacks "):
+        load_model(path)
+
+
+def test_a_run_with_other_settings_of_ones_own_is_not_resumed(tmp_path):
+    path = tmp_path / "model.npz"
+    fit(model_with("convolution"), DATA, 100, checkpoint=path, **STEPS)
+    other = VAE(
+        encoder=[Convolution(12, 5, 2), Dense(16, 4)],
+        decoder=[Dense(2, 14, "tanh"), Convolution(14, 3, 1)],
+    )
+    fit(other, DATA, 200, checkpoint=path, resume=True, **STEPS)
+    changed = VAE(
+        encoder=[Convolution(12, 9, 4), Dense(16, 4)],
+        decoder=[Dense(2, 14, "tanh"), Convolution(14, 3, 1)],
+    )
+    with pytest.raises(ValueError, match=r"^encoder is .*was trained with"):
+        fit(changed, DATA, 300, checkpoint=path, resume=True, **STEPS)
 
 
 # --- Estimators and optimizers --------------------------------------------------------------------

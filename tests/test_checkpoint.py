@@ -4,12 +4,13 @@ import errno
 import os
 import pickle
 import stat
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from minivae import VAE, load_model, save_model
-from minivae.layers import Activation
+from minivae.layers import Activation, Dense, Sequential
 from minivae.likelihoods import Bernoulli, FixedGaussian
 from minivae.training.checkpoint import atomic_write, read_archive, write_archive
 
@@ -41,27 +42,80 @@ def test_every_likelihood_comes_back(tmp_path, likelihood):
     assert load_model(tmp_path / "m.npz")[0].likelihood == vae.likelihood
 
 
-def test_parts_of_the_callers_own_are_refused_before_anything_is_written(tmp_path):
-    class Mine(Bernoulli):
-        name = "mine"
+@dataclass(frozen=True)
+class Mine(Bernoulli):
+    """A likelihood of the caller's own, with settings."""
 
-    def nothing(*arrays):
-        pass
+    width: float = 2.0
+    name = "mine"
 
-    for options in ({"likelihood": Mine()}, {"activation": Activation("mine", nothing, nothing)}):
-        vae = VAE(3, 1, hidden=(2,), **options)
-        with pytest.raises(ValueError, match="'mine' is your own"):
-            save_model(tmp_path / "m.npz", vae, vae.init_params(np.random.default_rng(0)))
+
+def nothing(*arrays):
+    """Change nothing."""
+
+
+OWN = Activation("own", nothing, nothing)
+
+
+def test_parts_of_the_callers_own_come_back_if_he_brings_them(tmp_path):
+    path = tmp_path / "m.npz"
+    vae = VAE(3, 1, hidden=(2,), likelihood=Mine(0.25), activation=OWN)
+    params = vae.init_params(np.random.default_rng(0), std=1.0)
+    save_model(path, vae, params)
+    for own, likelihood in (({"mine": Mine}, Mine(0.25)), ({"mine": Mine(7.0)}, Mine(7.0))):
+        back, same = load_model(path, {**own, "own": OWN})
+        assert back.likelihood == likelihood and back.activation is OWN
+        np.testing.assert_array_equal(same.vector, params.vector)
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        (
+            None,
+            r"^own lacks 'own': the model in .* has a part .activation. of that name which is",
+        ),
+        ({"own": OWN}, r"^own lacks 'mine': the model in .* load it with own={'mine': \.\.\.}"),
+    ],
+)
+def test_what_the_caller_has_not_brought_is_named(tmp_path, own, message):
+    vae = VAE(3, 1, hidden=(2,), likelihood=Mine(), activation=OWN)
+    save_model(tmp_path / "m.npz", vae, vae.init_params(np.random.default_rng(0)))
+    with pytest.raises(ValueError, match=message):
+        load_model(tmp_path / "m.npz", own)
+
+
+def test_a_likelihood_of_ones_own_is_not_taken_for_ours_of_the_same_name(tmp_path):
+    class Same(Bernoulli):  # called "bernoulli", like ours
+        sigma = 0.5
+
+    vae = VAE(3, 1, hidden=(2,), likelihood=Same())
+    save_model(tmp_path / "m.npz", vae, vae.init_params(np.random.default_rng(0)))
+    with pytest.raises(ValueError, match="own lacks 'bernoulli'"):
+        load_model(tmp_path / "m.npz")
+    assert type(load_model(tmp_path / "m.npz", {"bernoulli": Same})[0].likelihood) is Same
+
+
+def test_settings_that_a_file_cannot_hold_are_refused_before_anything_is_written(tmp_path):
+    @dataclass(frozen=True)
+    class Strange(Bernoulli):
+        thing: object = None
+        name = "strange"
+
+    vae = VAE(3, 1, hidden=(2,), likelihood=Strange(object()))
+    with pytest.raises(ValueError, match=r"^Strange\.thing is <object .*a file cannot hold it"):
+        save_model(tmp_path / "m.npz", vae, vae.init_params(np.random.default_rng(0)))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_likelihood_of_ones_own_is_refused_under_a_name_of_ours_as_well(tmp_path):
-    class Mine(Bernoulli):  # called "bernoulli", like ours
-        sigma = 0.5
-
-    vae = VAE(3, 1, hidden=(2,), likelihood=Mine())
-    with pytest.raises(ValueError, match="'bernoulli' is your own"):
-        save_model(tmp_path / "m.npz", vae, vae.init_params(np.random.default_rng(0)))
+def test_networks_come_back_layer_by_layer(tmp_path):
+    inner = Sequential([Dense(4, 5, "relu"), Dense(5, 4, OWN)])
+    vae = VAE(encoder=[Dense(3, 4, "tanh"), inner], decoder=[Dense(2, 3)])
+    params = vae.init_params(np.random.default_rng(0), std=1.0)
+    save_model(tmp_path / "m.npz", vae, params)
+    back, same = load_model(tmp_path / "m.npz", {"own": OWN})
+    assert repr(back) == repr(vae) and back.encoder == vae.encoder and back.decoder == vae.decoder
+    np.testing.assert_array_equal(same.vector, params.vector)
 
 
 def test_missing_file_is_named(tmp_path):

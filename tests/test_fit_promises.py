@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import threading
-from itertools import islice
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,7 +20,7 @@ from minivae.data_stream import (
     NOISE,
     ORDER,
     SUBSET,
-    minibatches,
+    Order,
     stream,
 )
 from minivae.datasets import Dataset
@@ -29,13 +28,13 @@ from minivae.engine.team import Team
 from minivae.estimators import SGVBB, ScoreFunction
 from minivae.evaluation import bound_terms, mean_bound
 from minivae.likelihoods import FixedGaussian
-from minivae.training import TrainingDiverged, aevb, choose_step_size
+from minivae.training import TrainingDiverged, choose_step_size, loop
 from minivae.training.checkpoint import read_archive
 from minivae.training.history import History
 from minivae.training.interruption import Interrupted
 from minivae.training.minibatch_loop import MinibatchLoop
 from minivae.training.progress import progress_bar
-from minivae.training.state import begin
+from minivae.training.state import TrainingState
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (350, 12), dtype=np.uint8)
 DATA = Dataset(PIXELS[:300], PIXELS[300:], (3, 4), "own")
@@ -81,7 +80,7 @@ class Clock:
 def clock(monkeypatch):
     """The clock by which `fit` goes."""
     clock = Clock()
-    monkeypatch.setattr(aevb, "time", clock)
+    monkeypatch.setattr(loop, "time", clock)
     return clock
 
 
@@ -141,7 +140,7 @@ def test_samples_are_rounded_up_to_whole_minibatches():
 def test_datapoints_left_over_by_whole_minibatches_change_by_epoch():
     rows = []
     fit(Watched(lambda x, noise: rows.append(numbers(x, 50))), numbered(50), 160, seed=3, **QUIET)
-    assert np.array_equal(rows, list(islice(minibatches(50, 20, 3), 8)))
+    assert np.array_equal(rows, [Order(50, 20, 3).rows(step) for step in range(8)])
     epochs = [frozenset(epoch) for epoch in np.reshape(rows, (4, 40)).tolist()]
     assert [len(epoch) for epoch in epochs] == [40] * 4
     # The 10 left over would be the same in two epochs once in 1e10 runs.
@@ -513,19 +512,20 @@ class Diary(SGVBB):
 
 def test_a_step_whose_bound_is_not_finite_is_not_taken():
     def after(n_steps, model):
-        state = begin(MODEL, Adagrad(), START, {"seed": 0, "threads": 1, "dtype": np.float32})
+        rngs = [stream(0, NOISE, 0)]
+        state = TrainingState(START.copy(), Adagrad().init(START.vector), rngs, History())
         with Team(1) as team:
-            loop = MinibatchLoop(
+            steps = MinibatchLoop(
                 model, DATA.train, Adagrad(), state, team, batch_size=20, noise_samples=1,
                 decay=0.0, seed=0, estimator=Diary(),
             )  # fmt: skip
-            return state, loop.run(n_steps)
+            return state, steps.run(n_steps)
 
     good, bounds = after(2, MODEL)
     state, with_nan = after(5, Failing(step=3))
     assert with_nan[:2] == bounds and len(with_nan) == 3 and math.isnan(with_nan[2])
     assert state.step == good.step == 2
-    assert state.memory == good.memory == {"step 1": bounds[0], "step 2": bounds[1]}
+    assert state.numbers == good.numbers == {"step 1": bounds[0], "step 2": bounds[1]}
     assert np.array_equal(state.params.vector, good.params.vector)
 
 
@@ -673,7 +673,12 @@ def test_a_history_holds_entries_of_all_columns():
     for row in rows:
         history.append(*row)
     assert len(history) == 2 and history.rows() == rows
-    assert history == History([20, 40], [-8.25, -8.0], [math.nan, -8.5], [0.5, 1.25])
+    assert history == History(
+        samples=[20, 40],
+        train_bound=[-8.25, -8.0],
+        test_bound=[math.nan, -8.5],
+        seconds=[0.5, 1.25],
+    )
     file = io.StringIO(newline="")
     history.write_csv(file)
     assert file.getvalue().splitlines() == [
@@ -752,7 +757,7 @@ def bars(monkeypatch):
         made.append(progress_bar(*arguments))
         return made[-1]
 
-    monkeypatch.setattr(aevb, "progress_bar", keep)
+    monkeypatch.setattr(loop, "progress_bar", keep)
     return made
 
 

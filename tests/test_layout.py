@@ -24,6 +24,7 @@ FLOORS = [
     ["vae"],
     ["layers", "likelihoods", "posteriors", "reparameterizations"],
     ["optimizers", "gaussian", "parts", "data_stream", "binarization"],
+    ["protocols"],
     ["params", "validation"],
     ["engine"],
 ]

@@ -25,8 +25,10 @@ n entries of one size, directions notice an error in a *single* entry from ``rto
 """
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +60,7 @@ class GradReport:
     failures: list[Mismatch]
     hints: list[str]
 
-    def __str__(self):
+    def __str__(self) -> str:
         summary = f"{self.n_checked} comparisons for {self.n_parameters} parameters, "
         summary += f"largest relative error {self.max_rel_error:.1e}"
         if self.passed:
@@ -80,18 +82,18 @@ class GradCheckError(AssertionError):
 
 
 def check_grad(
-    f,
-    x,
-    grad=None,
+    f: Callable[[Any], Any],
+    x: Any,
+    grad: Callable[[Any], Any] | None = None,
     *,
-    rtol=1e-6,
-    atol=0.0,
-    step=2.0**-5,
-    max_full=2000,
-    n_directions=20,
-    rng=0,
-    raise_exception=True,
-):
+    rtol: float = 1e-6,
+    atol: float = 0.0,
+    step: float = 2.0**-5,
+    max_full: int = 2000,
+    n_directions: int = 20,
+    rng: int | np.random.Generator = 0,
+    raise_exception: bool = True,
+) -> GradReport:
     """Compare a gradient with finite differences, in float64; return a `GradReport`.
 
     Parameters
@@ -157,10 +159,12 @@ def check_grad(
     return report
 
 
-def _measure_slope(phi, phi0, noise, step, rtol):
+def _measure_slope(
+    phi: Callable[[float], float], phi0: float, noise: float, step: float, rtol: float
+) -> tuple[float, float, float]:
     """Measure phi'(0); return it, its rounding floor, and a bound on its error (the doubt)."""
 
-    def extrapolate(new, old, order):
+    def extrapolate(new: float, old: float, order: int) -> float:
         return (_RATIO**order * new - old) / (_RATIO**order - 1)  # cancels the term in h^order
 
     best = math.nan, 0.0, math.inf
@@ -181,7 +185,13 @@ def _measure_slope(phi, phi0, noise, step, rtol):
     return best
 
 
-def _rounding_noise(objective, value, gradient, step, rng):
+def _rounding_noise(
+    objective: "_Objective",
+    value: float,
+    gradient: np.ndarray,
+    step: float,
+    rng: np.random.Generator,
+) -> float:
     """Size N of the rounding error in a value of f.
 
     Over a dozen points 1e-6 apart f is a low polynomial to the last bit, so that sixth differences
@@ -202,7 +212,9 @@ def _rounding_noise(objective, value, gradient, step, rng):
     return noise if math.isfinite(noise) else 0.0
 
 
-def _probes(objective, step, max_full, n_directions, rng):
+def _probes(
+    objective: "_Objective", step: float, max_full: int, n_directions: int, rng: np.random.Generator
+) -> Iterator[tuple[str, tuple[int, ...] | None, slice, np.ndarray, float]]:
     """Yield what to compare: (name, index, part of the flat x that moves, direction, step)."""
     for name, (shape, part) in objective.blocks.items():
         size = part.stop - part.start
@@ -218,7 +230,14 @@ def _probes(objective, step, max_full, n_directions, rng):
             yield "(all)", None, slice(None), objective.direction(slice(None), rng), step
 
 
-def _compare(name, index, terms, slope, rtol, atol):
+def _compare(
+    name: str,
+    index: tuple[int, ...] | None,
+    terms: np.ndarray,
+    slope: tuple[float, float, float],
+    rtol: float,
+    atol: float,
+) -> Mismatch:
     """Judge the sum of `terms`, the products of gradient and direction, against a slope."""
     analytic, (numeric, floor, doubt) = float(terms.sum()), slope
     scale = max(float(np.linalg.norm(terms)), floor / rtol, atol / rtol, 1e-300)
@@ -228,7 +247,7 @@ def _compare(name, index, terms, slope, rtol, atol):
     return Mismatch(name, index, analytic, numeric, error, note)
 
 
-def _hint(block):
+def _hint(block: list[Mismatch]) -> str:
     """Say what the comparisons of a failing block have in common, if anything."""
     if any(c.note for c in block):
         return "is x on a kink (relu at 0), or at the edge of the domain? Move it and check again"
@@ -238,7 +257,7 @@ def _hint(block):
     small = 1e-3 * min(np.abs(analytic).max(), np.abs(analytic - numeric).max())
     if np.abs(analytic + numeric).max() < small:
         return "sign flipped"
-    claims = {c.index[::-1]: c.analytic for c in block if c.index}
+    claims: dict[Any, float] = {c.index[::-1]: c.analytic for c in block if c.index}
     transposed = np.array([claims.get(c.index, math.nan) for c in block])
     if np.abs(transposed - numeric).max() < small:
         return "the gradient is transposed"
@@ -252,8 +271,9 @@ def _hint(block):
 class _Objective:
     """f and its gradient as functions of one flat vector x, which consists of named blocks."""
 
-    def __init__(self, f, grad, x):
-        self.f, self.grad, self.template, self.blocks = f, grad, x, {}
+    def __init__(self, f: Callable[[Any], Any], grad: Callable[[Any], Any] | None, x: Any) -> None:
+        self.f, self.grad, self.template = f, grad, x
+        self.blocks: dict[str, tuple[tuple[int, ...], slice]] = {}
         leaves, end = dict(_leaves(x)), 0
         for name, leaf in leaves.items():
             _check_array(name, leaf)
@@ -263,12 +283,12 @@ class _Objective:
         self.x = np.concatenate([leaf.ravel() for leaf in leaves.values()])
         self.scale = np.maximum(1.0, np.abs(self.x))
 
-    def direction(self, part, rng):
+    def direction(self, part: slice, rng: np.random.Generator) -> np.ndarray:
         """Draw a unit vector over x[part], uniform on the sphere, in units of the scale."""
         v = rng.standard_normal(self.x[part].size)
         return self.scale[part] * v / np.linalg.norm(v)
 
-    def along(self, part, direction, t):
+    def along(self, part: slice, direction: np.ndarray, t: float) -> float:
         """Return ``phi(t) = f(x + t d)``."""
         flat = self.x.copy()
         flat[part] += t * direction
@@ -276,23 +296,24 @@ class _Objective:
             result = self.f(self.at(flat))
         return float(result if self.grad else result[0])
 
-    def at(self, flat):
+    def at(self, flat: np.ndarray) -> Any:
         """Return a flat vector in the structure that f knows; a new one, f cannot spoil it."""
         point = _copy(self.template)
         for name, leaf in _leaves(point):
             leaf[...] = flat[self.blocks[name][1]].reshape(leaf.shape)
         return point
 
-    def value_and_gradient(self):
+    def value_and_gradient(self) -> tuple[float, np.ndarray]:
         """Evaluate at x twice: once to know, once to see whether f is a function."""
         once, again = self._evaluate(), self._evaluate()
-        for what, a, b in zip(("values", "gradients"), once, again, strict=True):
+        both: Any = zip(("values", "gradients"), once, again, strict=True)
+        for what, a, b in both:
             if np.max(np.abs(a - b)) > 1e-9 * np.max(np.abs(a)):  # threads may reorder a sum
                 why = "expected one: hold its noise fixed, as an argument of f"
                 raise ValueError(f"f gave two {what} at the same x, {why}")
         return once
 
-    def _evaluate(self):
+    def _evaluate(self) -> tuple[float, np.ndarray]:
         point = self.at(self.x)
         result = self.f(point)
         pair = isinstance(result, tuple) and len(result) == 2
@@ -300,7 +321,7 @@ class _Objective:
             expected = "the value, since grad is given" if self.grad else "(value, gradient)"
             raise ValueError(f"f(x) returned {type(result).__name__}, expected {expected}")
         value, gradient = (result, self.grad(point)) if self.grad else result
-        after = dict(_leaves(point))
+        after: dict[str, Any] = dict(_leaves(point))
         for name, (shape, part) in self.blocks.items():
             if not np.array_equal(after.get(name), self.x[part].reshape(shape)):
                 raise ValueError(f"f changed {name} in place, expected x to stay as it was")
@@ -313,7 +334,7 @@ class _Objective:
         return float(value), np.concatenate([np.ravel(leaves[name]) for name in self.blocks])
 
 
-def _leaves(x, name=""):
+def _leaves(x: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
     """Yield ``(name, array)`` for every array in x."""
     if isinstance(x, tuple):
         for i, item in enumerate(x):
@@ -325,13 +346,13 @@ def _leaves(x, name=""):
         yield name or "x", x
 
 
-def _copy(x):
+def _copy(x: Any) -> Any:
     if isinstance(x, tuple):
         return tuple(map(_copy, x))
     return {key: _copy(x[key]) for key in x} if isinstance(x, dict) else x.copy()
 
 
-def _check_array(name, array, shape=None):
+def _check_array(name: str, array: Any, shape: tuple[int, ...] | None = None) -> None:
     if shape == () and isinstance(array, np.floating | float):  # NumPy's form of a 0-d result
         array = np.asarray(array)
     if not isinstance(array, np.ndarray):

@@ -5,6 +5,7 @@ it to `minivae.check_grad`. To have a gradient of your own in the table, add an 
 `minivae.checks.catalogue`, or a module.
 """
 
+from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minivae.checks import catalogue as table
+from minivae.checks.catalogue import Make
 from minivae.checks.gradcheck import check_grad
 
 
@@ -26,7 +28,7 @@ class Row(NamedTuple):
     text: str
 
 
-def catalogue():
+def catalogue() -> dict[str, Make]:
     """Return ``{name: make}``, where ``make(rng)`` gives the arguments of `check_grad`."""
     modules = [
         "standard",
@@ -38,7 +40,7 @@ def catalogue():
     return entries
 
 
-def run_checks(cases=5, seed=0):
+def run_checks(cases: int = 5, seed: int = 0) -> Iterator[Row]:
     """Check every gradient on `cases` random problems each; yield a `Row` per entry."""
     for number, (name, make) in enumerate(catalogue().items()):
         reports = []

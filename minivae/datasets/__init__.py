@@ -19,7 +19,7 @@ import struct
 import warnings
 import zlib
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -131,10 +131,12 @@ def load(
     which none exceeds 1, become 0 and 255, which a model sees as 0 and 1. Pickled objects are never
     loaded.
     """
-    named = isinstance(name_or_path, str) and name_or_path in NAMES
-    if named and counts:
-        raise ValueError(f"counts is True, but {name_or_path!r} has pixels, expected a file")
-    data = _load_named(name_or_path, path) if named else _load_file(name_or_path, path, counts)
+    if isinstance(name_or_path, str) and name_or_path in NAMES:
+        if counts:
+            raise ValueError(f"counts is True, but {name_or_path!r} has pixels, expected a file")
+        data = _load_named(name_or_path, path)
+    else:
+        data = _load_file(name_or_path, path, counts)
     return data if binarize is None else binarized(data, binarize)
 
 
@@ -148,8 +150,9 @@ def _load_file(
         )
     arrays = _read_arrays(file)
     if counts:
-        parts = {part: _as_counts(arrays[part]) for part in ("train", "test") if part in arrays}
-        arrays = {**arrays, **parts}
+        arrays.update(
+            {part: _as_counts(arrays[part]) for part in arrays.keys() & {"train", "test"}}
+        )
     return _assemble(arrays, file.stem, str(file))
 
 
@@ -381,7 +384,7 @@ def _read_idx(folder: Path, name: str, sha256: str) -> np.ndarray:
     return pixels.reshape(shape).copy()  # a view of bytes could not be written to
 
 
-def _check_sha256(content: bytes | np.ndarray, expected: str, what: str) -> None:
+def _check_sha256(content: Any, expected: str, what: str) -> None:
     found = hashlib.sha256(content).hexdigest()
     if found != expected:
         raise ValueError(f"{what} has sha256 {found}, expected {expected}")

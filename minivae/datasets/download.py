@@ -109,7 +109,9 @@ def cache_folder() -> Path:
     return Path(pooch.os_cache("minivae"))
 
 
-def obtain(source: Source, read: Callable[[Path], Any], path: str | os.PathLike | None = None):
+def obtain(
+    source: Source, read: Callable[[Path], Any], path: str | os.PathLike | None = None
+) -> Any:
     """Read a data set from the first place that holds it, downloading it if there is none.
 
     Parameters
@@ -158,7 +160,7 @@ def _places(source: Source, path: str | os.PathLike | None) -> Iterator[Path]:
     yield from map(Path, source.system_folders)
 
 
-def _download(source: Source, read: Callable[[Path], Any], failures: list[str]):
+def _download(source: Source, read: Callable[[Path], Any], failures: list[str]) -> Any:
     folder = cache_folder() / source.name
     for mirror in source.mirrors:
         print(f"minivae: downloading {source.name} from {mirror}", file=sys.stderr)
@@ -171,7 +173,7 @@ def _download(source: Source, read: Callable[[Path], Any], failures: list[str]):
     raise FileNotFoundError(_advice(source, folder, failures))
 
 
-def _fetch_all(source: Source, mirror: str, folder: Path, read: Callable[[Path], Any]):
+def _fetch_all(source: Source, mirror: str, folder: Path, read: Callable[[Path], Any]) -> Any:
     """Fetch all files from one mirror; only a complete and correct set reaches `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as scratch:

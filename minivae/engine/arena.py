@@ -6,10 +6,17 @@ stays warm in the cache, and the allocator is never called. What they gave is go
 step.
 """
 
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import numpy as np
+from numpy.typing import DTypeLike
+
+A = TypeVar("A", bound="Arena")
 
 
-def own(array, dtype, new):
+def own(array: np.ndarray, dtype: DTypeLike, new: Callable[..., np.ndarray]) -> np.ndarray:
     """Return `array` as C-contiguous numbers of `dtype` that may be overwritten.
 
     It is `array` itself where that fits, and was made by `new`; whatever else somebody's layer may
@@ -23,17 +30,19 @@ def own(array, dtype, new):
 class Arena:
     """Arrays in the order in which they are asked for, the same in every step."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._next = 0
-        self._arrays = {}
-        self._mine = {}  # by id, and by address: what lives here has them to itself
+        self._arrays: dict[Any, np.ndarray] = {}
+        self._mine: dict[
+            int, np.ndarray
+        ] = {}  # by id, and by address: what lives here has them to itself
 
-    def again(self):
+    def again(self: A) -> A:
         """Begin a step: the first call gets the first array again. Returns the arena itself."""
         self._next = 0
         return self
 
-    def __call__(self, shape, dtype=float):
+    def __call__(self, shape: tuple[int, ...], dtype: DTypeLike = float) -> np.ndarray:
         """Return an array with arbitrary contents, as `numpy.empty` does."""
         key = self._next, shape, dtype
         self._next += 1
@@ -43,7 +52,7 @@ class Arena:
             self._mine[id(array)] = self._mine[_address(array)] = array
         return array
 
-    def own(self, array, dtype):
+    def own(self, array: np.ndarray, dtype: DTypeLike) -> np.ndarray:
         """See the function `own`."""
         if id(array) in self._mine:
             return array
@@ -54,10 +63,10 @@ class Arena:
         copy[...] = array
         return copy
 
-    def _make(self, number, array):
+    def _make(self, number: int, array: np.ndarray) -> np.ndarray:
         return array
 
-    def _first_of(self, array):
+    def _first_of(self, array: np.ndarray) -> np.ndarray | None:
         """The array from here that has the same memory, in whatever shape; None for others'."""
         mine = self._mine.get(id(array))
         if mine is None and array.flags.c_contiguous:
@@ -84,13 +93,15 @@ class SharedArena(Arena):
         Datapoints of the minibatch.
     """
 
-    def __init__(self, memory, lock, rows, n_rows):
+    def __init__(
+        self, memory: dict[Any, np.ndarray], lock: threading.Lock, rows: slice, n_rows: int
+    ) -> None:
         super().__init__()
         self._memory, self._lock = memory, lock
         self._rows, self._n_rows = rows, n_rows
-        self._wholes = {}  # by the id of an array from here
+        self._wholes: dict[int, np.ndarray] = {}  # by the id of an array from here
 
-    def whole(self, array, *others):
+    def whole(self, array: np.ndarray, *others: "SharedArena") -> np.ndarray | None:
         """Return the memory, for all rows, of which `array` from here (or `others`) is a part.
 
         A vector, in which threads' parts follow each other; None if `array` is from elsewhere.
@@ -101,7 +112,7 @@ class SharedArena(Arena):
                 return arena._wholes.get(id(first))
         return None
 
-    def _make(self, number, array):
+    def _make(self, number: int, array: np.ndarray) -> np.ndarray:
         each, rest = divmod(array.size, self._rows.stop - self._rows.start)
         if rest:
             return array  # it has no rows for datapoints
@@ -115,5 +126,5 @@ class SharedArena(Arena):
         return part
 
 
-def _address(array):
+def _address(array: np.ndarray) -> int:
     return array.__array_interface__["data"][0]

@@ -10,27 +10,32 @@ number of threads gives the same bits.
 
 import math
 import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 from threadpoolctl import threadpool_limits
 
 from minivae.engine.arena import SharedArena
 from minivae.engine.subnormals import flushed_subnormals
+from minivae.engine.team import Team
 
 
-def blas_single_threaded():
+def blas_single_threaded() -> AbstractContextManager:
     """Context manager: BLAS uses one thread, and afterwards as many as before."""
     return threadpool_limits(1, user_api="blas")
 
 
-def shares(n, size):
+def shares(n: int, size: int) -> list[slice]:
     """Cut range(n) into `size` slices of nearly equal length."""
     edges = [n * k // size for k in range(size + 1)]
     return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
-def cut(shapes, names, count):
+def cut(shapes: Mapping[str, tuple[int, ...]], names: Sequence[str], count: int) -> list[slice]:
     """Cut parameters that lie in a vector into parts of nearly equal size, between rows.
 
     Parameters
@@ -55,7 +60,7 @@ def cut(shapes, names, count):
             stop = position + size
         position += size
 
-    def nearest_row(edge):
+    def nearest_row(edge: float) -> int:
         k = max(i for i, start in enumerate(starts) if start <= edge)
         return starts[k] + rows[k] * round((edge - starts[k]) / rows[k])
 
@@ -86,22 +91,33 @@ class Lockstep:
         That of the last step.
     """
 
-    def __init__(self, team, n_rows, shapes, dtype, turns):
+    def __init__(
+        self,
+        team: Team,
+        n_rows: int,
+        shapes: Mapping[str, tuple[int, ...]],
+        dtype: DTypeLike,
+        turns: Sequence[Sequence[str]],
+    ) -> None:
         self.team = team
         self.rows = shares(n_rows, team.size)
-        memory, lock = {}, threading.Lock()
+        memory: dict[Any, np.ndarray] = {}
+        lock = threading.Lock()
         self._arenas = [SharedArena(memory, lock, rows, n_rows) for rows in self.rows]
         # Others may still need what was fetched for the last step, for their share of its gradient.
-        fetched = {}, {}
+        fetched: tuple[dict, dict] = {}, {}
         self._fetching = [
             [SharedArena(memory, lock, rows, n_rows) for memory in fetched] for rows in self.rows
         ]
-        self._parts, self._memory = [{}] * team.size, [{}] * team.size
+        self._parts: list[dict[str, Any]] = [{}] * team.size
+        self._memory: list[dict[str, list]] = [{}] * team.size
         self.gradient = np.zeros(sum(map(math.prod, shapes.values())), dtype)
         self._slices = [cut(shapes, names, team.size) for names in turns]
         self._shares = [[self._entries(shapes, part) for part in parts] for parts in self._slices]
 
-    def _entries(self, shapes, part):
+    def _entries(
+        self, shapes: Mapping[str, tuple[int, ...]], part: slice
+    ) -> list[tuple[str, int, np.ndarray]]:
         """What a slice of the vector holds: names, their first entries, places of the gradient."""
         found, start = [], 0
         for name, shape in shapes.items():
@@ -112,7 +128,14 @@ class Lockstep:
             start = stop
         return found
 
-    def run(self, first, n_steps, fetch, forward_backward, update):
+    def run(
+        self,
+        first: int,
+        n_steps: int,
+        fetch: Callable,
+        forward_backward: Callable,
+        update: Callable,
+    ) -> list[float]:
         """Take up to `n_steps` steps, the first of which has the number `first`.
 
         Parameters
@@ -134,7 +157,7 @@ class Lockstep:
         """
         bounds = np.full((n_steps, self.team.size), np.nan)
 
-        def work(k):
+        def work(k: int) -> None:
             # A diverging bound is reported once, by the caller, and not as a NumPy warning as well.
             with np.errstate(all="ignore"), flushed_subnormals():
                 for i in range(n_steps):
@@ -146,7 +169,15 @@ class Lockstep:
         taken = int(np.isfinite(totals).cumprod().sum())
         return totals[: taken + 1].tolist()
 
-    def _step(self, k, step, bounds, fetch, forward_backward, update):
+    def _step(
+        self,
+        k: int,
+        step: int,
+        bounds: np.ndarray,
+        fetch: Callable,
+        forward_backward: Callable,
+        update: Callable,
+    ) -> bool:
         fetching = self._fetching[k][step % 2].again()
         fetched = fetch(k, step, fetching)
         self.team.barrier(k)  # every thread has updated its share of the parameters
@@ -163,7 +194,7 @@ class Lockstep:
         update(k, step, part, self.gradient[part], bound)
         return True
 
-    def _find_memory(self, k, fetching):
+    def _find_memory(self, k: int, fetching: SharedArena) -> None:
         """Find where, among those of all rows, the arrays lie that thread k's parts consist of."""
         if self.team.size > 1:
             self._memory[k] = {
@@ -171,7 +202,7 @@ class Lockstep:
                 for name, part in self._parts[k].items()
             }
 
-    def _write(self, name, out, first):
+    def _write(self, name: str, out: np.ndarray, first: int) -> None:
         """Write a parameter's gradient, from what all threads have contributed to it."""
         given = [k for k, parts in enumerate(self._parts) if name in parts]
         if not given:
@@ -182,7 +213,7 @@ class Lockstep:
             part = part._make(self._of_all_rows(given, name, i) for i in range(len(part)))
         part.write(out, first)
 
-    def _of_all_rows(self, given, name, i):
+    def _of_all_rows(self, given: list[int], name: str, i: int) -> np.ndarray:
         """Return what these threads have put into an array, one after the other."""
         rows = [self._parts[k][name][i] for k in given]
         memory = [self._memory[k][name][i] for k in given]

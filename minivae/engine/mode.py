@@ -8,12 +8,16 @@ lines that are read are the lines that run.
 
 import importlib
 import os
+from collections.abc import Callable
+from typing import TypeVar
+
+F = TypeVar("F", bound=Callable)
 
 ENGINES = ("kernels", "numpy")
 _PLACES = ("minivae.engine.kernels", "minivae.engine.products")
 
 
-def _chosen():
+def _chosen() -> str:
     engine = os.environ.get("MINIVAE_ENGINE") or "kernels"
     if engine not in ENGINES:
         raise ImportError(f"MINIVAE_ENGINE is {engine!r}, expected one of {', '.join(ENGINES)}")
@@ -22,11 +26,11 @@ def _chosen():
 
 NUMPY_ONLY = _chosen() == "numpy"
 
-EQUATIONS = {}
+EQUATIONS: dict[str, Callable] = {}
 """The NumPy form of every kernel, by name."""
 
 
-def has_kernel(equation):
+def has_kernel(equation: F) -> F:
     """Decorate an equation whose kernel, the engine's function of that name, is to run instead."""
     name = equation.__name__
     EQUATIONS[name] = equation
@@ -39,7 +43,7 @@ def has_kernel(equation):
     raise LookupError(f"the engine has no kernel {name!r}")
 
 
-def compiled_for():
+def compiled_for() -> str:
     """Say which CPU the kernels are compiled for."""
     if NUMPY_ONLY:
         return "not used: MINIVAE_ENGINE is numpy"

@@ -8,6 +8,7 @@ register; other processors hardly slow down, and need none.
 """
 
 import contextlib
+from collections.abc import Iterator
 
 from minivae.engine.mode import NUMPY_ONLY
 
@@ -18,7 +19,7 @@ else:
 
 
 @contextlib.contextmanager
-def flushed_subnormals():
+def flushed_subnormals() -> Iterator[None]:
     """Context manager: this thread treats subnormals as zero, and afterwards as it did before."""
     if not X86:
         yield

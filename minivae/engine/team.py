@@ -8,6 +8,7 @@ that watches for the others for a while (`barrier`) before it goes to sleep.
 import os
 import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -34,32 +35,32 @@ class Team:
     Use it as a context manager; the threads end with it.
     """
 
-    def __init__(self, size):
+    def __init__(self, size: int) -> None:
         self.size = size
         self._arrivals = np.zeros(size * _APART, np.int64)
         # With fewer cores than threads, watching keeps the others from coming.
         self._spins = _SPINS if size <= available_cores() else 1
-        self._error = None
-        self._task = None
+        self._error: BaseException | None = None
+        self._task: Callable[[int], None] | None = None
         self._start = [threading.Semaphore(0) for _ in range(size)]
         self._threads = [
             threading.Thread(target=self._serve, args=(k,), name=f"minivae-{k}", daemon=True)
             for k in range(1, size)
         ]
 
-    def __enter__(self):
+    def __enter__(self) -> "Team":
         for thread in self._threads:
             thread.start()
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self._task = None
         for k in range(1, self.size):
             self._start[k].release()
         for thread in self._threads:
             thread.join()
 
-    def run(self, task):
+    def run(self, task: Callable[[int], None]) -> None:
         """Call ``task(k)`` in every thread k, and return when all have.
 
         Raises
@@ -70,11 +71,11 @@ class Team:
         self._task = task
         for k in range(1, self.size):
             self._start[k].release()
-        self._attempt(0)
+        self._attempt(0, task)
         if self._error is not None:
             raise self._error
 
-    def barrier(self, k):
+    def barrier(self, k: int) -> None:
         """Thread k waits here until all the others have come as often as it has.
 
         Raises
@@ -94,16 +95,17 @@ class Team:
                 raise TeamBroken
             time.sleep(5e-5)
 
-    def _serve(self, k):
+    def _serve(self, k: int) -> None:
         while True:
             self._start[k].acquire()
-            if self._task is None:
+            task = self._task
+            if task is None:
                 return
-            self._attempt(k)
+            self._attempt(k, task)
 
-    def _attempt(self, k):
+    def _attempt(self, k: int, task: Callable[[int], None]) -> None:
         try:
-            self._task(k)
+            task(k)
             self.barrier(k)
         except TeamBroken:
             pass
@@ -112,7 +114,7 @@ class Team:
                 self._error = error
 
 
-def available_cores():
+def available_cores() -> int:
     """Return how many cores this process may use."""
     try:
         return len(os.sched_getaffinity(0))
@@ -120,7 +122,7 @@ def available_cores():
         return os.cpu_count() or 1
 
 
-def default_threads(work, n_rows):
+def default_threads(work: int, n_rows: int) -> int:
     """Choose the number of threads for minibatches.
 
     Meeting twice in a step costs some tens of microseconds, so that a thread should have at least
@@ -137,11 +139,11 @@ def default_threads(work, n_rows):
     return min(available_cores(), worthwhile, n_rows, 8)
 
 
-def share_out(team, n, size, task):
+def share_out(team: Team, n: int, size: int, task: Callable[[slice, Arena], None]) -> None:
     """Call ``task(rows, arena)`` for slices of range(n), `size` long, shared among threads."""
     starts = range(0, n, size)
 
-    def serve(k):
+    def serve(k: int) -> None:
         arena = Arena()
         with flushed_subnormals():
             for start in starts[k :: team.size]:

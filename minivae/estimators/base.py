@@ -1,25 +1,47 @@
 """What estimators have in common, and what one of them says about a whole minibatch."""
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minivae import protocols
+from minivae.params import Params
 from minivae.parts import sum_up
+from minivae.protocols import New
+from minivae.vae import VAE
 from minivae.validation import as_pixels
 
 
 class Estimator:
     """What most estimators have in common: one eps per sample, and nothing to remember."""
 
-    def draw_noise(self, vae, rng, L, m, dtype, new=np.empty):
+    def draw_noise(
+        self,
+        vae: VAE,
+        rng: np.random.Generator,
+        L: int,
+        m: int,
+        dtype: DTypeLike,
+        new: New = np.empty,
+    ) -> Any:
         """Draw the noise for m datapoints: eps, (L, m, J)."""
         eps = new((L, m, vae.n_latent), dtype)
         vae.posterior.draw_noise(rng, eps)
         return eps
 
-    def update(self, state, bound):
+    def update(self, state: dict[str, float], bound: float) -> None:
         """Change `state` after a step whose minibatch had this bound: there is no need to."""
 
 
-def bound_and_grad(estimator, vae, params, x, noise, state=None):
+def bound_and_grad(
+    estimator: protocols.Estimator,
+    vae: VAE,
+    params: Params,
+    x: np.ndarray,
+    noise: Any,
+    state: dict[str, float] | None = None,
+) -> tuple[float, Params]:
     """Estimate the bound per datapoint, in nats, and its gradient, on a whole minibatch.
 
     Parameters

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minivae.estimators.sgvb import Sampled
+from minivae.protocols import New, PosteriorWithDensity
+from minivae.vae import VAE
 from minivae.validation import check_fraction
 
 BASELINES = ("none", "running", "optimal")
@@ -32,38 +35,63 @@ class ScoreFunction(Sampled):
     memory_decay: float = 0.99
     name = "score-function"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.baseline not in BASELINES:
             raise ValueError(
                 f"baseline is {self.baseline!r}, expected one of {', '.join(BASELINES)}"
             )
         check_fraction("memory_decay", self.memory_decay)
 
-    def draw_noise(self, vae, rng, L, m, dtype, new=np.empty):
+    def draw_noise(
+        self,
+        vae: VAE,
+        rng: np.random.Generator,
+        L: int,
+        m: int,
+        dtype: DTypeLike,
+        new: New = np.empty,
+    ) -> np.ndarray:
         """Draw eps, (L, m, J)."""
         if self.baseline == "optimal" and L < 2:
             raise ValueError(f"noise_samples is {L}, the optimal baseline expects at least 2")
         return super().draw_noise(vae, rng, L, m, dtype, new)
 
-    def update(self, state, bound):
+    def update(self, state: dict[str, float], bound: float) -> None:
         """Update the running mean: a weighted sum of bounds and the sum of the weights."""
         if self.baseline == "running":
             for name, value in (("total", bound), ("weight", 1.0)):
                 state[name] = self.memory_decay * state.get(name, 0.0) + value
 
-    def _running_mean(self, state):
+    def _running_mean(self, state: dict[str, float]) -> float:
         if self.baseline == "none" or not state:
             return 0.0
         return state["total"] / state["weight"]
 
-    def _dstats(self, posterior, dz, z, stats, noise, f, weights, state, new):
+    def _dstats(
+        self,
+        posterior: PosteriorWithDensity,
+        dz: np.ndarray,
+        z: np.ndarray,
+        stats: np.ndarray,
+        noise: np.ndarray,
+        f: np.ndarray,
+        weights: np.ndarray,
+        state: dict[str, float],
+        new: New,
+    ) -> np.ndarray:
         if self.baseline == "optimal":
             return _optimally_controlled(posterior, z, stats, f, weights)
         signal = weights * (f - self._running_mean(state))
         return posterior.log_density_grad(z, stats, signal)[1]
 
 
-def _optimally_controlled(posterior, z, stats, f, weights):
+def _optimally_controlled(
+    posterior: PosteriorWithDensity,
+    z: np.ndarray,
+    stats: np.ndarray,
+    f: np.ndarray,
+    weights: np.ndarray,
+) -> np.ndarray:
     """Return sum_l w_l (f_l - b_l) dlog q(z_l|x)/dstats, b_l from all samples but z_l."""
     one = np.ones((1, len(stats)), f.dtype)
     score = np.stack([posterior.log_density_grad(z_l[None], stats, one)[1] for z_l in z])
@@ -74,7 +102,7 @@ def _optimally_controlled(posterior, z, stats, f, weights):
     return np.sum(weights[..., None] * (f - b) * score, axis=0)
 
 
-def _sums_of_others(terms):
+def _sums_of_others(terms: np.ndarray) -> np.ndarray:
     """For every entry of the first axis the sum of all others.
 
     The sum of all minus the entry would be left with rounding errors alone where it is the largest.

@@ -7,6 +7,9 @@ from scipy.special import logsumexp, softmax
 
 from minivae.estimators.base import Estimator
 from minivae.gaussian import log_density
+from minivae.params import Params
+from minivae.protocols import New, Parts, PosteriorWithDensity
+from minivae.vae import VAE
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,16 @@ class SGVBB(Estimator):
 
     name = "sgvb-b"
 
-    def forward_backward(self, vae, params, x, noise, M, state, new=np.empty):
+    def forward_backward(
+        self,
+        vae: VAE,
+        params: Params,
+        x: np.ndarray,
+        noise: np.ndarray,
+        M: int,
+        state: dict[str, float],
+        new: New = np.empty,
+    ) -> tuple[float, Parts]:
         """See the module docstring; the work is done by `VAE.forward_backward`."""
         return vae.forward_backward(params, x, noise, M, new)
 
@@ -32,7 +44,16 @@ class Sampled(Estimator):
     where the last term moves q's parameters with z held fixed.
     """
 
-    def forward_backward(self, vae, params, x, noise, M, state, new=np.empty):
+    def forward_backward(
+        self,
+        vae: VAE,
+        params: Params,
+        x: np.ndarray,
+        noise: np.ndarray,
+        M: int,
+        state: dict[str, float],
+        new: New = np.empty,
+    ) -> tuple[float, Parts]:
         """See the module docstring."""
         stats, encoder = vae.recognition(params, x, new)
         z, _ = vae.posterior.sample(stats, noise, new)
@@ -47,10 +68,21 @@ class Sampled(Estimator):
         encoder_parts = vae.recognition_backward(params, encoder, dstats, new)
         return float(bounds.sum(dtype=np.float64)) / M, {**encoder_parts, **decoder_parts}
 
-    def _bounds_and_weights(self, f):
+    def _bounds_and_weights(self, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return f.mean(axis=0), np.full_like(f, 1 / len(f))
 
-    def _dstats(self, posterior, dz, z, stats, noise, f, weights, state, new):
+    def _dstats(
+        self,
+        posterior: PosteriorWithDensity,
+        dz: np.ndarray,
+        z: np.ndarray,
+        stats: np.ndarray,
+        noise: np.ndarray,
+        f: np.ndarray,
+        weights: np.ndarray,
+        state: dict[str, float],
+        new: New,
+    ) -> np.ndarray:
         dz_of_q, dstats_of_q = posterior.log_density_grad(z, stats, weights)
         return posterior.sample_backward(dz - dz_of_q, stats, noise, 0, new) - dstats_of_q
 
@@ -71,5 +103,5 @@ class ImportanceWeighted(Sampled):
 
     name = "importance-weighted"
 
-    def _bounds_and_weights(self, f):
+    def _bounds_and_weights(self, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return logsumexp(f, axis=0) - np.log(len(f)), softmax(f, axis=0)

@@ -14,8 +14,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minivae.estimators.base import Estimator
+from minivae.params import Params
+from minivae.protocols import New, Parts
+from minivae.vae import VAE
 
 
 class WakeSleepNoise(NamedTuple):
@@ -46,25 +50,46 @@ class WakeSleep(Estimator):
 
     name = "wake-sleep"
 
-    def draw_noise(self, vae, rng, L, m, dtype, new=np.empty):
+    def draw_noise(
+        self,
+        vae: VAE,
+        rng: np.random.Generator,
+        L: int,
+        m: int,
+        dtype: DTypeLike,
+        new: New = np.empty,
+    ) -> WakeSleepNoise:
         """Draw what both phases need for m datapoints."""
         eps = super().draw_noise(vae, rng, L, m, dtype, new)
         z = new((1, m, vae.n_latent), dtype)
         rng.standard_normal(out=z, dtype=z.dtype)
         return WakeSleepNoise(eps, z, int(rng.integers(2**64, dtype=np.uint64)))
 
-    def forward_backward(self, vae, params, x, noise, M, state, new=np.empty):
+    def forward_backward(
+        self,
+        vae: VAE,
+        params: Params,
+        x: np.ndarray,
+        noise: WakeSleepNoise,
+        M: int,
+        state: dict[str, float],
+        new: New = np.empty,
+    ) -> tuple[float, Parts]:
         """Return the bound, and what both phases' gradients are made of."""
         bound, decoder_parts = self._wake(vae, params, x, noise.eps, M, new)
         encoder_parts = self._sleep(vae, params, noise, M, new)
         return bound, {**encoder_parts, **decoder_parts}
 
-    def _dream(self, vae, params, noise, new=np.empty):
+    def _dream(
+        self, vae: VAE, params: Params, noise: WakeSleepNoise, new: New = np.empty
+    ) -> np.ndarray:
         """Return x ~ p(x|z)."""
         out, _ = vae.decoder.forward(params, noise.z[0], new)
         return vae.likelihood.sample(out, np.random.default_rng([noise.seed]))
 
-    def _wake(self, vae, params, x, eps, M, new):
+    def _wake(
+        self, vae: VAE, params: Params, x: np.ndarray, eps: np.ndarray, M: int, new: New
+    ) -> tuple[float, Parts]:
         """Return the bound, and what d/dtheta log p(x, z) is made of."""
         L = len(eps)
         stats, _ = vae.recognition(params, x, new)
@@ -73,7 +98,7 @@ class WakeSleep(Estimator):
         _, parts = vae.generative_backward(params, saved, new, input_gradient=False)
         return float(log_px.sum() / L + minus_kl.sum()) / M, parts
 
-    def _sleep(self, vae, params, noise, M, new):
+    def _sleep(self, vae: VAE, params: Params, noise: WakeSleepNoise, M: int, new: New) -> Parts:
         """Return what d/dphi log q(z|x) of the dreams is made of."""
         dream = self._dream(vae, params, noise, new)
         stats, saved = vae.recognition(params, dream, new)

@@ -1,14 +1,27 @@
 """The bound over a whole data set, in bounded memory."""
 
+from typing import Any
+
 import numpy as np
 
 from minivae.data_stream import EVALUATION, stream
-from minivae.engine.team import share_out
+from minivae.engine.arena import Arena
+from minivae.engine.team import Team, share_out
 from minivae.evaluation.chunks import CHUNK, evaluating, fetch
+from minivae.params import Params
+from minivae.vae import VAE
 from minivae.validation import check_count
 
 
-def bound_terms(vae, params, x, *, noise_samples=1, seed=0, threads=None):
+def bound_terms(
+    vae: VAE,
+    params: Params,
+    x: np.ndarray,
+    *,
+    noise_samples: int = 1,
+    seed: int = 0,
+    threads: int | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Estimate the two terms of the ELBO of every datapoint, in nats.
 
     The noise depends on `seed` alone, not on the number of threads.
@@ -44,11 +57,13 @@ def bound_terms(vae, params, x, *, noise_samples=1, seed=0, threads=None):
         return bound_terms_with(team, vae, params, x, noise_samples, seed)
 
 
-def bound_terms_with(team, vae, params, x, noise_samples, seed):
+def bound_terms_with(
+    team: Team, vae: VAE, params: Params, x: np.ndarray, noise_samples: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Do the work of `bound_terms` with the threads of `team`, on checked data."""
     log_px, minus_kl = np.empty((2, len(x)))
 
-    def estimate(rows, arena):
+    def estimate(rows: slice, arena: Arena) -> None:
         new = arena.again()
         pixels = fetch(x, rows, params.dtype, new)
         noise = new((noise_samples, len(pixels), vae.n_latent), params.dtype)
@@ -60,7 +75,7 @@ def bound_terms_with(team, vae, params, x, noise_samples, seed):
     return log_px, minus_kl
 
 
-def mean_bound(vae, params, x, **options):
+def mean_bound(vae: VAE, params: Params, x: np.ndarray, **options: Any) -> float:
     """Estimate the mean ELBO per datapoint, in nats; arguments as for `bound_terms`."""
     log_px, minus_kl = bound_terms(vae, params, x, **options)
     return float(np.mean(log_px + minus_kl))

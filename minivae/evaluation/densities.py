@@ -5,14 +5,19 @@ that maps other samples, (L, n, J), to their log densities, (L, n), each under i
 They are NaN for a chain whose samples lie in a plane.
 """
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 
 from minivae.gaussian import LOG_2PI
 
+Density: TypeAlias = Callable[[np.ndarray], np.ndarray]
+
 _FLAT = 1e-10  # variance, relative to the largest, from which samples count as lying in a plane
 
 
-def gaussian_density(z):
+def gaussian_density(z: np.ndarray) -> Density:
     """Fit Gaussians with full covariance; K > J (module docstring)."""
     origin = z[0]  # so that the variance of samples that are all the same is exactly zero
     mu = (z - origin).mean(axis=0)
@@ -22,20 +27,20 @@ def gaussian_density(z):
     variances[variances <= _FLAT * variances[:, -1:]] = np.nan
     log_scale = -0.5 * np.sum(LOG_2PI + np.log(variances), axis=1)
 
-    def log_q(z):
+    def log_q(z: np.ndarray) -> np.ndarray:
         along = np.einsum("kni,nij->knj", z - origin - mu, axes)
         return log_scale - 0.5 * np.sum(along**2 / variances, axis=-1)
 
     return log_q
 
 
-def kernel_density(z):
+def kernel_density(z: np.ndarray) -> Density:
     """Fit kernel densities, with the Gaussian kernel of `scipy.stats.gaussian_kde`; K > J."""
     from scipy.stats import gaussian_kde  # takes longer to import than all of this library
 
     origin = z[0]  # see above
 
-    def fit(samples):
+    def fit(samples: np.ndarray) -> Density:
         try:
             return gaussian_kde(samples.T).logpdf
         except np.linalg.LinAlgError:  # the samples lie in a plane
@@ -43,7 +48,7 @@ def kernel_density(z):
 
     log_densities = [fit(samples) for samples in np.swapaxes(z - origin, 0, 1)]
 
-    def log_q(z):
+    def log_q(z: np.ndarray) -> np.ndarray:
         points = np.swapaxes(z - origin, 0, 1)
         return np.stack([f(p.T) for f, p in zip(log_densities, points, strict=True)], axis=1)
 

@@ -33,6 +33,8 @@ from minivae.evaluation.chunks import CHUNK, evaluating, fetch
 from minivae.evaluation.densities import DENSITIES
 from minivae.evaluation.hmc import HMC, begin, check_hmc
 from minivae.evaluation.joint import forward, unnormalized_posterior
+from minivae.params import Params
+from minivae.vae import VAE
 from minivae.validation import as_pixels, check_count
 
 _DATAPOINTS = 100  # at a time in importance sampling: five samples each
@@ -55,12 +57,12 @@ class LogEvidence:
     errors: np.ndarray
 
     @property
-    def mean(self):
+    def mean(self) -> float:
         """The average over the datapoints."""
         return float(self.values.mean())
 
     @property
-    def mean_error(self):
+    def mean_error(self) -> float:
         """The standard error of `mean` as an estimate for *these* datapoints."""
         return float(np.sqrt(np.sum(self.errors**2)) / len(self.errors))
 
@@ -90,12 +92,12 @@ class RunningLogMean:
         How many such means are taken side by side.
     """
 
-    def __init__(self, n):
+    def __init__(self, n: int) -> None:
         self.count = 0
         self._largest = np.full(n, np.finfo(np.float64).min)
         self._total, self._squares = np.zeros((2, n))
 
-    def add(self, a):
+    def add(self, a: np.ndarray) -> None:
         """Take in more terms, (L, n): L for each mean."""
         largest = np.maximum(self._largest, a.max(axis=0))
         rescale = np.exp(self._largest - largest)
@@ -105,11 +107,11 @@ class RunningLogMean:
         self._largest = largest
         self.count += len(a)
 
-    def value(self):
+    def value(self) -> np.ndarray:
         """Return log mean exp(a), (n,)."""
         return self._largest + np.log(self._total / self.count)
 
-    def error(self):
+    def error(self) -> np.ndarray:
         """Return its standard error, (n,): sd(w) / (mean(w) sqrt(K)), w = exp(a)."""
         if self.count == 1:
             return np.full_like(self._total, np.inf)
@@ -117,7 +119,7 @@ class RunningLogMean:
         return np.sqrt(np.maximum(relative_variance, 0) / (self.count - 1))
 
 
-def batch_means_error(log_v):
+def batch_means_error(log_v: np.ndarray) -> np.ndarray:
     """Return the standard error of log mean(v) where v comes from a chain, by batch means.
 
     The samples of a chain resemble each other; the means of sqrt(K) consecutive ones do much less,
@@ -140,7 +142,15 @@ def batch_means_error(log_v):
     return means.std(axis=0, ddof=1) / (np.sqrt(count) * means.mean(axis=0))
 
 
-def importance_sampling(vae, params, x, *, samples=100, seed=0, threads=None):
+def importance_sampling(
+    vae: VAE,
+    params: Params,
+    x: np.ndarray,
+    *,
+    samples: int = 100,
+    seed: int = 0,
+    threads: int | None = None,
+) -> LogEvidence:
     """Estimate log p(x) of every datapoint with samples of q(z|x) (module docstring).
 
     Memory does not grow with `samples`. The noise depends on `seed` alone, not on the number of
@@ -174,7 +184,7 @@ def importance_sampling(vae, params, x, *, samples=100, seed=0, threads=None):
     samples = check_count("samples", samples)
     values, errors = np.empty((2, len(x)))
 
-    def estimate(rows, arena):
+    def estimate(rows: slice, arena: Arena) -> None:
         pixels = fetch(x, rows, params.dtype)
         stats, _ = vae.recognition(params, pixels)
         rng = stream(seed, EVALUATION, rows.start)
@@ -196,18 +206,18 @@ def importance_sampling(vae, params, x, *, samples=100, seed=0, threads=None):
 
 
 def appendix_d(
-    vae,
-    params,
-    x,
+    vae: VAE,
+    params: Params,
+    x: np.ndarray,
     *,
-    samples=50,
-    density="gaussian",
-    hmc=None,
-    warm_up=50,
-    start=None,
-    seed=0,
-    threads=None,
-):
+    samples: int = 50,
+    density: str = "gaussian",
+    hmc: HMC | None = None,
+    warm_up: int = 50,
+    start: np.ndarray | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+) -> HMCEvidence:
     """Estimate log p(x) of every datapoint as the paper's appendix D does (module docstring).
 
     Reliable for a few latent dimensions only. The noise depends on `seed` alone, not on the number
@@ -265,7 +275,7 @@ def appendix_d(
     values, errors, acceptance = np.empty((3, len(x)))
     ends = np.empty((len(x), vae.n_latent), params.dtype)
 
-    def estimate(rows, arena):
+    def estimate(rows: slice, arena: Arena) -> None:
         pixels = fetch(x, rows, params.dtype)
         rng = stream(seed, EVALUATION, rows.start)
         target = unnormalized_posterior(vae, params, pixels)
@@ -284,7 +294,9 @@ def appendix_d(
     return HMCEvidence(values, errors, acceptance, ends)
 
 
-def resample_prior(vae, params, x, *, draws=1000, seed=0):
+def resample_prior(
+    vae: VAE, params: Params, x: np.ndarray, *, draws: int = 1000, seed: int = 0
+) -> np.ndarray:
     """Draw z from p(z|x), nearly, without a recognition model: a start for appendix D's chains.
 
     Of `draws` samples of the prior, the same for all datapoints, each datapoint gets one with a
@@ -317,7 +329,7 @@ def resample_prior(vae, params, x, *, draws=1000, seed=0):
     return z[keys.argmax(axis=0)]
 
 
-def _draw(vae, params, x, rng):
+def _draw(vae: VAE, params: Params, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return a sample of q(z|x) for every row of x."""
     stats, _ = vae.recognition(params, x)
     noise = np.empty((1, len(x), vae.n_latent), params.dtype)

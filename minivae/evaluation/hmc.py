@@ -25,12 +25,16 @@ for every chain by itself, or for all together by their mean acceptance. It is j
 since for some targets n steps of one length come full circle and the chain stands still.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from minivae.validation import check_count, check_fraction, check_positive
+
+Target: TypeAlias = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""See the module docstring."""
 
 
 class Chains(NamedTuple):
@@ -86,19 +90,26 @@ class Samples(NamedTuple):
     acceptance: np.ndarray
 
 
-def draw_noise(rng, shape, dtype=np.float64):
+def draw_noise(rng: np.random.Generator, shape: tuple[int, int], dtype: Any = np.float64) -> Noise:
     """Draw the `Noise` of one transition of chains of that shape, (n, J)."""
     momentum = rng.standard_normal(shape, dtype)
     return Noise(momentum, *rng.random((2, shape[0]), dtype))
 
 
-def begin(target, z):
+def begin(target: Target, z: np.ndarray) -> Chains:
     """Return the `Chains` that stand at z, (n, J)."""
     log_p, grad = target(z)
     return Chains(z.copy(), log_p.copy(), grad.copy())
 
 
-def leapfrog(target, z, momentum, grad, step, n_steps):
+def leapfrog(
+    target: Target,
+    z: np.ndarray,
+    momentum: np.ndarray,
+    grad: np.ndarray,
+    step: float | np.ndarray,
+    n_steps: int,
+) -> tuple[Chains, np.ndarray]:
     """Follow Hamilton's equations from (z, momentum) for `n_steps` leapfrog steps.
 
     Parameters
@@ -124,12 +135,12 @@ def leapfrog(target, z, momentum, grad, step, n_steps):
     return Chains(z, log_p, grad), r - step / 2 * grad
 
 
-def energy(log_p, momentum):
+def energy(log_p: np.ndarray, momentum: np.ndarray) -> np.ndarray:
     """Return H = -log p(z) + |r|^2 / 2 of every row."""
     return 0.5 * np.einsum("ij,ij->i", momentum, momentum) - log_p
 
 
-def acceptance_probability(before, after):
+def acceptance_probability(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Return min(1, exp(H - H')) for energies H and H'; 0 where the trajectory has blown up."""
     return np.nan_to_num(np.exp(np.minimum(before - after, 0)), nan=0.0)
 
@@ -167,7 +178,7 @@ class HMC:
     gain: float = 1.0
     jitter: float = 0.2
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_count("n_leapfrog", self.n_leapfrog)
         check_fraction("target_acceptance", self.target_acceptance)
         check_positive("target_acceptance", self.target_acceptance)
@@ -175,7 +186,9 @@ class HMC:
         check_positive("gain", self.gain)
         check_fraction("jitter", self.jitter)
 
-    def transition(self, target, chains, step, noise):
+    def transition(
+        self, target: Target, chains: Chains, step: float | np.ndarray, noise: Noise
+    ) -> tuple[Chains, np.ndarray]:
         """Move every chain by one trajectory, or leave it where it is.
 
         Parameters
@@ -206,7 +219,7 @@ class HMC:
             np.where(accepted[:, None], end.grad, chains.grad),
         ), acceptance
 
-    def tune(self, step, acceptance, weight=1.0):
+    def tune(self, step: float | np.ndarray, acceptance: np.ndarray, weight: float = 1.0) -> Any:
         """Return the step for the next transition.
 
         Parameters
@@ -225,7 +238,9 @@ class HMC:
         rate = acceptance if np.ndim(step) else acceptance.mean()
         return step * np.exp(weight * self.gain * (rate - self.target_acceptance))
 
-    def warm_up(self, target, chains, n, rng):
+    def warm_up(
+        self, target: Target, chains: Chains, n: int, rng: np.random.Generator
+    ) -> tuple[Chains, np.ndarray]:
         """Let chains forget where they started, and tune a step for each.
 
         Parameters
@@ -250,7 +265,14 @@ class HMC:
             step = self.tune(step, acceptance, 1 - t / n)
         return chains, step
 
-    def sample(self, target, chains, step, n, rng):
+    def sample(
+        self,
+        target: Target,
+        chains: Chains,
+        step: float | np.ndarray,
+        n: int,
+        rng: np.random.Generator,
+    ) -> tuple[Samples, Chains]:
         """Draw a sample per transition from every chain, with a step that stays as it is.
 
         Parameters
@@ -279,7 +301,7 @@ class HMC:
         return Samples(z, log_p, total / n), chains
 
 
-def check_hmc(hmc):
+def check_hmc(hmc: Any) -> HMC:
     """Return `hmc`, or raise ValueError unless it is an `HMC`."""
     if not isinstance(hmc, HMC):
         raise ValueError(f"hmc is {hmc!r}, expected one such as HMC(n_leapfrog=4)")

@@ -12,17 +12,21 @@ samples of the posterior, it is what Monte Carlo EM climbs (app. E).
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
 from minivae.engine.arena import Arena
+from minivae.evaluation.hmc import Target
 from minivae.gaussian import LOG_2PI
 from minivae.params import Params
 from minivae.parts import sum_up
+from minivae.protocols import New, Parts
+from minivae.vae import VAE
 from minivae.validation import as_pixels
 
 
-def log_joint(vae, params, x, z):
+def log_joint(vae: VAE, params: Params, x: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Return log p(x, z) of every z, in nats.
 
     Parameters
@@ -48,7 +52,9 @@ def log_joint(vae, params, x, z):
     return forward(vae, params, x, samples, 1.0)[0].reshape(np.shape(z)[:-1])
 
 
-def log_joint_and_grad(vae, params, x, z):
+def log_joint_and_grad(
+    vae: VAE, params: Params, x: np.ndarray, z: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return log p(x, z) of every z, and its gradient with respect to that z.
 
     The arguments are those of `log_joint`.
@@ -63,7 +69,9 @@ def log_joint_and_grad(vae, params, x, z):
     return log_pxz.reshape(np.shape(z)[:-1]), dz.reshape(np.shape(z))
 
 
-def mean_log_joint_and_grad(vae, params, x, z):
+def mean_log_joint_and_grad(
+    vae: VAE, params: Params, x: np.ndarray, z: np.ndarray
+) -> tuple[float, Params]:
     """Return the mean of log p(x, z) over all z, and its gradient in theta.
 
     The arguments are those of `log_joint`.
@@ -80,14 +88,14 @@ def mean_log_joint_and_grad(vae, params, x, z):
     return mean, sum_up(parts, decoder_params(vae, params))
 
 
-def decoder_params(vae, params):
+def decoder_params(vae: VAE, params: Params) -> Params:
     """Return theta, the decoder's part of `params`: a view, writing to one writes to the other."""
     shapes = vae.decoder.shapes
     size = sum(math.prod(shape) for shape in shapes.values())
     return Params(shapes, params.vector[-size:])  # the decoder comes last
 
 
-def unnormalized_posterior(vae, params, x):
+def unnormalized_posterior(vae: VAE, params: Params, x: np.ndarray) -> Target:
     """Return log p(z|x) + log p(x) as a target for `minivae.evaluation.hmc`, a chain a datapoint.
 
     Parameters
@@ -105,7 +113,7 @@ def unnormalized_posterior(vae, params, x):
     """
     arena, x = Arena(), as_pixels(x, params.dtype)
 
-    def target(z):
+    def target(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         log_pxz, dz = forward_backward_z(vae, params, x, z[None], arena.again())
         return log_pxz[0], dz[0]
 
@@ -115,14 +123,18 @@ def unnormalized_posterior(vae, params, x):
 # --- The same without checks; z is (L, M, J) ------------------------------------------------------
 
 
-def forward(vae, params, x, z, weight, new=np.empty):
+def forward(
+    vae: VAE, params: Params, x: np.ndarray, z: np.ndarray, weight: float, new: New = np.empty
+) -> tuple[np.ndarray, Any]:
     """Return log p(x, z), (L, M), and what `VAE.generative_backward` needs."""
     log_pxz, saved = vae.generative(params, z, x, weight, new)
     log_pxz -= 0.5 * (vae.n_latent * LOG_2PI + np.einsum("lmj,lmj->lm", z, z))  # log p(z)
     return log_pxz, saved
 
 
-def forward_backward_z(vae, params, x, z, new=np.empty):
+def forward_backward_z(
+    vae: VAE, params: Params, x: np.ndarray, z: np.ndarray, new: New = np.empty
+) -> tuple[np.ndarray, np.ndarray]:
     """Return log p(x, z), (L, M), and its gradient in z, (L, M, J)."""
     log_pxz, saved = forward(vae, params, x, z, 1.0, new)
     dz, _ = vae.generative_backward(params, saved, new)
@@ -130,14 +142,16 @@ def forward_backward_z(vae, params, x, z, new=np.empty):
     return log_pxz, dz
 
 
-def forward_backward_theta(vae, params, x, z, new=np.empty):
+def forward_backward_theta(
+    vae: VAE, params: Params, x: np.ndarray, z: np.ndarray, new: New = np.empty
+) -> tuple[float, Parts]:
     """Return the mean of log p(x, z), and what its gradient in theta is made of."""
     log_pxz, saved = forward(vae, params, x, z, 1 / (len(z) * len(x)), new)
     _, parts = vae.generative_backward(params, saved, new, input_gradient=False)
     return float(log_pxz.mean(dtype=np.float64)), parts
 
 
-def _check(vae, params, x, z):
+def _check(vae: VAE, params: Params, x: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the arguments in the parameters' dtype, z as (L, M, J), or raise ValueError."""
     vae.check_params(params)
     x = as_pixels(vae.check_data("x", x), params.dtype)

@@ -14,7 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from minivae.evaluation import bound_terms
+from minivae.params import Params
 from minivae.posteriors.diagonal import DiagonalGaussian, IsotropicGaussian
+from minivae.vae import VAE
 
 ACTIVE_ABOVE = 0.01
 _ROWS = 1000  # datapoints at a time
@@ -41,7 +43,9 @@ class LatentUsage(NamedTuple):
     reconstruction: float
 
 
-def latent_usage(vae, params, x, *, noise_samples=1, seed=0):
+def latent_usage(
+    vae: VAE, params: Params, x: np.ndarray, *, noise_samples: int = 1, seed: int = 0
+) -> LatentUsage:
     """Split the bound on a data set into its reconstruction term and a KL for each latent.
 
     Parameters

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+from functools import partial
 
 import numpy as np
 
@@ -11,7 +12,6 @@ from minivae.evaluation.evidence import appendix_d, resample_prior
 from minivae.experiments.curves import BOUNDS, CurveFolder
 from minivae.optimizers import Adagrad
 from minivae.training import choose_step_size, fit
-from minivae.training.checkpoint import save_model
 from minivae.training.mcem import fit_mcem
 
 _TRIAL = 100_000  # training samples after which the step sizes are compared; sooner, the least wins
@@ -46,42 +46,46 @@ def run_curve(curve, folder, threads=1):
     place = CurveFolder(curve, folder)
     place.settings()  # makes the folder, or refuses that of another curve
     if not place.is_finished:
-        compute = _compute_with_mcem if curve.method == "mcem" else _compute_with_fit
         with blas_single_threaded() if threads == 1 else contextlib.nullcontext():
-            compute(curve, place, threads)
+            _compute(curve, place, threads)
     return curve.name
 
 
-def _compute_with_fit(curve, place, threads):
+def _compute(curve, place, threads):
     data = curve.load_data()
     vae = curve.build_model(data)
-    options = {
-        "batch_size": curve.batch_size,
-        "seed": curve.seed,
-        **({"estimator": WakeSleep()} if curve.method == "wake-sleep" else {}),
-    }
-    optimizer = Adagrad(_step_size(curve, place, vae, data, threads, options))
+    train = _trainer(curve, place, vae, data, threads)
     rows = place.rows()
     for due in curve.points:
         if rows and rows[-1]["samples"] >= due:
             continue
-        resume = place.model_path.exists()
-        result = fit(
+        result = train(
             vae,
             data,
             due,
-            optimizer=optimizer,
             evaluate_every=_AT_THE_END,
             checkpoint=place.model_path,
             checkpoint_every=_CHECKPOINT_SECONDS,
-            resume=resume,
-            threads=None if resume else threads,
+            resume=place.model_path.exists(),
             progress=False,
-            **options,
         )
-        row = dict(zip(result.history.columns, result.history.rows()[-1], strict=True))
+        measured = {name: values[-1] for name, values in result.history.as_dict().items()}
+        row = {name: measured.get(name, math.nan) for name in ("samples", "seconds", *BOUNDS)}
         rows.append(row | _log_likelihoods(curve, vae, result.params, data, threads))
         place.save_rows(rows)
+
+
+def _trainer(curve, place, vae, data, threads):
+    """Return the curve's method, `fit` or `fit_mcem` with all settings that stay."""
+    options = {"batch_size": curve.batch_size, "seed": curve.seed}
+    if curve.method == "mcem":
+        place.save_settings({**place.settings(), "step_size": _MCEM_STEP_SIZE})
+        return partial(fit_mcem, optimizer=Adagrad(_MCEM_STEP_SIZE), **options)
+    if curve.method == "wake-sleep":
+        options["estimator"] = WakeSleep()
+    optimizer = Adagrad(_step_size(curve, place, vae, data, threads, options))
+    resumed = place.model_path.exists()  # with as many threads as it was begun with
+    return partial(fit, optimizer=optimizer, threads=None if resumed else threads, **options)
 
 
 def _step_size(curve, place, vae, data, threads, options):
@@ -94,31 +98,6 @@ def _step_size(curve, place, vae, data, threads, options):
         settings["trial"] = {"samples": trial, "train_bounds": list(bounds.items())}
         place.save_settings(settings)
     return settings["step_size"]
-
-
-def _compute_with_mcem(curve, place, threads):
-    data = curve.load_data()
-    vae = curve.build_model(data)
-    place.save_settings({**place.settings(), "step_size": _MCEM_STEP_SIZE})
-    rows = []
-
-    def measure(params, samples, seconds):
-        row = {"samples": samples, "seconds": seconds, **dict.fromkeys(BOUNDS, math.nan)}
-        rows.append(row | _log_likelihoods(curve, vae, params, data, threads))
-        place.save_rows(rows)
-
-    result = fit_mcem(
-        vae,
-        data,
-        curve.samples,
-        batch_size=curve.batch_size,
-        optimizer=Adagrad(_MCEM_STEP_SIZE),
-        seed=curve.seed,
-        evaluate_every=curve.points,
-        progress=False,
-        callback=measure,
-    )
-    save_model(place.model_path, vae, result.params)
 
 
 def _log_likelihoods(curve, vae, params, data, threads):

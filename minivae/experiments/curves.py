@@ -6,7 +6,7 @@ folder of its own, which is all that is known of it:
 
 settings.json   what it is, and the step size that a short trial chose for it
 curve.csv       what was measured so far, a row for each point
-model.npz       the checkpoint; with Monte Carlo EM, which starts anew when interrupted, the result
+model.npz       the checkpoint
 """
 
 import csv
@@ -153,7 +153,7 @@ class CurveFolder:
     def samples_seen(self):
         """Return how many training samples are behind the last measurement or checkpoint."""
         seen = self.measured_until()
-        if self.curve.method != "mcem" and self.model_path.exists():
+        if self.model_path.exists():
             training = read_archive(self.model_path)[0]["training"]
             seen = max(seen, training["step"] * training["settings"]["batch_size"])
         return min(seen, self.curve.samples)

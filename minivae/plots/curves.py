@@ -1,10 +1,16 @@
 """Curves: the bound, or log p(x), against the training samples seen (figures 2 and 3)."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from minivae.plots.look import PALETTE, HouseFigure, house_look
+from minivae.training.history import History
 
 METHODS = {  # the methods of the paper, and their colours
     "aevb": ("AEVB", PALETTE[0]),
@@ -13,8 +19,12 @@ METHODS = {  # the methods of the paper, and their colours
 }
 _STYLES = {"test": "-", "train": (0, (3, 1.5))}
 
+Tables: TypeAlias = Mapping[str, Mapping[str, np.ndarray]]
+Limits: TypeAlias = tuple[float, float] | None
+Panel: TypeAlias = tuple[str, Tables, Limits]
 
-def learning_curve(history):
+
+def learning_curve(history: History) -> Figure:
     """Draw the bound against the training samples seen (figure 2).
 
     The vertical axis is chosen for the end of the curve: a steep beginning may leave it below.
@@ -33,10 +43,10 @@ def learning_curve(history):
     ValueError
         If there is no finite bound in `history`.
     """
-    samples = np.asarray(history.samples, float)
+    samples = np.asarray(history.samples, np.float64)
     curves = {}
     for name in ("train", "test"):
-        bound = np.asarray(getattr(history, f"{name}_bound"), float)
+        bound = np.asarray(getattr(history, f"{name}_bound"), np.float64)
         shown = np.isfinite(bound) & (samples > 0)  # a log axis has no zero
         if shown.any():
             curves[name] = samples[shown], bound[shown]
@@ -63,13 +73,13 @@ def learning_curve(history):
     return figure
 
 
-def _label_last_values(axes):
+def _label_last_values(axes: Axes) -> None:
     """Mark the curves' ends and write names and last values beside them, the higher one above."""
-    lines = sorted(axes.lines, key=lambda line: line.get_ydata()[-1], reverse=True)
+    lines: list[Any] = sorted(axes.lines, key=_last_value, reverse=True)
     alignments = ("bottom", "top") if len(lines) == 2 else ("center",)
     for line, alignment in zip(lines, alignments, strict=True):
         end = line.get_xydata()[-1]
-        axes.scatter(*end, s=25, color=line.get_color(), zorder=4, clip_on=False)
+        axes.scatter(end[0], end[1], s=25, color=line.get_color(), zorder=4, clip_on=False)
         axes.annotate(
             f"{line.get_label()} {end[1]:.1f}".replace("-", "\N{MINUS SIGN}"),
             end,
@@ -81,7 +91,11 @@ def _label_last_values(axes):
         )
 
 
-def readable_limits(decades, bounds):
+def _last_value(line: Any) -> float:
+    return line.get_ydata()[-1]
+
+
+def readable_limits(decades: np.ndarray, bounds: np.ndarray) -> tuple[float, float]:
     """Return limits for the bound, given the decimal logarithm of the samples seen.
 
     Of a curve over a decade or more, the last three quarters of the log axis are shown whole, and
@@ -95,7 +109,7 @@ def readable_limits(decades, bounds):
     return lowest - margin, highest + margin
 
 
-def bounds_of_methods(rows):
+def bounds_of_methods(rows: Sequence[Sequence[Panel]]) -> Figure:
     """Draw the bound of several methods for several models, train and test (figure 2).
 
     Parameters
@@ -130,7 +144,7 @@ def bounds_of_methods(rows):
     return figure
 
 
-def _samples_axis(axes, rows):
+def _samples_axis(axes: Axes, rows: Sequence[Sequence[Panel]]) -> None:
     """Set the horizontal axis, the same for all panels: from 1e5 on, if there is a decade."""
     samples = [t["samples"] for row in rows for _, tables, _ in row for t in tables.values()]
     start, end = min(map(min, samples)), max(map(max, samples))
@@ -140,7 +154,7 @@ def _samples_axis(axes, rows):
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def log_likelihoods_of_methods(panels):
+def log_likelihoods_of_methods(panels: Sequence[Panel]) -> Figure:
     """Draw estimates of log p(x) of several methods, train and test, with errors (figure 3).
 
     Parameters
@@ -168,7 +182,7 @@ def log_likelihoods_of_methods(panels):
     return figure
 
 
-def _draw_methods(axes, tables, quantity, limits):
+def _draw_methods(axes: Axes, tables: Tables, quantity: str, limits: Limits) -> None:
     for method, table in tables.items():
         for part, style in _STYLES.items():
             values = table[f"{part}_{quantity}"]
@@ -182,7 +196,7 @@ def _draw_methods(axes, tables, quantity, limits):
         axes.set_ylim(limits)
 
 
-def _legend(figure, rows):
+def _legend(figure: Figure, rows: Sequence[Sequence[Panel]]) -> None:
     """Name the methods above the panels, and below each other the two parts of the data."""
     shown = {method for row in rows for _, tables, _ in row for method in tables}
     handles = [

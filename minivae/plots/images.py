@@ -6,18 +6,30 @@ cut off.
 
 import math
 import numbers
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from scipy.special import ndtri
 
+from minivae.params import Params
 from minivae.plots.look import LOOK, HouseFigure, house_look
+from minivae.vae import VAE
 from minivae.validation import as_pixels, check_count
 
 _PICTURE_SIZE = 640  # pixels on the screen that the longer side of a grid of images may take
 _ROW_SIZE = 1300  # and that several grids may take side by side
 
 
-def samples(vae, params, image_shape, n=100, rng=None):
+def samples(
+    vae: VAE,
+    params: Params,
+    image_shape: tuple[int, int],
+    n: int = 100,
+    rng: np.random.Generator | None = None,
+) -> Figure:
     """Show what the model dreams up: means of p(x|z), z drawn from the prior (figure 5).
 
     Parameters
@@ -42,13 +54,21 @@ def samples(vae, params, image_shape, n=100, rng=None):
     return _show(samples_grid(vae, params, image_shape, n, rng))
 
 
-def samples_grid(vae, params, image_shape, n=100, rng=None):
+def samples_grid(
+    vae: VAE,
+    params: Params,
+    image_shape: tuple[int, int],
+    n: int = 100,
+    rng: np.random.Generator | None = None,
+) -> np.ndarray:
     """Return the image that `samples` shows, whose arguments these are, as by `image_grid`."""
     rng = np.random.default_rng(0) if rng is None else rng
     return image_grid(vae.sample(params, n, rng, mean=True), image_shape, gap=1)
 
 
-def reconstructions(vae, params, x, image_shape):
+def reconstructions(
+    vae: VAE, params: Params, x: np.ndarray, image_shape: tuple[int, int]
+) -> Figure:
     """Show datapoints, and below each the mean of p(x|z) at z = mu(x).
 
     Parameters
@@ -81,7 +101,7 @@ def reconstructions(vae, params, x, image_shape):
     return figure
 
 
-def manifold(vae, params, image_shape, n=20):
+def manifold(vae: VAE, params: Params, image_shape: tuple[int, int], n: int = 20) -> Figure:
     """Show the plane of a 2-D latent space, decoded (figure 4).
 
     The centres of n x n equal cells of the unit square go through the inverse of the Gaussian's
@@ -108,7 +128,9 @@ def manifold(vae, params, image_shape, n=20):
     return _show(manifold_grid(vae, params, image_shape, n))
 
 
-def manifold_grid(vae, params, image_shape, n=20):
+def manifold_grid(
+    vae: VAE, params: Params, image_shape: tuple[int, int], n: int = 20
+) -> np.ndarray:
     """Return the image that `manifold` shows, whose arguments these are, as by `image_grid`."""
     check_plane(vae)
     quantiles = ndtri((np.arange(check_count("n", n)) + 0.5) / n)
@@ -116,7 +138,14 @@ def manifold_grid(vae, params, image_shape, n=20):
     return image_grid(vae.decode(params, z), image_shape, n)
 
 
-def interpolation(vae, params, x_from, x_to, image_shape, steps=10):
+def interpolation(
+    vae: VAE,
+    params: Params,
+    x_from: np.ndarray,
+    x_to: np.ndarray,
+    image_shape: tuple[int, int],
+    steps: int = 10,
+) -> Figure:
     """Show the way from one datapoint to another through the latent space, a row for each pair.
 
     The way is the straight line from mu(x_from) to mu(x_to), decoded in equal steps; the datapoints
@@ -160,7 +189,7 @@ def interpolation(vae, params, x_from, x_to, image_shape, steps=10):
     return _show(np.hstack([grids[0], space, grids[1], space, grids[2]]))
 
 
-def side_by_side(grids, titles):
+def side_by_side(grids: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
     """Show several grids of images in a row, with a title above each (figures 4 and 5).
 
     Parameters
@@ -190,7 +219,9 @@ def side_by_side(grids, titles):
     return figure
 
 
-def image_grid(images, image_shape, columns=None, gap=0):
+def image_grid(
+    images: np.ndarray, image_shape: tuple[int, int], columns: int | None = None, gap: int = 0
+) -> np.ndarray:
     """Arrange images in one large one, row by row from the top left.
 
     Parameters
@@ -225,14 +256,14 @@ def image_grid(images, image_shape, columns=None, gap=0):
     rows = math.ceil(len(images) / columns)
     cells = np.ones((rows * columns, height + gap, width + gap), np.float32)
     cells[: len(images), :height, :width] = images.clip(0, 1).reshape(-1, height, width)
-    grid = cells.reshape(rows, columns, height + gap, width + gap).swapaxes(1, 2)
+    grid: np.ndarray = cells.reshape(rows, columns, height + gap, width + gap).swapaxes(1, 2)
     grid = grid.reshape(rows * (height + gap), columns * (width + gap))
     return grid[: len(grid) - gap, : grid.shape[1] - gap]
 
 
-def _check_image_shape(image_shape, n_features):
+def _check_image_shape(image_shape: tuple[int, int], n_features: int) -> tuple[int, int]:
     """Return `image_shape` as a pair of ints, or raise ValueError unless it holds n_features."""
-    sides = tuple(image_shape) if np.shape(image_shape) == (2,) else (0, 0)
+    sides: Any = tuple(image_shape) if np.shape(image_shape) == (2,) else (0, 0)
     whole = all(isinstance(side, numbers.Integral) and side > 0 for side in sides)
     if not whole or math.prod(sides) != n_features:
         raise ValueError(
@@ -242,7 +273,7 @@ def _check_image_shape(image_shape, n_features):
     return sides
 
 
-def _show(grid, left=0):
+def _show(grid: np.ndarray, left: int = 0) -> Figure:
     """Return a figure of a grey image, with a margin on the left of so many screen pixels."""
     scale = max(1, _PICTURE_SIZE // max(grid.shape))
     height, width = (scale * side for side in grid.shape)
@@ -255,7 +286,7 @@ def _show(grid, left=0):
     return figure
 
 
-def _draw_image(figure, place, grid):
+def _draw_image(figure: Figure, place: tuple[float, float, float, float], grid: np.ndarray) -> Axes:
     """Add axes that show a grey image in a place of the figure, and return them."""
     axes = figure.add_axes(place, frameon=False)
     axes.imshow(grid, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
@@ -264,7 +295,7 @@ def _draw_image(figure, place, grid):
     return axes
 
 
-def check_plane(vae):
+def check_plane(vae: VAE) -> None:
     """Raise ValueError unless the model has two latent dimensions."""
     if vae.n_latent != 2:
         raise ValueError(f"n_latent is {vae.n_latent}, expected 2: only a plane can be drawn")

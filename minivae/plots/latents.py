@@ -1,14 +1,22 @@
 """Pictures of the latent space: where the datapoints are, and what every dimension says."""
 
+from typing import Any
+
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from minivae.evaluation.latents import LatentUsage
+from minivae.params import Params
 from minivae.plots.images import check_plane
 from minivae.plots.look import PALETTE, HouseFigure, house_look
+from minivae.vae import VAE
 
 
-def latent_space(vae, params, x, labels=None):
+def latent_space(
+    vae: VAE, params: Params, x: np.ndarray, labels: np.ndarray | None = None
+) -> Figure:
     """Scatter the posterior means mu(x) of datapoints over a 2-D latent space.
 
     Parameters
@@ -40,7 +48,7 @@ def latent_space(vae, params, x, labels=None):
         axes = figure.add_subplot(xlabel="$z_1$", ylabel="$z_2$")
         axes.set_aspect("equal", adjustable="datalim")
         size = np.clip(20_000 / len(mu), 5, 40)  # in points squared
-        axes.scatter(*mu[order].T, s=size, c=colors[order], alpha=0.7, linewidths=0)
+        axes.scatter(mu[order, 0], mu[order, 1], s=size, c=colors[order], alpha=0.7, linewidths=0)
         axes.update_datalim([(-2, -2), (2, 2)])  # the bulk of the prior is always in view
         axes.autoscale_view()
         handles = [
@@ -52,7 +60,7 @@ def latent_space(vae, params, x, labels=None):
     return figure
 
 
-def _classes(labels, n):
+def _classes(labels: np.ndarray | None, n: int) -> tuple[Any, np.ndarray]:
     """Return the distinct labels, and a colour for each of n datapoints."""
     if labels is None:
         return (), np.full(n, PALETTE[0])
@@ -64,7 +72,7 @@ def _classes(labels, n):
     return classes, np.array(PALETTE)[index]
 
 
-def latent_usage(usage):
+def latent_usage(usage: LatentUsage) -> Figure:
     """Show how much every latent dimension says about x, the most talkative first.
 
     Parameters

@@ -2,14 +2,16 @@
 
 import contextlib
 import io
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
 from minivae.training.checkpoint import atomic_write
 
-LOOK = {
+LOOK: dict[str, Any] = {
     "figure.dpi": 100,
     "font.size": 11,
     "axes.spines.top": False,
@@ -24,14 +26,14 @@ LOOK = {
 
 # The eight colours of Okabe and Ito (2008), then brown and violet, which simulated protanopia,
 # deuteranopia and tritanopia keep as far from the eight as these are from each other.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7")
+PALETTE: tuple[str, ...] = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7")
 PALETTE += ("#56B4E9", "#000000", "#F0E442", "#7A4900", "#3B1E8F")
 
 _SAVE_DPI = 200  # twice the screen's, so that pixels stay whole
 
 
 @contextlib.contextmanager
-def house_look():
+def house_look() -> Iterator[None]:
     """Context manager: the house's Matplotlib settings, whatever the user's own are."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
@@ -42,24 +44,24 @@ def house_look():
 class HouseFigure(Figure):
     """A Figure that keeps its look when drawn later, and that notebooks can show without pyplot."""
 
-    def draw(self, renderer):
+    def draw(self, renderer: Any) -> None:
         """Draw the figure, as Matplotlib asks for it."""
         with house_look():  # some settings take effect only when the figure is drawn
             super().draw(renderer)
 
-    def _repr_png_(self):
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         width, height = (round(inches * self.dpi) for inches in self.get_size_inches())
         return _png(self), {"width": width, "height": height}
 
 
-def _png(figure):
+def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     with house_look():
         figure.savefig(buffer, format="png", dpi=_SAVE_DPI, metadata={"Software": None})
     return buffer.getvalue()
 
 
-def save(figure, path):
+def save(figure: Figure, path: str | Path) -> None:
     """Write a figure to a PNG file, atomically; the same figure gives the same bytes.
 
     Parameters

@@ -13,9 +13,10 @@ from minivae.posteriors.deterministic import Deterministic
 from minivae.posteriors.diagonal import DiagonalGaussian, IsotropicGaussian
 from minivae.posteriors.full_covariance import FullCovarianceGaussian
 from minivae.posteriors.location_scale import Laplace, Logistic
+from minivae.protocols import Posterior, PosteriorWithDensity, members
 from minivae.validation import choose
 
-POSTERIORS = {
+POSTERIORS: dict[str, PosteriorWithDensity] = {
     posterior.name: posterior
     for posterior in (
         DiagonalGaussian(),
@@ -29,10 +30,7 @@ POSTERIORS = {
 }
 
 
-_MEMBERS = ("name", "n_stats", "draw_noise", "sample", "sample_backward")
-
-
-def get_posterior(posterior):
+def get_posterior(posterior: str | Posterior) -> PosteriorWithDensity:
     """Return the posterior of that name, or `posterior` itself if it is an object.
 
     Raises
@@ -40,4 +38,4 @@ def get_posterior(posterior):
     ValueError
         If it is neither.
     """
-    return choose("posterior", posterior, POSTERIORS, _MEMBERS)
+    return choose("posterior", posterior, POSTERIORS, members(Posterior))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minivae.gaussian import LOG_2PI
+from minivae.protocols import New
 
 
 @dataclass(frozen=True)
@@ -19,22 +20,31 @@ class FullCovarianceGaussian:
 
     name = "full-covariance"
 
-    def n_stats(self, n_latent):
+    def n_stats(self, n_latent: int) -> int:
         """Return how many numbers the encoder emits for a datapoint."""
         return n_latent + n_latent * (n_latent + 1) // 2
 
-    def draw_noise(self, rng, out):
+    def draw_noise(self, rng: np.random.Generator, out: np.ndarray) -> None:
         """Fill `out`, (L, M, J), with draws of eps."""
         rng.standard_normal(out=out, dtype=out.dtype)
 
-    def sample(self, stats, noise, new=np.empty):
+    def sample(
+        self, stats: np.ndarray, noise: np.ndarray, new: New = np.empty
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return ``(z, minus_kl)``; see `DiagonalGaussian`."""
         mu, log_diagonal, C = self._parts(stats)
         z = mu + np.einsum("mij,lmj->lmi", C, noise)
         squares = np.sum(mu**2, axis=1) + np.sum(C**2, axis=(1, 2))
         return z, 0.5 * (mu.shape[1] - squares) + log_diagonal.sum(axis=1)
 
-    def sample_backward(self, dz, stats, noise, scale, new=np.empty):
+    def sample_backward(
+        self,
+        dz: np.ndarray,
+        stats: np.ndarray,
+        noise: np.ndarray,
+        scale: float,
+        new: New = np.empty,
+    ) -> np.ndarray:
         """Return dstats; see `DiagonalGaussian`.
 
         dS/dmu = sum_l dz - scale mu,    dS/dC = sum_l dz eps^T - scale C,
@@ -46,14 +56,16 @@ class FullCovarianceGaussian:
         dC = np.einsum("lmi,lmj->mij", dz, noise) - scale * C
         return self._stack(dmu, dC, C, scale)
 
-    def log_density(self, z, stats):
+    def log_density(self, z: np.ndarray, stats: np.ndarray) -> np.ndarray:
         """Return log q(z|x), (L, M)."""
         mu, log_diagonal, C = self._parts(stats)
         eps = self._whiten(z, mu, C)
         constant = log_diagonal.sum(axis=1) + 0.5 * mu.shape[1] * LOG_2PI
         return -0.5 * np.sum(eps**2, axis=-1) - constant
 
-    def log_density_grad(self, z, stats, weights):
+    def log_density_grad(
+        self, z: np.ndarray, stats: np.ndarray, weights: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return ``(dz, dstats)``; see `DiagonalGaussian`.
 
         With eps = C^-1 (z - mu) and u = C^-T eps: d/dmu = u, d/dz = -u, d/dC = u eps^T, and
@@ -66,16 +78,16 @@ class FullCovarianceGaussian:
         dC = np.einsum("lmi,lmj->mij", u, eps)
         return -u, self._stack(u.sum(axis=0), dC, C, -w.sum(axis=0))
 
-    def moments(self, stats):
+    def moments(self, stats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean and the log variance of every latent, each (M, J)."""
         mu, _, C = self._parts(stats)
         return mu.copy(), np.log(np.sum(C**2, axis=2))
 
-    def cholesky(self, stats):
+    def cholesky(self, stats: np.ndarray) -> np.ndarray:
         """Return C, (M, J, J), lower triangles."""
         return self._parts(stats)[2]
 
-    def _parts(self, stats):
+    def _parts(self, stats: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return mu, log of C's diagonal, and C."""
         J = _latents_of_full(stats.shape[1])
         mu, log_diagonal = stats[:, :J], stats[:, J : 2 * J]
@@ -85,7 +97,9 @@ class FullCovarianceGaussian:
         C[:, range(J), range(J)] = np.exp(log_diagonal)
         return mu, log_diagonal, C
 
-    def _stack(self, dmu, dC, C, dlog_determinant):
+    def _stack(
+        self, dmu: np.ndarray, dC: np.ndarray, C: np.ndarray, dlog_determinant: np.ndarray | float
+    ) -> np.ndarray:
         """Return dstats, given the gradients with respect to mu, C and every log C_jj directly."""
         J = dmu.shape[1]
         diagonal = np.arange(J)
@@ -93,12 +107,12 @@ class FullCovarianceGaussian:
         below = (slice(None), *np.tril_indices(J, -1))
         return np.hstack([dmu, dlog_diagonal, dC[below]])
 
-    def _whiten(self, z, mu, C):
+    def _whiten(self, z: np.ndarray, mu: np.ndarray, C: np.ndarray) -> np.ndarray:
         """Return eps, (L, M, J), that `sample` turns into z."""
         error = z - mu
         return np.linalg.solve(C, error[..., None])[..., 0]
 
 
-def _latents_of_full(n_stats):
+def _latents_of_full(n_stats: int) -> int:
     """Return J, given J + J (J + 1) / 2."""
     return int((np.sqrt(9 + 8 * n_stats) - 3) / 2 + 0.5)

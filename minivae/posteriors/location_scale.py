@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minivae.gaussian import log_density, split_stats
+from minivae.protocols import New
 
 
 class LocationScale:
@@ -18,18 +19,37 @@ class LocationScale:
     for the sampled -KL that `sample` describes.
     """
 
-    def n_stats(self, n_latent):
+    base_variance: float
+
+    def log_base(self, eps: np.ndarray) -> np.ndarray:
+        """Return log p(eps), elementwise."""
+        raise NotImplementedError
+
+    def score(self, eps: np.ndarray) -> np.ndarray:
+        """Return d/deps log p(eps)."""
+        raise NotImplementedError
+
+    def n_stats(self, n_latent: int) -> int:
         """Return how many numbers the encoder emits for a datapoint."""
         return 2 * n_latent
 
-    def sample(self, stats, noise, new=np.empty):
+    def sample(
+        self, stats: np.ndarray, noise: np.ndarray, new: New = np.empty
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return ``(z, minus_kl)``, the latter the mean of log p(z) - log q(z|x) over L samples."""
         mu, log_s = split_stats(stats)
         z = mu + np.exp(log_s) * noise
         log_q = np.sum(self.log_base(noise) - log_s, axis=-1)
         return z, np.mean(log_density(z) - log_q, axis=0)
 
-    def sample_backward(self, dz, stats, noise, scale, new=np.empty):
+    def sample_backward(
+        self,
+        dz: np.ndarray,
+        stats: np.ndarray,
+        noise: np.ndarray,
+        scale: float,
+        new: New = np.empty,
+    ) -> np.ndarray:
         """Return dstats; see `DiagonalGaussian` and the class docstring."""
         mu, log_s = split_stats(stats)
         s = np.exp(log_s)
@@ -37,13 +57,15 @@ class LocationScale:
         dstats = np.hstack([t.sum(axis=0), np.sum(t * noise, axis=0) * s + scale])
         return dstats
 
-    def log_density(self, z, stats):
+    def log_density(self, z: np.ndarray, stats: np.ndarray) -> np.ndarray:
         """Return log q(z|x), (L, M)."""
         mu, log_s = split_stats(stats)
         eps = (z - mu) / np.exp(log_s)
         return np.sum(self.log_base(eps) - log_s, axis=-1)
 
-    def log_density_grad(self, z, stats, weights):
+    def log_density_grad(
+        self, z: np.ndarray, stats: np.ndarray, weights: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return ``(dz, dstats)``; see `DiagonalGaussian`.
 
         d/dz = score(eps) / s,    d/dmu = -d/dz,    d/dlog s = -eps score(eps) - 1
@@ -56,7 +78,7 @@ class LocationScale:
         dlog_s = -w * (eps * score + 1)
         return dz, np.hstack([-dz.sum(axis=0), dlog_s.sum(axis=0)])
 
-    def moments(self, stats):
+    def moments(self, stats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean and the log variance of every latent, each (M, J)."""
         mu, log_s = split_stats(stats)
         return mu.copy(), 2 * log_s + np.log(self.base_variance)
@@ -69,15 +91,15 @@ class Laplace(LocationScale):
     name = "laplace"
     base_variance = 2.0
 
-    def draw_noise(self, rng, out):
+    def draw_noise(self, rng: np.random.Generator, out: np.ndarray) -> None:
         """Fill `out`, (L, M, J), with draws of eps."""
         out[:] = rng.laplace(size=out.shape)
 
-    def log_base(self, eps):
+    def log_base(self, eps: np.ndarray) -> np.ndarray:
         """Return log p(eps), elementwise."""
         return -np.abs(eps) - np.log(2)
 
-    def score(self, eps):
+    def score(self, eps: np.ndarray) -> np.ndarray:
         """Return d/deps log p(eps)."""
         return -np.sign(eps)
 
@@ -89,14 +111,14 @@ class Logistic(LocationScale):
     name = "logistic"
     base_variance = np.pi**2 / 3
 
-    def draw_noise(self, rng, out):
+    def draw_noise(self, rng: np.random.Generator, out: np.ndarray) -> None:
         """Fill `out`, (L, M, J), with draws of eps."""
         out[:] = rng.logistic(size=out.shape)
 
-    def log_base(self, eps):
+    def log_base(self, eps: np.ndarray) -> np.ndarray:
         """Return log p(eps), elementwise."""
         return -np.abs(eps) - 2 * np.log1p(np.exp(-np.abs(eps)))  # even, and safe for large |eps|
 
-    def score(self, eps):
+    def score(self, eps: np.ndarray) -> np.ndarray:
         """Return d/deps log p(eps)."""
         return -np.tanh(eps / 2)

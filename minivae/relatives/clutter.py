@@ -25,6 +25,7 @@ from scipy.special import expit, logsumexp
 from minivae.gaussian import log_density
 from minivae.optimizers import Adagrad
 from minivae.params import Params
+from minivae.protocols import Optimizer
 from minivae.validation import check_count, check_positive
 
 _MOST = 16  # datapoints to enumerate
@@ -54,7 +55,7 @@ class Clutter:
     clutter_var: float = 10.0
     prior_var: float = 100.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         x = np.asarray(self.x, np.float64)
         x = x[:, None] if x.ndim == 1 else x
         if x.ndim != 2 or x.size == 0:
@@ -68,7 +69,9 @@ class Clutter:
         check_positive("prior_var", self.prior_var)
 
     @classmethod
-    def simulate(cls, theta, n, rng, **options):
+    def simulate(
+        cls, theta: np.ndarray, n: int, rng: np.random.Generator, **options: float
+    ) -> "Clutter":
         """Draw n datapoints with the signal at theta, (d,)."""
         model = cls(np.zeros((check_count("n", n), np.size(theta))), **options)
         signal = rng.random((n, 1)) < model.w
@@ -76,7 +79,7 @@ class Clutter:
         x = np.where(signal, theta + noise, np.sqrt(model.clutter_var) * noise)
         return cls(x, **options)
 
-    def log_parts(self, theta):
+    def log_parts(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return log [w N(x_i; theta, I)] and log [(1 - w) N(x_i; 0, c I)], of shape (..., n).
 
         Parameters
@@ -87,7 +90,7 @@ class Clutter:
         clutter = np.log1p(-self.w) + log_density(self.x, 0.0, np.log(self.clutter_var))
         return signal, clutter
 
-    def log_joint(self, theta):
+    def log_joint(self, theta: np.ndarray) -> np.ndarray:
         """Return log p(theta, x_1, ..., x_n) in nats, (...), for theta of shape (..., d)."""
         log_prior = log_density(theta, 0.0, np.log(self.prior_var))
         return log_prior + np.logaddexp(*self.log_parts(theta)).sum(axis=-1)
@@ -111,13 +114,13 @@ class ClutterFit(NamedTuple):
     bounds: np.ndarray
 
 
-def gaussian_params(mu, log_var):
+def gaussian_params(mu: np.ndarray, log_var: np.ndarray) -> Params:
     """Return q(theta) as `Params` with arrays "mu" and "log_var", (d,) each."""
     vector = np.concatenate([np.atleast_1d(mu), np.atleast_1d(log_var)]).astype(np.float64)
     return Params(dict.fromkeys(("mu", "log_var"), (len(vector) // 2,)), vector)
 
 
-def elbo_and_grad(model, q, noise):
+def elbo_and_grad(model: Clutter, q: Params, noise: np.ndarray) -> tuple[float, Params]:
     """Estimate the bound on log p(x_1, ..., x_n) and its gradient; see the module docstring.
 
     Parameters
@@ -147,7 +150,13 @@ def elbo_and_grad(model, q, noise):
     return float(log_px.mean() + minus_kl), gaussian_params(dmu, dlog_var)
 
 
-def fit_gaussian(model, noise, *, optimizer=None, start=None):
+def fit_gaussian(
+    model: Clutter,
+    noise: np.ndarray,
+    *,
+    optimizer: Optimizer | None = None,
+    start: Params | None = None,
+) -> ClutterFit:
     """Fit q(theta) by stochastic gradient ascent on the bound.
 
     The noise keeps the parameters moving about the maximum; their mean over the second half of the
@@ -203,12 +212,12 @@ class ExactPosterior:
     mean: np.ndarray
     variance: np.ndarray
 
-    def density(self, theta):
+    def density(self, theta: np.ndarray) -> np.ndarray:
         """Return p(theta|x), (...), for theta of shape (..., d)."""
         return np.exp(self.model.log_joint(theta) - self.log_evidence)
 
 
-def exact_by_enumeration(model):
+def exact_by_enumeration(model: Clutter) -> ExactPosterior:
     """Sum over all 2^n ways to say which datapoints are signal: any dimension, few data.
 
     Given that those in S are (k of them, adding up to s), conjugacy gives
@@ -241,7 +250,7 @@ def exact_by_enumeration(model):
     return ExactPosterior(model, float(log_evidence), mean, variance)
 
 
-def exact_by_quadrature(model, nodes=8001):
+def exact_by_quadrature(model: Clutter, nodes: int = 8001) -> ExactPosterior:
     """Integrate over a grid with the trapezoidal rule: one dimension, up to some hundred data.
 
     For a smooth function that vanishes at both ends the rule converges faster than any power of the

@@ -31,10 +31,13 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 from scipy.linalg import cho_factor, cho_solve
 
 from minivae.gaussian import LOG_2PI
 from minivae.likelihoods import FixedGaussian
+from minivae.params import Params
+from minivae.vae import VAE
 from minivae.validation import as_pixels, check_count, check_positive, check_rng
 
 _NOISE_FLOOR = 1e-6  # least share of a feature's variance that is noise
@@ -63,7 +66,7 @@ class LinearGaussian:
     b: np.ndarray
     noise_var: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("W", "b", "noise_var"):
             object.__setattr__(self, name, np.asarray(getattr(self, name)))
         if self.W.ndim != 2:
@@ -77,20 +80,20 @@ class LinearGaussian:
             raise ValueError(f"noise_var is {np.min(self.noise_var)!s}, expected above zero")
 
     @property
-    def covariance(self):
+    def covariance(self) -> np.ndarray:
         """C = W^T W + Psi, (D, D); TB sec. 3.1, PRML 12.36 and 12.65."""
         return self.W.T @ self.W + np.diag(self._psi)
 
     @property
-    def _psi(self):
+    def _psi(self) -> np.ndarray:
         return np.broadcast_to(self.noise_var, self.b.shape)
 
     @cached_property
-    def _precision_factor(self):
+    def _precision_factor(self) -> tuple[np.ndarray, bool]:
         """The Cholesky factor of P."""
         return cho_factor(np.eye(len(self.W)) + (self.W / self.noise_var) @ self.W.T, lower=True)
 
-    def log_likelihood(self, x):
+    def log_likelihood(self, x: np.ndarray) -> np.ndarray:
         """Return log p(x) of every datapoint, (N,), in nats; TB eq. 4, PRML 12.43.
 
         Parameters
@@ -100,7 +103,7 @@ class LinearGaussian:
         e, _, u = self._project(x)
         return self._log_density(e, u)
 
-    def posterior(self, x):
+    def posterior(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean (N, J) and the covariance (J, J) of p(z|x); TB eq. 6, PRML 12.42.
 
         The covariance is the same for every x.
@@ -108,7 +111,7 @@ class LinearGaussian:
         _, z, _ = self._project(x)
         return z, cho_solve(self._precision_factor, np.eye(len(self.W)))
 
-    def log_likelihood_and_grad(self, x):
+    def log_likelihood_and_grad(self, x: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
         """Return the mean of log p(x) in nats per datapoint, and its gradient.
 
         Parameters
@@ -132,20 +135,20 @@ class LinearGaussian:
         }
         return float(self._log_density(e, u).mean()), grad
 
-    def sample(self, n, rng):
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw n datapoints, (n, D)."""
         check_rng(rng)
         z = rng.standard_normal((check_count("n", n), len(self.W)))
         noise = np.sqrt(self.noise_var) * rng.standard_normal((n, len(self.b)))
         return z @ self.W + self.b + noise
 
-    def _project(self, x):
+    def _project(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return e = x - b, z = E[z|x] and u = e C^-1, one row per datapoint."""
         e = _check_x(x, self.W.dtype, len(self.b)) - self.b
         z = cho_solve(self._precision_factor, self.W @ (e / self.noise_var).T).T
         return e, z, (e - z @ self.W) / self.noise_var
 
-    def _log_density(self, e, u):
+    def _log_density(self, e: np.ndarray, u: np.ndarray) -> np.ndarray:
         log_det_P = 2 * np.sum(np.log(np.diag(self._precision_factor[0])))
         constant = len(self.b) * LOG_2PI + log_det_P + np.sum(np.log(self._psi))
         return -0.5 * (constant + np.einsum("nd,nd->n", u, e))
@@ -165,7 +168,7 @@ class EMResult(NamedTuple):
     log_likelihoods: np.ndarray
 
 
-def ppca(x, n_latent):
+def ppca(x: np.ndarray, n_latent: int) -> LinearGaussian:
     """Fit probabilistic PCA in closed form; TB eq. 7 and 8, PRML 12.45 and 12.46.
 
     With the eigenvalues lambda_1 >= ... >= lambda_D of the data's covariance and the eigenvectors
@@ -196,7 +199,9 @@ def ppca(x, n_latent):
     return LinearGaussian(np.sqrt(s[:J] ** 2 - noise_var)[:, None] * U[:J], b, noise_var)
 
 
-def ppca_em(x, n_latent, rng, *, sweeps=1000, tol=1e-9):
+def ppca_em(
+    x: np.ndarray, n_latent: int, rng: np.random.Generator, *, sweeps: int = 1000, tol: float = 1e-9
+) -> EMResult:
     """Fit probabilistic PCA by EM; TB app. B, PRML 12.54 to 12.57.
 
     Parameters
@@ -219,7 +224,9 @@ def ppca_em(x, n_latent, rng, *, sweeps=1000, tol=1e-9):
     return _em(_start(x, J, x.var(axis=0).mean(), rng), x, sweeps, tol)
 
 
-def factor_analysis(x, n_latent, rng, *, sweeps=1000, tol=1e-9):
+def factor_analysis(
+    x: np.ndarray, n_latent: int, rng: np.random.Generator, *, sweeps: int = 1000, tol: float = 1e-9
+) -> EMResult:
     """Fit factor analysis by EM; PRML 12.66 to 12.70. The arguments are those of `ppca_em`.
 
     A feature's noise is kept above 1e-6 of its variance: the likelihood may grow for ever while the
@@ -238,7 +245,7 @@ def factor_analysis(x, n_latent, rng, *, sweeps=1000, tol=1e-9):
     return _em(_start(x, J, variances, rng), x, sweeps, tol)
 
 
-def em_step(model, x):
+def em_step(model: LinearGaussian, x: np.ndarray) -> LinearGaussian:
     """Do one sweep of EM on W and the noise; b stays, because its maximum is the data's mean.
 
     E: p(z|x) for every datapoint, PRML 12.66 to 12.68 (12.54, 12.55 for probabilistic PCA).
@@ -268,7 +275,7 @@ def em_step(model, x):
     return LinearGaussian(W, model.b, np.maximum(psi, _NOISE_FLOOR * variances))
 
 
-def linear_vae_marginal(vae, params):
+def linear_vae_marginal(vae: VAE, params: Params) -> LinearGaussian:
     """Return the `LinearGaussian` whose p(x) is that of a linear VAE, so that log p(x) is exact.
 
     Parameters
@@ -288,22 +295,23 @@ def linear_vae_marginal(vae, params):
         If the decoder is not linear, or its noise is learned or not Gaussian.
     """
     likelihood = vae.likelihood
-    linear = isinstance(likelihood, FixedGaussian) and not likelihood.relu_mean
-    if vae.hidden or not linear:
+    if vae.hidden or not isinstance(likelihood, FixedGaussian) or likelihood.relu_mean:
         raise ValueError(f"vae is {vae!r}, expected hidden=() and a FixedGaussian likelihood")
     vae.check_params(params)
     W, b = (params[f"decoder.{name}"].astype(np.float64) for name in ("W1", "b1"))
-    return LinearGaussian(W, b, vae.likelihood.sigma**2)
+    return LinearGaussian(W, b, np.asarray(likelihood.sigma**2))
 
 
-def _start(x, J, variances, rng):
+def _start(
+    x: np.ndarray, J: int, variances: np.ndarray, rng: np.random.Generator
+) -> LinearGaussian:
     """Return a random model whose variances are half loadings and half noise."""
     check_rng(rng)
     W = np.sqrt(variances / (2 * J)) * rng.standard_normal((J, x.shape[1]))
     return LinearGaussian(W.astype(x.dtype), x.mean(axis=0), variances / 2)
 
 
-def _em(model, x, sweeps, tol):
+def _em(model: LinearGaussian, x: np.ndarray, sweeps: int, tol: float) -> EMResult:
     check_positive("tol", tol)
     history = [model.log_likelihood(x).mean()]
     for _ in range(check_count("sweeps", sweeps)):
@@ -314,14 +322,14 @@ def _em(model, x, sweeps, tol):
     return EMResult(model, np.array(history))
 
 
-def _check_x(x, dtype, D):
+def _check_x(x: np.ndarray, dtype: DTypeLike, D: int) -> np.ndarray:
     x = as_pixels(x, dtype)
     if x.ndim != 2 or len(x) == 0 or x.shape[1] != D:
         raise ValueError(f"x has shape {x.shape}, expected (N, {D}) with N >= 1")
     return x
 
 
-def _check_data(x, n_latent):
+def _check_data(x: np.ndarray, n_latent: int) -> tuple[np.ndarray, int]:
     """Return x as floats and J as an int, or say what is wrong with them."""
     x = np.asarray(x)
     x = as_pixels(x, x.dtype if x.dtype in (np.float32, np.float64) else np.float64)

@@ -29,10 +29,12 @@ It is zero where the updates change nothing.
 Gauss-Jacobi quadrature, whose weight function is that density, has no error but rounding.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import (
     betaln,
     digamma,
@@ -71,7 +73,7 @@ class Mixture:
     alpha: float = 1.0
     beta: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("log_p1", "log_p2"):
             value = np.asarray(getattr(self, name), np.float64)
             if value.ndim != 1 or value.shape != np.shape(self.log_p1) or not len(value):
@@ -87,17 +89,24 @@ class Mixture:
         check_positive("beta", self.beta)
 
     @classmethod
-    def gaussian(cls, x, means, sds, alpha=1.0, beta=1.0):
+    def gaussian(
+        cls,
+        x: np.ndarray,
+        means: Sequence[float],
+        sds: Sequence[float],
+        alpha: float = 1.0,
+        beta: float = 1.0,
+    ) -> "Mixture":
         """Make one of data (n,) and the means and standard deviations of two Gaussians."""
         log_p1, log_p2 = (norm.logpdf(x, m, s) for m, s in zip(means, sds, strict=True))
         return cls(log_p1, log_p2, alpha, beta)
 
     @property
-    def log_ratio(self):
+    def log_ratio(self) -> np.ndarray:
         """Log p1(x_i) - log p2(x_i), (n,)."""
         return self.log_p1 - self.log_p2
 
-    def log_likelihood(self, w):
+    def log_likelihood(self, w: ArrayLike) -> np.ndarray:
         """Return log p(x_1, ..., x_n | w) in nats, in the shape of w, which is in [0, 1]."""
         w = np.asarray(w, np.float64)[..., None]
         with np.errstate(divide="ignore"):  # log 0 = -inf is right
@@ -123,24 +132,26 @@ class MeanField(NamedTuple):
     elbos: np.ndarray
 
     @property
-    def weight(self):
+    def weight(self) -> Any:
         """q(w), a frozen `scipy.stats.beta`."""
         return beta_distribution(*self.gamma)
 
 
-def update_gamma(model, logits):
+def update_gamma(model: Mixture, logits: np.ndarray) -> np.ndarray:
     """Return the best (gamma_1, gamma_2) given q(c)."""
     expected = expit(logits).sum()
     return np.array([model.alpha + expected, model.beta + len(logits) - expected])
 
 
-def update_logits(model, gamma):
+def update_logits(model: Mixture, gamma: np.ndarray) -> np.ndarray:
     """Return the logits of the best q(c_i = 1) given q(w)."""
     A, B = _expected_logs(gamma)
     return model.log_ratio + A - B
 
 
-def elbo_and_grad(model, gamma, logits):
+def elbo_and_grad(
+    model: Mixture, gamma: np.ndarray, logits: np.ndarray
+) -> tuple[float, dict[str, np.ndarray]]:
     """Compute the bound on log p(x_1, ..., x_n), in closed form, and its gradient.
 
     Parameters
@@ -170,7 +181,13 @@ def elbo_and_grad(model, gamma, logits):
     return float(elbo), grad
 
 
-def coordinate_ascent(model, *, start=(1.0, 1.0), sweeps=1000, tol=1e-10):
+def coordinate_ascent(
+    model: Mixture,
+    *,
+    start: tuple[float, float] = (1.0, 1.0),
+    sweeps: int = 1000,
+    tol: float = 1e-10,
+) -> MeanField:
     """Take turns with the two closed-form updates until the bound stands still.
 
     Parameters
@@ -200,7 +217,7 @@ def coordinate_ascent(model, *, start=(1.0, 1.0), sweeps=1000, tol=1e-10):
     return MeanField(gamma, logits, np.array(elbos))
 
 
-def _expected_logs(gamma):
+def _expected_logs(gamma: np.ndarray) -> np.ndarray:
     """Return E[log w] and E[log (1 - w)] under Beta(gamma)."""
     return digamma(gamma) - digamma(gamma.sum())
 
@@ -208,7 +225,9 @@ def _expected_logs(gamma):
 # --- What it approximates -------------------------------------------------------------------------
 
 
-def gibbs(model, sweeps, rng, *, chains=1, burn_in=100):
+def gibbs(
+    model: Mixture, sweeps: int, rng: np.random.Generator, *, chains: int = 1, burn_in: int = 100
+) -> np.ndarray:
     """Draw from p(w|x) by Gibbs sampling: c given w and x, then w given c, in turn.
 
         p(c_i = 1 | w, x_i) = sigmoid(log p1(x_i) - log p2(x_i) + logit w)
@@ -259,13 +278,13 @@ class ExactPosterior:
     mean: float
     variance: float
 
-    def density(self, w):
+    def density(self, w: ArrayLike) -> np.ndarray:
         """Return p(w|x) in the shape of w, which is in (0, 1)."""
         log_prior = beta_distribution.logpdf(w, self.model.alpha, self.model.beta)
         return np.exp(log_prior + self.model.log_likelihood(w) - self.log_evidence)
 
 
-def exact_posterior(model):
+def exact_posterior(model: Mixture) -> ExactPosterior:
     """Compute the evidence and the moments of p(w|x) by Gauss-Jacobi quadrature.
 
     The second moment is the integral of a polynomial of degree n + 2, for which n / 2 + 2 nodes

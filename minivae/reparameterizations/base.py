@@ -13,11 +13,12 @@ ends: 1.1e-16 in float64, 6e-8 in float32. The formulas keep their accuracy up t
 larger than the largest float, and never NaN.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from minivae.validation import check_count, check_dtype, check_rng
 
@@ -30,17 +31,17 @@ class Parameter(NamedTuple):
     expected: str
 
 
-def real(name):
+def real(name: str) -> Parameter:
     """Return a `Parameter` that may be any number."""
     return Parameter(name, np.isfinite, "a finite number")
 
 
-def positive(name):
+def positive(name: str) -> Parameter:
     """Return a `Parameter` above zero."""
     return Parameter(name, lambda a: (a > 0) & np.isfinite(a), "a positive number")
 
 
-def require(name, array, accepted, expected):
+def require(name: str, array: np.ndarray, accepted: Any, expected: str) -> None:
     """Raise ValueError unless every entry of `array` is accepted; name the first that is not."""
     if not np.all(accepted):
         index = tuple(map(int, np.argwhere(~np.asarray(accepted))[0]))
@@ -48,35 +49,35 @@ def require(name, array, accepted, expected):
         raise ValueError(f"{name} is {array[index]}{place}, expected {expected}")
 
 
-def draw_uniform(rng, shape, dtype):
+def draw_uniform(rng: np.random.Generator, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     """Draw from U(0, 1): the midpoints of 2^52 equal cells (2^23 in float32), never 0 or 1."""
     cells = 2 ** np.finfo(dtype).nmant
     return ((rng.integers(cells, size=shape) + 0.5) / cells).astype(dtype)
 
 
-def as_floats(*values):
+def as_floats(*values: Any) -> list[np.ndarray]:
     """Return arrays of the common floating dtype; Python's numbers take that of the others."""
-    values = [v if isinstance(v, (int, float)) else np.asarray(v) for v in values]
-    dtype = np.result_type(1.0, *values)
+    converted = [v if isinstance(v, (int, float)) else np.asarray(v) for v in values]
+    dtype = np.result_type(1.0, *converted)
     if dtype.kind != "f":
         raise ValueError(f"the arguments have dtype {dtype}, expected real numbers")
-    return [np.asarray(v, dtype) for v in values]
+    return [np.asarray(v, dtype) for v in converted]
 
 
-def sum_to(array, shape):
+def sum_to(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Sum over the axes along which `shape` was broadcast to that of `array`."""
     new = array.ndim - len(shape)
     stretched = (new + axis for axis, size in enumerate(shape) if size == 1)
     return array.sum(axis=(*range(new), *stretched)).reshape(shape)
 
 
-def broadcasts_to(shape, target):
+def broadcasts_to(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     """Whether an array of this shape can be stretched to `target`."""
     pairs = zip(shape[::-1], target[::-1], strict=False)
     return len(shape) <= len(target) and all(size in (1, wanted) for size, wanted in pairs)
 
 
-def set_counts(distribution, *names):
+def set_counts(distribution: Any, *names: str) -> None:
     """Check that these fields of a frozen object are whole numbers, and store them as int."""
     for name in names:
         object.__setattr__(distribution, name, check_count(name, getattr(distribution, name)))
@@ -97,9 +98,19 @@ class Reparameterization:
         noise of its own.
     """
 
-    params = ()
+    params: ClassVar[tuple[Parameter, ...]] = ()
 
-    def draw_noise(self, rng, shape=(), dtype=np.float64):
+    _draw: ClassVar[Callable[..., np.ndarray]]
+    _sample: ClassVar[Callable[..., np.ndarray]]
+    _slopes: ClassVar[Callable[..., Iterable[np.ndarray | int]]]
+    _log_density: ClassVar[Callable[..., np.ndarray]]
+
+    def draw_noise(
+        self,
+        rng: np.random.Generator,
+        shape: int | tuple[int, ...] = (),
+        dtype: DTypeLike = np.float64,
+    ) -> np.ndarray:
         """Draw what `sample` needs.
 
         Parameters
@@ -116,11 +127,11 @@ class Reparameterization:
             Of the same shape, or with one axis more where a value is made of several numbers.
         """
         check_rng(rng)
-        shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
+        value_shape = tuple(shape) if isinstance(shape, Iterable) else (shape,)
         dtype = check_dtype(dtype)
-        return self._draw(rng, self._noise_shape(shape), dtype).astype(dtype, copy=False)
+        return self._draw(rng, self._noise_shape(value_shape), dtype).astype(dtype, copy=False)
 
-    def sample(self, noise, *params):
+    def sample(self, noise: ArrayLike, *params: Any) -> np.ndarray:
         """Return z = g(noise, params).
 
         Parameters
@@ -139,11 +150,11 @@ class Reparameterization:
         ValueError
             If the noise cannot be such, or a parameter is out of bounds or of the wrong shape.
         """
-        noise, *params = as_floats(noise, *params)
-        self._check_noise(noise, params)
-        return self._sample(noise, *params).astype(noise.dtype, copy=False)
+        noise, *arrays = as_floats(noise, *params)
+        self._check_noise(noise, arrays)
+        return self._sample(noise, *arrays).astype(noise.dtype, copy=False)
 
-    def backward(self, dvalue, noise, *params):
+    def backward(self, dvalue: ArrayLike, noise: ArrayLike, *params: Any) -> tuple[np.ndarray, ...]:
         """Carry a gradient from the values to the parameters.
 
         Parameters
@@ -163,18 +174,18 @@ class Reparameterization:
         ValueError
             If `dvalue` does not have the shape of z, or as in `sample`.
         """
-        dvalue, noise, *params = as_floats(dvalue, noise, *params)
-        self._check_noise(noise, params)
+        dvalue, noise, *arrays = as_floats(dvalue, noise, *params)
+        self._check_noise(noise, arrays)
         if dvalue.shape != self._value_shape(noise.shape):
             expected = self._value_shape(noise.shape)
             raise ValueError(f"dvalue has shape {dvalue.shape}, expected {expected}")
-        gradients = self._backward(dvalue, noise, *params)
+        gradients = self._backward(dvalue, noise, *arrays)
         return tuple(
             sum_to(gradient, param.shape).astype(noise.dtype, copy=False)
-            for gradient, param in zip(gradients, params, strict=True)
+            for gradient, param in zip(gradients, arrays, strict=True)
         )
 
-    def log_density(self, value, *params):
+    def log_density(self, value: ArrayLike, *params: Any) -> np.ndarray:
         """Return log p(value), in nats; minus infinity outside the support.
 
         Parameters
@@ -193,47 +204,49 @@ class Reparameterization:
         ValueError
             If a parameter is out of bounds.
         """
-        value, *params = as_floats(value, *params)
-        self._check_params(params)
+        value, *arrays = as_floats(value, *params)
+        self._check_params(arrays)
         # At the edge of a support there is log 0, far out in a tail exp may overflow: both give the
         # infinity that is meant.
         with np.errstate(divide="ignore", over="ignore"):
-            result = self._log_density_anywhere(value, *params)
+            result = self._log_density_anywhere(value, *arrays)
         return result.astype(value.dtype, copy=False)
 
-    def param_shapes(self, value_shape):
+    def param_shapes(self, value_shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         """Return the shapes that the parameters must broadcast to, for values of that shape."""
         return [value_shape] * len(self.params)
 
     # --- What a distribution may say otherwise ----------------------------------------------------
 
-    def _backward(self, dvalue, noise, *params):
+    def _backward(
+        self, dvalue: np.ndarray, noise: np.ndarray, *params: Any
+    ) -> Iterable[np.ndarray]:
         value = self._sample(noise, *params)
         return (dvalue * slope for slope in self._slopes(noise, value, *params))
 
-    def _log_density_anywhere(self, value, *params):
+    def _log_density_anywhere(self, value: np.ndarray, *params: Any) -> np.ndarray:
         outside = np.isinf(value) | ~(self._inside(value, *params) | np.isnan(value))
         inside = self._log_density(np.where(outside, np.nan, value), *params)
         return np.where(outside, -np.inf, inside)
 
-    def _inside(self, value, *params):
+    def _inside(self, value: np.ndarray, *params: Any) -> np.ndarray | bool:
         return True
 
-    def _noise_shape(self, value_shape):
+    def _noise_shape(self, value_shape: tuple[int, ...]) -> tuple[int, ...]:
         return value_shape
 
-    def _value_shape(self, noise_shape):
+    def _value_shape(self, noise_shape: tuple[int, ...]) -> tuple[int, ...]:
         return noise_shape
 
-    def _accepts_noise(self, noise):
+    def _accepts_noise(self, noise: np.ndarray) -> tuple[np.ndarray, str]:
         return np.isfinite(noise), "finite numbers"
 
-    def _check_relations(self, *params):
+    def _check_relations(self, *params: Any) -> None:
         """Raise ValueError where good parameters make a bad set."""
 
     # --- Refusing what does not fit ---------------------------------------------------------------
 
-    def _check_params(self, params):
+    def _check_params(self, params: Sequence[np.ndarray]) -> None:
         names = [param.name for param in self.params]
         if len(params) != len(names):
             expected = f"{len(names)} ({', '.join(names)})" if names else "none"
@@ -242,7 +255,7 @@ class Reparameterization:
             require(name, param, accepts(param), expected)
         self._check_relations(*params)
 
-    def _check_noise(self, noise, params):
+    def _check_noise(self, noise: np.ndarray, params: Sequence[np.ndarray]) -> None:
         require("noise", noise, *self._accepts_noise(noise))
         self._check_params(params)
         shapes = self.param_shapes(self._value_shape(noise.shape))

@@ -38,7 +38,7 @@ CUTOFF = 40.0  # exp(-40) is 4e-18
 NODES, WEIGHTS = (np.polynomial.legendre.leggauss(40) + np.array([[1], [0]])) / 2  # on [0, 1]
 
 
-def log_gamma_quantile(u, a):
+def log_gamma_quantile(u: np.ndarray, a: np.ndarray) -> np.ndarray:
     """Return log z where z is the u-quantile of the standard Gamma of shape a.
 
     Parameters
@@ -53,7 +53,7 @@ def log_gamma_quantile(u, a):
         return np.where(small < -CUTOFF, small, np.log(gammaincinv(a, u)))
 
 
-def log_gamma_slope(log_z, a):
+def log_gamma_slope(log_z: np.ndarray, a: np.ndarray) -> np.ndarray:
     """Return D = dlog z/da along a quantile of the standard Gamma of shape a.
 
     Since it needs z and not the noise, it serves samples of any origin.
@@ -76,13 +76,13 @@ def log_gamma_slope(log_z, a):
     return np.where(upper, D, (middle - log_z + z * D) / a)
 
 
-def _lower_end(z, b):
+def _lower_end(z: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Where b v - z (1 - exp(-v)) is 40 at least: by exp(-v) >= 1 - v + v^2 / (2 + v)."""
     B = 2 * (b - z) - CUTOFF
     return 4 * CUTOFF / (B + np.sqrt(B**2 + 8 * CUTOFF * b))
 
 
-def _upper_end(z, a):
+def _upper_end(z: np.ndarray, a: np.ndarray) -> np.ndarray:
     """Where z (exp(w) - 1) - a w is 40 at least, w = -v: by exp(w) >= 1 + w + w^2 / 2."""
     w = 2 * CUTOFF / (z - a + np.sqrt((z - a) ** 2 + 2 * CUTOFF * z))
     return np.log1p((CUTOFF + a * w) / z)  # a smaller one, found from the first
@@ -93,13 +93,15 @@ class Gamma(OnPositives):
 
     params = (positive("shape"), positive("rate"))
 
-    def _sample(self, u, shape, rate):
+    def _sample(self, u: np.ndarray, shape: np.ndarray, rate: np.ndarray) -> np.ndarray:
         return gammaincinv(shape, u) / rate
 
-    def _slopes(self, u, z, shape, rate):
+    def _slopes(
+        self, u: np.ndarray, z: np.ndarray, shape: np.ndarray, rate: np.ndarray
+    ) -> tuple[np.ndarray | int, ...]:
         return z * log_gamma_slope(log_gamma_quantile(u, shape), shape), -z / rate
 
-    def _log_density(self, z, shape, rate):
+    def _log_density(self, z: np.ndarray, shape: np.ndarray, rate: np.ndarray) -> np.ndarray:
         return densities.gamma(z, shape, rate)
 
 
@@ -108,13 +110,13 @@ class ChiSquared(OnPositives):
 
     params = (positive("df"),)
 
-    def _sample(self, u, df):
+    def _sample(self, u: np.ndarray, df: np.ndarray) -> np.ndarray:
         return 2 * gammaincinv(df / 2, u)
 
-    def _slopes(self, u, z, df):
+    def _slopes(self, u: np.ndarray, z: np.ndarray, df: np.ndarray) -> tuple[np.ndarray | int, ...]:
         return (z * log_gamma_slope(log_gamma_quantile(u, df / 2), df / 2) / 2,)
 
-    def _log_density(self, z, df):
+    def _log_density(self, z: np.ndarray, df: np.ndarray) -> np.ndarray:
         return densities.chi_squared(z, df)
 
 
@@ -126,31 +128,33 @@ class Dirichlet(UniformNoise):
 
     params = (positive("concentration"),)
 
-    def _value_shape(self, noise_shape):
+    def _value_shape(self, noise_shape: tuple[int, ...]) -> tuple[int, ...]:
         if not noise_shape:
             raise ValueError("noise has shape (), expected (..., K)")
         return noise_shape
 
-    def _sample(self, u, concentration):
+    def _sample(self, u: np.ndarray, concentration: np.ndarray) -> np.ndarray:
         return softmax(log_gamma_quantile(u, concentration), axis=-1)
 
-    def _backward(self, dz, u, concentration):
+    def _backward(
+        self, dz: np.ndarray, u: np.ndarray, concentration: np.ndarray
+    ) -> tuple[np.ndarray]:
         log_g = log_gamma_quantile(u, concentration)
         z = softmax(log_g, axis=-1)
         dlog_g = z * (dz - (dz * z).sum(axis=-1, keepdims=True))
         return (dlog_g * log_gamma_slope(log_g, concentration),)
 
-    def _log_density_anywhere(self, z, concentration):
+    def _log_density_anywhere(self, z: np.ndarray, concentration: np.ndarray) -> np.ndarray:
         return densities.dirichlet(z, concentration)
 
 
 class PairOfGammas(UniformNoise):
     """The noise's last axis has the uniform numbers of two Gammas."""
 
-    def _noise_shape(self, value_shape):
+    def _noise_shape(self, value_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (*value_shape, 2)
 
-    def _value_shape(self, noise_shape):
+    def _value_shape(self, noise_shape: tuple[int, ...]) -> tuple[int, ...]:
         if noise_shape[-1:] != (2,):
             raise ValueError(f"noise has shape {noise_shape}, expected (..., 2)")
         return noise_shape[:-1]
@@ -161,18 +165,20 @@ class Beta(PairOfGammas):
 
     params = (positive("a"), positive("b"))
 
-    def _sample(self, u, a, b):
+    def _sample(self, u: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return expit(log_gamma_quantile(u[..., 0], a) - log_gamma_quantile(u[..., 1], b))
 
-    def _slopes(self, u, z, a, b):
+    def _slopes(
+        self, u: np.ndarray, z: np.ndarray, a: np.ndarray, b: np.ndarray
+    ) -> tuple[np.ndarray | int, ...]:
         log_g1, log_g2 = log_gamma_quantile(u[..., 0], a), log_gamma_quantile(u[..., 1], b)
         slope = z * expit(log_g2 - log_g1)  # z (1 - z)
         return slope * log_gamma_slope(log_g1, a), -slope * log_gamma_slope(log_g2, b)
 
-    def _inside(self, z, a, b):
+    def _inside(self, z: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return (z >= 0) & (z <= 1)
 
-    def _log_density(self, z, a, b):
+    def _log_density(self, z: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return densities.beta(z, a, b)
 
 
@@ -181,22 +187,26 @@ class F(PairOfGammas):
 
     params = (positive("df1"), positive("df2"))
 
-    def _log_gammas(self, u, df1, df2):
+    def _log_gammas(
+        self, u: np.ndarray, df1: np.ndarray, df2: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         return log_gamma_quantile(u[..., 0], df1 / 2), log_gamma_quantile(u[..., 1], df2 / 2)
 
-    def _sample(self, u, df1, df2):
+    def _sample(self, u: np.ndarray, df1: np.ndarray, df2: np.ndarray) -> np.ndarray:
         log_g1, log_g2 = self._log_gammas(u, df1, df2)
         return df2 / df1 * np.exp(log_g1 - log_g2)
 
-    def _slopes(self, u, z, df1, df2):
+    def _slopes(
+        self, u: np.ndarray, z: np.ndarray, df1: np.ndarray, df2: np.ndarray
+    ) -> tuple[np.ndarray | int, ...]:
         log_g1, log_g2 = self._log_gammas(u, df1, df2)
         return (
             z * (log_gamma_slope(log_g1, df1 / 2) / 2 - 1 / df1),
             z * (1 / df2 - log_gamma_slope(log_g2, df2 / 2) / 2),
         )
 
-    def _inside(self, z, df1, df2):
+    def _inside(self, z: np.ndarray, df1: np.ndarray, df2: np.ndarray) -> np.ndarray:
         return z >= 0
 
-    def _log_density(self, z, df1, df2):
+    def _log_density(self, z: np.ndarray, df1: np.ndarray, df2: np.ndarray) -> np.ndarray:
         return densities.f(z, df1, df2)

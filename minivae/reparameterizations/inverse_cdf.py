@@ -20,7 +20,7 @@ from minivae.reparameterizations.base import (
 )
 
 
-def standard_exponential(u):
+def standard_exponential(u: np.ndarray) -> np.ndarray:
     """Return e = -log(1 - u)."""
     return -np.log1p(-u)
 
@@ -28,17 +28,19 @@ def standard_exponential(u):
 class UniformNoise(Reparameterization):
     """A distribution that needs uniform noise, in the open interval (0, 1)."""
 
-    def _draw(self, rng, shape, dtype):
+    def _draw(
+        self, rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype
+    ) -> np.ndarray:
         return draw_uniform(rng, shape, dtype)
 
-    def _accepts_noise(self, u):
+    def _accepts_noise(self, u: np.ndarray) -> tuple[np.ndarray, str]:
         return (u > 0) & (u < 1), "numbers in the open interval (0, 1)"
 
 
 class OnPositives(UniformNoise):
     """The same, for z >= 0."""
 
-    def _inside(self, z, *params):
+    def _inside(self, z: np.ndarray, *params: np.ndarray) -> np.ndarray:
         return z >= 0
 
 
@@ -47,13 +49,15 @@ class Exponential(OnPositives):
 
     params = (positive("rate"),)
 
-    def _sample(self, u, rate):
+    def _sample(self, u: np.ndarray, rate: np.ndarray | int) -> np.ndarray:
         return standard_exponential(u) / rate
 
-    def _slopes(self, u, z, rate):
+    def _slopes(
+        self, u: np.ndarray, z: np.ndarray, rate: np.ndarray
+    ) -> tuple[np.ndarray | int, ...]:
         return (-z / rate,)
 
-    def _log_density(self, z, rate):
+    def _log_density(self, z: np.ndarray, rate: np.ndarray) -> np.ndarray:
         return np.log(rate) - rate * z
 
 
@@ -63,18 +67,20 @@ class Cauchy(UniformNoise):
     params = (real("loc"), positive("scale"))
 
     @staticmethod
-    def _standard(u):
+    def _standard(u: np.ndarray) -> np.ndarray:
         # The tangent from its nearer pole: u - 1/2 would forget how far away that is.
         tangent = 1 / np.tan(np.pi * np.minimum(u, 1 - u))
         return np.where(u < 0.5, -tangent, tangent)
 
-    def _sample(self, u, loc, scale):
+    def _sample(self, u: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
         return loc + scale * self._standard(u)
 
-    def _slopes(self, u, z, loc, scale):
+    def _slopes(
+        self, u: np.ndarray, z: np.ndarray, loc: np.ndarray, scale: np.ndarray
+    ) -> tuple[np.ndarray | int, ...]:
         return 1, self._standard(u)
 
-    def _log_density(self, z, loc, scale):
+    def _log_density(self, z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
         return -np.log(np.pi * scale) - np.log1p(((z - loc) / scale) ** 2)
 
 
@@ -83,13 +89,15 @@ class Logistic(UniformNoise):
 
     params = (real("loc"), positive("scale"))
 
-    def _sample(self, u, loc, scale):
+    def _sample(self, u: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
         return loc + scale * logit(u)
 
-    def _slopes(self, u, z, loc, scale):
+    def _slopes(
+        self, u: np.ndarray, z: np.ndarray, loc: np.ndarray, scale: np.ndarray
+    ) -> tuple[np.ndarray | int, ...]:
         return 1, logit(u)
 
-    def _log_density(self, z, loc, scale):
+    def _log_density(self, z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
         t = np.abs(z - loc) / scale
         return -t - 2 * np.log1p(np.exp(-t)) - np.log(scale)
 
@@ -99,13 +107,15 @@ class Rayleigh(OnPositives):
 
     params = (positive("scale"),)
 
-    def _sample(self, u, scale):
+    def _sample(self, u: np.ndarray, scale: np.ndarray) -> np.ndarray:
         return scale * np.sqrt(2 * standard_exponential(u))
 
-    def _slopes(self, u, z, scale):
+    def _slopes(
+        self, u: np.ndarray, z: np.ndarray, scale: np.ndarray
+    ) -> tuple[np.ndarray | int, ...]:
         return (z / scale,)
 
-    def _log_density(self, z, scale):
+    def _log_density(self, z: np.ndarray, scale: np.ndarray) -> np.ndarray:
         t = z / scale
         return np.log(t / scale) - t**2 / 2
 
@@ -115,16 +125,18 @@ class Pareto(UniformNoise):
 
     params = (positive("minimum"), positive("shape"))
 
-    def _inside(self, z, minimum, shape):
+    def _inside(self, z: np.ndarray, minimum: np.ndarray, shape: np.ndarray) -> np.ndarray:
         return z >= minimum
 
-    def _sample(self, u, minimum, shape):
+    def _sample(self, u: np.ndarray, minimum: np.ndarray, shape: np.ndarray) -> np.ndarray:
         return minimum * np.exp(standard_exponential(u) / shape)
 
-    def _slopes(self, u, z, minimum, shape):
+    def _slopes(
+        self, u: np.ndarray, z: np.ndarray, minimum: np.ndarray, shape: np.ndarray
+    ) -> tuple[np.ndarray | int, ...]:
         return z / minimum, -z * standard_exponential(u) / shape**2
 
-    def _log_density(self, z, minimum, shape):
+    def _log_density(self, z: np.ndarray, minimum: np.ndarray, shape: np.ndarray) -> np.ndarray:
         return np.log(shape / z) - shape * np.log(z / minimum)
 
 
@@ -133,13 +145,15 @@ class Weibull(OnPositives):
 
     params = (positive("scale"), positive("shape"))
 
-    def _sample(self, u, scale, shape):
+    def _sample(self, u: np.ndarray, scale: np.ndarray, shape: np.ndarray) -> np.ndarray:
         return scale * standard_exponential(u) ** (1 / shape)
 
-    def _slopes(self, u, z, scale, shape):
+    def _slopes(
+        self, u: np.ndarray, z: np.ndarray, scale: np.ndarray, shape: np.ndarray
+    ) -> tuple[np.ndarray | int, ...]:
         return z / scale, -z * np.log(standard_exponential(u)) / shape**2
 
-    def _log_density(self, z, scale, shape):
+    def _log_density(self, z: np.ndarray, scale: np.ndarray, shape: np.ndarray) -> np.ndarray:
         t = z / scale
         return np.log(shape / scale) + xlogy(shape - 1, t) - t**shape
 
@@ -149,20 +163,22 @@ class Reciprocal(UniformNoise):
 
     params = (positive("low"), positive("high"))
 
-    def _check_relations(self, low, high):
+    def _check_relations(self, low: np.ndarray, high: np.ndarray) -> None:
         low, high = np.broadcast_arrays(low, high)
         require("high", high, low < high, "a number above low")
 
-    def _inside(self, z, low, high):
+    def _inside(self, z: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         return (low <= z) & (z <= high)
 
-    def _sample(self, u, low, high):
+    def _sample(self, u: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         return low ** (1 - u) * high**u
 
-    def _slopes(self, u, z, low, high):
+    def _slopes(
+        self, u: np.ndarray, z: np.ndarray, low: np.ndarray, high: np.ndarray
+    ) -> tuple[np.ndarray | int, ...]:
         return (1 - u) * z / low, u * z / high
 
-    def _log_density(self, z, low, high):
+    def _log_density(self, z: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         return -np.log(z) - np.log(np.log(high / low))
 
 
@@ -171,14 +187,16 @@ class Gompertz(OnPositives):
 
     params = (positive("shape"), positive("rate"))
 
-    def _sample(self, u, shape, rate):
+    def _sample(self, u: np.ndarray, shape: np.ndarray, rate: np.ndarray) -> np.ndarray:
         return np.log1p(standard_exponential(u) / shape) / rate
 
-    def _slopes(self, u, z, shape, rate):
+    def _slopes(
+        self, u: np.ndarray, z: np.ndarray, shape: np.ndarray, rate: np.ndarray
+    ) -> tuple[np.ndarray | int, ...]:
         e = standard_exponential(u)
         return -e / (rate * shape * (shape + e)), -z / rate
 
-    def _log_density(self, z, shape, rate):
+    def _log_density(self, z: np.ndarray, shape: np.ndarray, rate: np.ndarray) -> np.ndarray:
         return np.log(shape * rate) + rate * z - shape * np.expm1(rate * z)
 
 
@@ -187,13 +205,15 @@ class Gumbel(UniformNoise):
 
     params = (real("loc"), positive("scale"))
 
-    def _sample(self, u, loc, scale):
+    def _sample(self, u: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
         return loc - scale * np.log(-np.log(u))
 
-    def _slopes(self, u, z, loc, scale):
+    def _slopes(
+        self, u: np.ndarray, z: np.ndarray, loc: np.ndarray, scale: np.ndarray
+    ) -> tuple[np.ndarray | int, ...]:
         return 1, -np.log(-np.log(u))
 
-    def _log_density(self, z, loc, scale):
+    def _log_density(self, z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
         t = (z - loc) / scale
         return -t - np.exp(-t) - np.log(scale)
 
@@ -211,14 +231,16 @@ class Erlang(OnPositives):
     shape: int
     params = (positive("rate"),)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         set_counts(self, "shape")
 
-    def _sample(self, u, rate):
+    def _sample(self, u: np.ndarray, rate: np.ndarray) -> np.ndarray:
         return gammaincinv(self.shape, u) / rate
 
-    def _slopes(self, u, z, rate):
+    def _slopes(
+        self, u: np.ndarray, z: np.ndarray, rate: np.ndarray
+    ) -> tuple[np.ndarray | int, ...]:
         return (-z / rate,)
 
-    def _log_density(self, z, rate):
+    def _log_density(self, z: np.ndarray, rate: np.ndarray) -> np.ndarray:
         return densities.gamma(z, self.shape, rate)

@@ -12,7 +12,9 @@ If p_0 depends on the length of eps alone, z is *elliptical*: its density is con
 ``numpy.linalg.cholesky(Sigma)``.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import gammaln
@@ -33,43 +35,53 @@ class LocationScale(Reparameterization):
 
     params = (real("loc"), positive("scale"))
 
-    def _sample(self, eps, loc, scale):
+    _standard_log_density: ClassVar[Callable[..., np.ndarray]]
+
+    def _sample(self, eps: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
         return loc + scale * eps
 
-    def _slopes(self, eps, z, loc, scale):
+    def _slopes(
+        self, eps: np.ndarray, z: np.ndarray, loc: np.ndarray, scale: np.ndarray
+    ) -> tuple[np.ndarray | int, ...]:
         return 1, eps
 
-    def _log_density(self, z, loc, scale):
+    def _log_density(self, z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
         return self._standard_log_density((z - loc) / scale) - np.log(scale)
 
 
 class Gaussian(LocationScale):
     """p_0 = exp(-eps^2 / 2) / sqrt(2 pi)."""
 
-    def _draw(self, rng, shape, dtype):
+    def _draw(
+        self, rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype
+    ) -> np.ndarray:
         return rng.standard_normal(shape, dtype)
 
-    def _standard_log_density(self, eps):
+    def _standard_log_density(self, eps: np.ndarray) -> np.ndarray:
         return -(LOG_2PI + eps**2) / 2
 
 
 class Laplace(LocationScale):
     """p_0 = exp(-|eps|) / 2."""
 
-    def _draw(self, rng, shape, dtype):
+    def _draw(
+        self, rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype
+    ) -> np.ndarray:
         return rng.laplace(size=shape)
 
-    def _standard_log_density(self, eps):
+    def _standard_log_density(self, eps: np.ndarray) -> np.ndarray:
         return -np.abs(eps) - np.log(2)
 
 
 class Logistic(LocationScale):
     """p_0 = exp(-eps) / (1 + exp(-eps))^2, which is symmetric."""
 
-    def _draw(self, rng, shape, dtype):
+    def _draw(
+        self, rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype
+    ) -> np.ndarray:
         return rng.logistic(size=shape)
 
-    def _standard_log_density(self, eps):
+    def _standard_log_density(self, eps: np.ndarray) -> np.ndarray:
         t = np.abs(eps)
         return -t - 2 * np.log1p(np.exp(-t))
 
@@ -77,20 +89,22 @@ class Logistic(LocationScale):
 class OnUnitInterval(LocationScale):
     """The same, for eps in [0, 1], so that z is in [loc, loc + scale]."""
 
-    def _accepts_noise(self, eps):
+    def _accepts_noise(self, eps: np.ndarray) -> tuple[np.ndarray, str]:
         return (eps >= 0) & (eps <= 1), "numbers in [0, 1]"
 
-    def _inside(self, z, loc, scale):
+    def _inside(self, z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
         return (loc <= z) & (z <= loc + scale)
 
 
 class Uniform(OnUnitInterval):
     """p_0 = 1."""
 
-    def _draw(self, rng, shape, dtype):
+    def _draw(
+        self, rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype
+    ) -> np.ndarray:
         return draw_uniform(rng, shape, dtype)
 
-    def _standard_log_density(self, eps):
+    def _standard_log_density(self, eps: np.ndarray) -> np.ndarray:
         return 0 * eps  # NaN stays NaN
 
 
@@ -106,15 +120,17 @@ class Triangular(OnUnitInterval):
 
     mode: float = 0.5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 < self.mode < 1:
             raise ValueError(f"mode is {self.mode}, expected a number in the open interval (0, 1)")
 
-    def _draw(self, rng, shape, dtype):
+    def _draw(
+        self, rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype
+    ) -> np.ndarray:
         u, c = draw_uniform(rng, shape, dtype), self.mode
         return np.where(u < c, np.sqrt(c * u), 1 - np.sqrt((1 - c) * (1 - u)))
 
-    def _standard_log_density(self, eps):
+    def _standard_log_density(self, eps: np.ndarray) -> np.ndarray:
         height = 2 * np.minimum(eps / self.mode, (1 - eps) / (1 - self.mode))
         return np.log(np.maximum(height, 0))  # rounding may leave eps a little outside [0, 1]
 
@@ -131,17 +147,19 @@ class StudentT(LocationScale):
 
     df: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_positive("df", self.df)
 
-    def _draw(self, rng, shape, dtype):
+    def _draw(
+        self, rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype
+    ) -> np.ndarray:
         return rng.standard_t(self.df, shape)
 
-    def _standard_log_density(self, eps):
+    def _standard_log_density(self, eps: np.ndarray) -> np.ndarray:
         return spherical_t(eps**2, 1, self.df)
 
 
-def spherical_t(squared_length, D, df):
+def spherical_t(squared_length: np.ndarray, D: int, df: float) -> np.ndarray:
     """Log density of Student's t in D dimensions with scale matrix I, from |eps|^2."""
     constant = gammaln((df + D) / 2) - gammaln(df / 2) - D / 2 * np.log(df * np.pi)
     return constant - (df + D) / 2 * np.log1p(squared_length / df)
@@ -158,35 +176,39 @@ class Elliptical(Reparameterization):
 
     params = (real("loc"), real("A"))
 
-    def _sample(self, eps, loc, A):
+    _spherical_log_density: ClassVar[Callable[..., np.ndarray]]
+
+    def _sample(self, eps: np.ndarray, loc: np.ndarray, A: np.ndarray) -> np.ndarray:
         return loc + (A @ eps[..., None])[..., 0]
 
-    def _backward(self, dz, eps, loc, A):
+    def _backward(
+        self, dz: np.ndarray, eps: np.ndarray, loc: np.ndarray, A: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         return dz, np.tril(dz[..., :, None] * eps[..., None, :])
 
-    def _log_density_anywhere(self, z, loc, A):
+    def _log_density_anywhere(self, z: np.ndarray, loc: np.ndarray, A: np.ndarray) -> np.ndarray:
         self._check_dimensions("value", z.shape, A)
         eps = np.linalg.solve(A, (z - loc)[..., None])[..., 0]
         log_det = np.log(np.diagonal(A, axis1=-2, axis2=-1)).sum(axis=-1)
         return self._spherical_log_density((eps**2).sum(axis=-1), A.shape[-1]) - log_det
 
-    def param_shapes(self, value_shape):
+    def param_shapes(self, value_shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         """Return ``[shape, (*shape, D)]`` for values of that shape, (..., D)."""
         return [value_shape, value_shape + value_shape[-1:]]
 
-    def _check_relations(self, loc, A):
+    def _check_relations(self, loc: np.ndarray, A: np.ndarray) -> None:
         if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
             raise ValueError(f"A has shape {A.shape}, expected (..., D, D)")
         i, j = np.indices(A.shape[-2:])
         require("A", A, (i >= j) | (A == 0), "0 above the diagonal")
         require("A", A, (i != j) | (A > 0), "a positive number on the diagonal")
 
-    def _check_noise(self, noise, params):
+    def _check_noise(self, noise: np.ndarray, params: Sequence[np.ndarray]) -> None:
         super()._check_noise(noise, params)
         self._check_dimensions("noise", noise.shape, params[1])
 
     @staticmethod
-    def _check_dimensions(name, shape, A):
+    def _check_dimensions(name: str, shape: tuple[int, ...], A: np.ndarray) -> None:
         if shape[-1:] != A.shape[-1:]:
             raise ValueError(f"{name} has shape {shape}, expected (..., {A.shape[-1]}), as A has")
 
@@ -194,10 +216,12 @@ class Elliptical(Reparameterization):
 class MultivariateGaussian(Elliptical):
     """p_0 = exp(-|eps|^2 / 2) / (2 pi)^(D / 2); Sigma is the covariance."""
 
-    def _draw(self, rng, shape, dtype):
+    def _draw(
+        self, rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype
+    ) -> np.ndarray:
         return rng.standard_normal(shape, dtype)
 
-    def _spherical_log_density(self, squared_length, D):
+    def _spherical_log_density(self, squared_length: np.ndarray, D: int) -> np.ndarray:
         return -(D * LOG_2PI + squared_length) / 2
 
 
@@ -213,13 +237,15 @@ class MultivariateStudentT(Elliptical):
 
     df: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_positive("df", self.df)
 
-    def _draw(self, rng, shape, dtype):
+    def _draw(
+        self, rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype
+    ) -> np.ndarray:
         # One length for the whole vector: its entries are uncorrelated, yet not independent.
         spread = np.sqrt(self.df / rng.chisquare(self.df, (*shape[:-1], 1)))
         return spread * rng.standard_normal(shape)
 
-    def _spherical_log_density(self, squared_length, D):
+    def _spherical_log_density(self, squared_length: np.ndarray, D: int) -> np.ndarray:
         return spherical_t(squared_length, D, self.df)

@@ -1,49 +1,23 @@
 """Algorithm 1: minibatch AEVB, from data to a trained model."""
 
 import math
-import time
-from pathlib import Path
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
 from minivae.binarization import fixed_draw
-from minivae.data_stream import SUBSET, stream
-from minivae.engine.lockstep import blas_single_threaded
-from minivae.engine.team import Team, default_threads
+from minivae.data_stream import NOISE, SUBSET, stream
+from minivae.engine.team import default_threads
 from minivae.estimators import SGVBB
 from minivae.evaluation import bound_terms_with
 from minivae.layers import work
 from minivae.optimizers import Adagrad
-from minivae.params import Params
 from minivae.training.history import History
-from minivae.training.interruption import InterruptionGuard
+from minivae.training.loop import FitResult, Method, TrainingDiverged, train
 from minivae.training.minibatch_loop import MinibatchLoop
-from minivae.training.progress import progress_bar
-from minivae.training.settings import run_settings, training_and_test
-from minivae.training.state import begin, restore, save
-from minivae.validation import check_count, check_seconds
-
-_CHUNK_SECONDS = 0.1  # of training between looks at the clock, the keyboard and the bound
-
-
-class TrainingDiverged(ArithmeticError):
-    """The bound is no longer a finite number; parameters and checkpoint are the last good ones."""
-
-
-class FitResult(NamedTuple):
-    """What `fit` returns.
-
-    Attributes
-    ----------
-    params : Params
-        The trained parameters.
-    history : History
-        Samples seen, train and test bound, seconds.
-    """
-
-    params: Params
-    history: History
+from minivae.training.settings import Settings, first_params, training_and_test
+from minivae.training.state import TrainingState
+from minivae.validation import check_batch_size, check_count, check_has
 
 
 def fit(
@@ -137,10 +111,9 @@ def fit(
     OSError
         If the checkpoint cannot be written; an earlier one is untouched.
     """
-    train, test = training_and_test(vae, data)
     optimizer = Adagrad() if optimizer is None else optimizer
     estimator = SGVBB() if estimator is None else estimator
-    settings = run_settings(
+    settings = AEVBSettings(
         optimizer=optimizer,
         estimator=estimator,
         batch_size=batch_size,
@@ -150,149 +123,114 @@ def fit(
         binarize=binarize,
         seed=seed,
         evaluate_every=evaluate_every,
-        threads=threads,
         dtype=dtype,
-        train=train,
-        test=test,
     )
-    check_seconds("checkpoint_every", checkpoint_every)
-    samples = check_count("samples", samples)
-    if resume:
-        if checkpoint is None:
-            raise ValueError("resume is True, expected a checkpoint to resume from")
-        state = restore(checkpoint, vae, settings)
-    else:
-        settings["threads"] = settings["threads"] or default_threads(
-            work(vae.encoder) + work(vae.decoder), settings["batch_size"]
-        )
-        state = begin(vae, optimizer, params, settings)
-    training = _Training(vae, train, test, optimizer, estimator, state, settings, checkpoint)
-    with progress_bar(samples, progress, state.step * settings["batch_size"]) as bar:
-        training.run(samples, checkpoint_every, bar, callback)
+    state = train(
+        AEVB(vae, data, settings, params, threads),
+        samples,
+        checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every,
+        resume=resume,
+        progress=progress,
+        callback=callback,
+    )
     return FitResult(state.params, state.history)
 
 
-class _Training:
-    """A run of `fit`: steps, and between them evaluations and checkpoints."""
+@dataclass(frozen=True, kw_only=True)
+class AEVBSettings(Settings):
+    """The settings of `fit`; see there."""
 
-    def __init__(self, vae, train, test, optimizer, estimator, state, settings, checkpoint):
-        self.vae, self.train, self.test = vae, train, test
-        self.optimizer, self.estimator = optimizer, estimator
-        self.state, self.settings = state, settings
-        self.checkpoint = None if checkpoint is None else Path(checkpoint)
-        self._saved_at = -math.inf
-        self._saved_step = None
-        n_subset = min(len(train), len(test) if test is not None else 10_000)
-        subset = stream(settings["seed"], SUBSET).permutation(len(train))[:n_subset]
-        self._train_subset = train[np.sort(subset)]
-        if settings["binarize"]:
-            self._train_subset = fixed_draw("data.train", self._train_subset, seed=0)
-            self.test = None if test is None else fixed_draw("data.test", test, seed=1)
+    estimator: object
+    noise_samples: int
+    weight_prior: bool
+    alternate: bool
+    binarize: bool
 
-    def run(self, samples, checkpoint_every, bar, callback):
-        """Train until that many samples have been seen."""
-        state = self.state
-        last_step = math.ceil(samples / self.settings["batch_size"])
-        with InterruptionGuard() as guard, blas_single_threaded(), self._team() as team:
-            loop = self._loop(team)  # which may refuse the settings
-            if state.step == 0:
-                self._save()
-            n_steps = 1
-            while state.step < last_step:
-                due = min(last_step, self._next_evaluation())
-                n_steps = self._advance(loop, min(n_steps, due - state.step), bar)
-                if state.step == due and self.settings["evaluate_every"] is not None:
-                    self._evaluate(team, bar)
-                    self._save()
-                    if callback is not None:
-                        callback(state.params, state.history)
-                elif time.monotonic() - self._saved_at > checkpoint_every:
-                    self._save()
-                if guard.signum:
-                    self._save()
-                    guard.check()
-            self._save()
+    def __post_init__(self):
+        super().__post_init__()
+        check_has("estimator", self.estimator, ("name", "draw_noise", "forward_backward", "update"))
+        self._set("noise_samples", check_count("noise_samples", self.noise_samples))
+        for name in ("weight_prior", "alternate", "binarize"):
+            self._set(name, bool(getattr(self, name)))
 
-    def _team(self):
-        return Team(self.settings["threads"])
 
-    def _loop(self, team):
+class AEVB(Method):
+    """Algorithm 1 as a method for `minivae.training.loop.train`; the steps are `MinibatchLoop`'s.
+
+    Parameters
+    ----------
+    vae, data, params, threads
+        As for `fit`.
+    settings : AEVBSettings
+    """
+
+    def __init__(self, vae, data, settings, params=None, threads=None):
+        self.vae, self.settings, self._start = vae, settings, params
+        self.train, self.test = train, test = training_and_test(vae, data)
+        check_batch_size(settings.batch_size, train)
+        if settings.binarize and train.dtype != np.uint8 and (train.min() < 0 or train.max() > 1):
+            raise ValueError("binarize is True, expected a data set with pixels in [0, 1]")
+        self.threads = threads
+        if threads is not None:
+            self.threads = min(check_count("threads", threads), settings.batch_size)
+        self._evaluated = self._train_subset(), test
+        if settings.binarize:
+            self._evaluated = (
+                fixed_draw("data.train", self._evaluated[0], seed=0),
+                None if test is None else fixed_draw("data.test", test, seed=1),
+            )
+
+    def _train_subset(self):
+        """As many training datapoints as there are test datapoints, at random."""
+        n = min(len(self.train), 10_000 if self.test is None else len(self.test))
+        order = stream(self.settings.seed, SUBSET).permutation(len(self.train))
+        return self.train[np.sort(order[:n])]
+
+    def begin(self):
+        """Return the state before the first step."""
+        settings, vae = self.settings, self.vae
+        if self.threads is None:
+            multiplications = work(vae.encoder) + work(vae.decoder)
+            self.threads = default_threads(multiplications, settings.batch_size)
+        params = first_params(vae, self._start, settings.seed, settings.dtype)
+        rngs = [stream(settings.seed, NOISE, k) for k in range(self.threads)]
+        moments = settings.optimizer.init(params.vector)
+        return TrainingState(params, moments, rngs, History(self.columns))
+
+    def open(self, state, team):
+        """Get ready for steps."""
         settings = self.settings
-        return MinibatchLoop(
+        self._state = state
+        self._loop = MinibatchLoop(
             self.vae,
             self.train,
-            self.optimizer,
-            self.state,
+            settings.optimizer,
+            state,
             team,
-            batch_size=settings["batch_size"],
-            noise_samples=settings["noise_samples"],
-            decay=1 / len(self.train) if settings["weight_prior"] else 0.0,
-            seed=settings["seed"],
-            estimator=self.estimator,
-            alternate=settings["alternate"],
-            binarize=settings["binarize"],
+            batch_size=settings.batch_size,
+            noise_samples=settings.noise_samples,
+            decay=1 / len(self.train) if settings.weight_prior else 0.0,
+            seed=settings.seed,
+            estimator=settings.estimator,
+            alternate=settings.alternate,
+            binarize=settings.binarize,
         )
 
-    def _next_evaluation(self):
-        """The step after which the next evaluation is due."""
-        schedule, batch_size = self.settings["evaluate_every"], self.settings["batch_size"]
-        if schedule is None:
-            return math.inf
-        if isinstance(schedule, list):
-            steps = (math.ceil(samples / batch_size) for samples in schedule)
-            return min((step for step in steps if step > self.state.step), default=math.inf)
-        every = math.ceil(schedule / batch_size)
-        return (self.state.step // every + 1) * every
+    def step(self, n_steps):
+        """Take some steps."""
+        return self._loop.run(n_steps)
 
-    def _advance(self, loop, n_steps, bar):
-        """Take some steps and return how many would take `_CHUNK_SECONDS`."""
-        state, batch_size = self.state, self.settings["batch_size"]
-        started = time.perf_counter()
-        before = state.step
-        bounds = loop.run(n_steps)
-        elapsed = time.perf_counter() - started
-        state.seconds += elapsed
-        taken = state.step - before
-        if taken < len(bounds):
-            self._diverged(f"minibatch bound became {bounds[-1]}")
-        bar.update(min(taken * batch_size, bar.total - bar.n))
-        bar.set_postfix_str(self._postfix(float(np.mean(bounds))), refresh=False)
-        return max(1, int(_CHUNK_SECONDS * taken / elapsed))
+    def measure(self, team):
+        """Return the bounds on a part of the training set and on the test set."""
+        return [math.nan if x is None else self._bound(team, x) for x in self._evaluated]
 
-    def _postfix(self, bound):
-        test = self.state.history.test_bound
-        return f"train {bound:.1f}" + (f", test {test[-1]:.1f}" if test else "")
-
-    def _evaluate(self, team, bar):
-        state, settings = self.state, self.settings
-        bounds = []
-        for x in (self._train_subset, self.test):
-            if x is None:
-                bounds.append(math.nan)
-                continue
-            terms = bound_terms_with(
-                team, self.vae, state.params, x, settings["noise_samples"], settings["seed"]
-            )
-            bounds.append(float(np.mean(terms[0] + terms[1])))
-            if not math.isfinite(bounds[-1]):
-                self._diverged(f"evaluated bound became {bounds[-1]}")
-        state.history.append(state.step * settings["batch_size"], *bounds, state.seconds)
-
-    def _diverged(self, what):
-        seen = self.state.step * self.settings["batch_size"]
-        advice = f"try a step size below {self.optimizer.step_size:g}"
-        kept = "" if self.checkpoint is None else f"; {self.checkpoint} is the last good checkpoint"
-        raise TrainingDiverged(f"the {what} after {seen:,} samples: {advice}{kept}")
-
-    def _save(self):
-        """Write the checkpoint, if there is to be one, unless the parameters are no longer good."""
-        if self.checkpoint is None or self._saved_step == self.state.step:
-            return
-        if not np.all(np.isfinite(self.state.params.vector)):
-            self._diverged("parameters became NaN or infinite")
-        save(self.checkpoint, self.vae, self.settings, self.state)
-        self._saved_at = time.monotonic()
-        self._saved_step = self.state.step
+    def _bound(self, team, x):
+        settings = self.settings
+        terms = bound_terms_with(
+            team, self.vae, self._state.params, x, settings.noise_samples, settings.seed
+        )
+        return float(np.mean(terms[0] + terms[1]))
 
 
 def choose_step_size(vae, data, candidates=(0.01, 0.02, 0.1), *, samples=20_000, **options):

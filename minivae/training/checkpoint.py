@@ -13,16 +13,12 @@ import json
 import os
 import tempfile
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from minivae.layers import ACTIVATIONS
-from minivae.likelihoods import LIKELIHOODS
 from minivae.params import Params
-from minivae.posteriors import POSTERIORS
-from minivae.vae import VAE
+from minivae.training.models import build, describe
 
 FORMAT = "minivae 1"
 
@@ -144,62 +140,39 @@ def save_model(path, vae, params, meta=None, arrays=None):
     Raises
     ------
     ValueError
-        If the model has an activation, likelihood or posterior of the caller's own, which a file
-        cannot hold.
+        If an object of the caller's own has settings that a file cannot hold.
     OSError
         If the file cannot be written; an earlier one is untouched.
+
+    Notes
+    -----
+    Of activations, layers, likelihoods and posteriors of the caller's own the file holds the names
+    and, of dataclasses, the fields.
     """
-    meta = {"vae": vae_settings(vae), **(meta or {})}
+    meta = {"vae": describe(vae), **(meta or {})}
     write_archive(path, meta, {"params": params.vector, **(arrays or {})})
 
 
-def load_model(path):
+def load_model(path, own=None):
     """Return ``(vae, params)`` from a file that `save_model` or training wrote.
+
+    Parameters
+    ----------
+    path : str or path
+    own : dict of str to object or class, optional
+        Activations, layers, likelihoods and posteriors of the caller's own that the model has, by
+        their names (a layer's is that of its class). A class is called with the fields that the
+        file holds.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        As by `read_archive`.
+        As by `read_archive`; ValueError also if something of the caller's own is missing, or the
+        parameters do not fit the model.
     """
     meta, arrays = read_archive(path)
-    return build_model(meta, arrays)
-
-
-def build_model(meta, arrays):
-    """Return ``(vae, params)`` from what `read_archive` gave."""
-    settings = dict(meta["vae"])
-    sigma = settings.pop("sigma", None)
-    if sigma is not None:
-        settings["likelihood"] = replace(LIKELIHOODS[settings["likelihood"]], sigma=sigma)
-    vae = VAE(**settings)
-    return vae, Params(vae.param_shapes, arrays["params"])
-
-
-def vae_settings(vae):
-    """Return the arguments that make `vae`, as a dict that JSON can hold.
-
-    Raises
-    ------
-    ValueError
-        If the model has an activation, likelihood or posterior of the caller's own.
-    """
-    sigma = getattr(vae.likelihood, "sigma", None)
-    named = LIKELIHOODS.get(vae.likelihood.name)
-    if sigma is not None and hasattr(named, "sigma"):
-        named = replace(named, sigma=sigma)
-    for kind, own, known in (
-        ("activation", vae.activation, ACTIVATIONS.get(vae.activation.name)),
-        ("likelihood", vae.likelihood, named),
-        ("posterior", vae.posterior, POSTERIORS.get(vae.posterior.name)),
-    ):
-        if own != known:
-            raise ValueError(f"{kind} {own.name!r} is your own: a file cannot hold it")
-    settings = {
-        "n_features": vae.n_features,
-        "n_latent": vae.n_latent,
-        "hidden": list(vae.hidden),
-        "activation": vae.activation.name,
-        "likelihood": vae.likelihood.name,
-        "posterior": vae.posterior.name,
-    }
-    return settings if sigma is None else {**settings, "sigma": sigma}
+    vae = build(path, meta["vae"], own)
+    params = arrays["params"]
+    if params.dtype not in (np.float32, np.float64):
+        raise ValueError(f"path: {path} has parameters of {params.dtype}, expected floats")
+    return vae, Params(vae.param_shapes, params)

@@ -29,28 +29,20 @@ datapoint it does to all.
 """
 
 import math
-import time
+from dataclasses import dataclass
 
 import numpy as np
 
-from minivae.data_stream import (
-    EVALUATION,
-    NOISE,
-    SUBSET,
-    gather,
-    minibatches,
-    stream,
-)
-from minivae.engine.lockstep import blas_single_threaded
+from minivae.data_stream import EVALUATION, NOISE, SUBSET, Order, gather, stream
 from minivae.engine.subnormals import flushed_subnormals
 from minivae.evaluation import mean_bound
 from minivae.optimizers import Adam
 from minivae.params import Params
-from minivae.training import FitResult, TrainingDiverged
 from minivae.training.history import History
-from minivae.training.progress import progress_bar
-from minivae.training.settings import check_optimizer, first_params, training_and_test
-from minivae.validation import check_batch_size, check_count, check_dtype, check_positive
+from minivae.training.loop import FitResult, Method, train
+from minivae.training.settings import Settings, first_params, training_and_test
+from minivae.training.state import TrainingState
+from minivae.validation import check_batch_size, check_count, check_positive
 
 
 class FullVB:
@@ -254,6 +246,9 @@ def fit_full_vb(
     draws=10,
     params=None,
     dtype=np.float32,
+    checkpoint=None,
+    checkpoint_every=30.0,
+    resume=False,
     progress=None,
     callback=None,
 ):
@@ -276,14 +271,17 @@ def fit_full_vb(
         Default ``Adam(0.001)``.
     seed : int
         For the initial parameters, the order of the datapoints and all noise.
-    evaluate_every : int or None
-        Samples between evaluations; None: never.
+    evaluate_every : int, sequence of int, or None
+        Samples between evaluations, or the numbers of samples seen at which to evaluate; there is
+        one at the end, too. None: never.
     draws : int
         Draws of theta in an evaluation.
     params : Params, optional
         Where to start, instead of ``FullVB.init_params``; copied.
     dtype : dtype
         float32 or float64.
+    checkpoint, checkpoint_every, resume
+        As for `minivae.fit`. The model in the checkpoint is the VAE at the mean of theta.
     progress : bool or None
         Whether to show a progress bar on stderr; None: if that is a terminal.
     callback : callable, optional
@@ -302,63 +300,105 @@ def fit_full_vb(
     TrainingDiverged
         If the bound becomes NaN or infinite.
     """
-    train, test = training_and_test(vae, data)
-    model = FullVB(vae, len(train), prior_std)
-    optimizer = Adam() if optimizer is None else optimizer
-    check_optimizer(optimizer)
-    seed = check_count("seed", seed, minimum=0)
-    dtype, draws = check_dtype(dtype), check_count("draws", draws)
-    batch_size = check_batch_size(batch_size, train)
-    last_step = math.ceil(check_count("samples", samples) / batch_size)
-    every = last_step + 1  # never
-    if evaluate_every is not None:
-        every = math.ceil(check_count("evaluate_every", evaluate_every) / batch_size)
-    params = first_params(model, params, seed, dtype)
-    ascent = _Ascent(model, train, params, optimizer, batch_size, seed)
-    history, seconds = History(), 0.0
-    n_subset = 10_000 if test is None else len(test)
-    subset = train[np.sort(stream(seed, SUBSET).permutation(len(train))[:n_subset])]
-    with (
-        progress_bar(last_step * batch_size, progress) as bar,
-        blas_single_threaded(),
-    ):
-        for t in range(1, last_step + 1):
-            started = time.perf_counter()
-            ascent.step(t)
-            seconds += time.perf_counter() - started
-            bar.update(batch_size)
-            if t % every == 0:
-                bounds = [
-                    math.nan if x is None else model.mean_bound(params, x, draws=draws, seed=seed)
-                    for x in (subset, test)
-                ]
-                history.append(t * batch_size, *bounds, seconds)
-                if callback is not None:
-                    callback(params, history)
-    return FitResult(params, history)
+    settings = FullVBSettings(
+        optimizer=Adam() if optimizer is None else optimizer,
+        batch_size=batch_size,
+        prior_std=prior_std,
+        draws=draws,
+        seed=seed,
+        evaluate_every=evaluate_every,
+        dtype=dtype,
+    )
+    state = train(
+        FullVariationalBayes(vae, data, settings, params),
+        samples,
+        checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every,
+        resume=resume,
+        progress=progress,
+        callback=callback,
+    )
+    return FitResult(state.params, state.history)
 
 
-class _Ascent:
-    """Algorithm 2: steps on `params`, which they change in place."""
+@dataclass(frozen=True, kw_only=True)
+class FullVBSettings(Settings):
+    """The settings of `fit_full_vb`; see there."""
 
-    def __init__(self, model, train, params, optimizer, batch_size, seed):
-        self.model, self.train, self.params, self.optimizer = model, train, params, optimizer
-        self._state = optimizer.init(params.vector)
-        self._eps_rng, self._zeta_rng = stream(seed, NOISE, 0), stream(seed, NOISE, 1)
-        self._rows = minibatches(len(train), batch_size, seed)
-        self._x = np.empty((batch_size, train.shape[1]), params.dtype)
-        self._eps = np.empty((1, batch_size, model.vae.n_latent), params.dtype)
+    prior_std: float
+    draws: int
 
-    def step(self, t):
-        """Take step t, or raise TrainingDiverged and leave the parameters as they were."""
-        gather(self.train, next(self._rows), self._x)
-        self.model.vae.posterior.draw_noise(self._eps_rng, self._eps)
-        zeta = self._zeta_rng.standard_normal(self.model.n_theta, self.params.dtype)
+    def __post_init__(self):
+        super().__post_init__()
+        self._set("prior_std", check_positive("prior_std", self.prior_std))
+        self._set("draws", check_count("draws", self.draws))
+
+
+class FullVariationalBayes(Method):
+    """Algorithm 2 as a method for `minivae.training.loop.train`.
+
+    Parameters
+    ----------
+    vae, data, params
+        As for `fit_full_vb`.
+    settings : FullVBSettings
+    """
+
+    def __init__(self, vae, data, settings, params=None):
+        self.vae, self.settings, self._start = vae, settings, params
+        self.train, self.test = training_and_test(vae, data)
+        check_batch_size(settings.batch_size, self.train)
+        self.model = FullVB(vae, len(self.train), settings.prior_std)
+        self._order = Order(len(self.train), settings.batch_size, settings.seed)
+        n_subset = 10_000 if self.test is None else len(self.test)
+        order = stream(settings.seed, SUBSET).permutation(len(self.train))
+        self._evaluated = self.train[np.sort(order[:n_subset])], self.test
+
+    def model_params(self, params):
+        """Return phi and the mean of theta: parameters for the VAE."""
+        return self.model.draw(params)
+
+    def begin(self):
+        """Return the state before the first step."""
+        settings = self.settings
+        params = first_params(self.model, self._start, settings.seed, settings.dtype)
+        rngs = [stream(settings.seed, NOISE, k) for k in range(2)]  # for eps and for zeta
+        moments = settings.optimizer.init(params.vector)
+        return TrainingState(params, moments, rngs, History(self.columns))
+
+    def open(self, state, team):
+        """Get ready for steps."""
+        self._state = state
+
+    def step(self, n_steps):
+        """Take some steps."""
+        bounds = []
         with np.errstate(all="ignore"), flushed_subnormals():
-            bound, grad = self.model.bound_and_grad(self.params, self._x, self._eps, zeta)
-            if not math.isfinite(bound):
-                raise TrainingDiverged(
-                    f"the minibatch bound became {bound} after {t * len(self._x):,} samples: "
-                    f"try a step size below {self.optimizer.step_size:g}"
-                )
-            self.optimizer.update(self.params.vector, grad.vector, self._state, t, 0.0)
+            for _ in range(n_steps):
+                bound, grad = self._bound_and_grad()
+                bounds.append(bound)
+                if not math.isfinite(bound):
+                    break
+                self._state.step += 1
+                theta, moments = self._state.params.vector, self._state.optimizer_state
+                self.settings.optimizer.update(theta, grad.vector, moments, self._state.step, 0.0)
+        return bounds
+
+    def _bound_and_grad(self):
+        """Of the next minibatch, with fresh noise."""
+        state, rows = self._state, self._order.rows(self._state.step)
+        x = np.empty((len(rows), self.vae.n_features), state.params.dtype)
+        gather(self.train, rows, x)
+        eps = np.empty((1, len(rows), self.vae.n_latent), x.dtype)
+        self.vae.posterior.draw_noise(state.rngs[0], eps)
+        zeta = state.rngs[1].standard_normal(self.model.n_theta, x.dtype)
+        return self.model.bound_and_grad(state.params, x, eps, zeta)
+
+    def measure(self, team):
+        """Return the bounds of `FullVB.mean_bound` on both parts of the data."""
+        settings, params = self.settings, self._state.params
+        options = {"draws": settings.draws, "seed": settings.seed}
+        return [
+            math.nan if x is None else self.model.mean_bound(params, x, **options)
+            for x in self._evaluated
+        ]

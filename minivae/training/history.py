@@ -1,13 +1,19 @@
 """What training has measured so far."""
 
 import csv
-from dataclasses import dataclass, field
-from typing import ClassVar
+
+BOUNDS = ("samples", "train_bound", "test_bound", "seconds")
 
 
-@dataclass
 class History:
-    """The learning curve, one entry per evaluation.
+    """The learning curve, one entry per evaluation: a list for each column, as an attribute.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        The first is "samples" and the last "seconds"; between them stands what a method measures.
+    **entries
+        The lists themselves, by column; empty when not given.
 
     Attributes
     ----------
@@ -15,29 +21,44 @@ class History:
         Training samples seen so far.
     train_bound, test_bound : list of float
         Mean ELBO per datapoint, in nats, on a fixed subset of the training set and on the test set
-        (NaN where there is none).
+        (NaN where there is none). Other methods may have other columns.
     seconds : list of float
         Time spent on training steps so far, evaluation left out.
     """
 
-    samples: list = field(default_factory=list)
-    train_bound: list = field(default_factory=list)
-    test_bound: list = field(default_factory=list)
-    seconds: list = field(default_factory=list)
-
-    columns: ClassVar[tuple] = ("samples", "train_bound", "test_bound", "seconds")
+    def __init__(self, columns=BOUNDS, **entries):
+        self.columns = tuple(columns)
+        unknown = set(entries) - set(self.columns)
+        if unknown:
+            raise ValueError(
+                f"history has {', '.join(unknown)}, expected {', '.join(self.columns)}"
+            )
+        for name in self.columns:
+            setattr(self, name, list(entries.get(name, ())))
 
     def __len__(self):
         return len(self.samples)
+
+    def __eq__(self, other):
+        return isinstance(other, History) and self.as_dict() == other.as_dict()
+
+    __hash__ = None
+
+    def __repr__(self):
+        return f"History({', '.join(f'{k}={v!r}' for k, v in self.as_dict().items())})"
 
     def append(self, *entry):
         """Add one entry, its values in the order of `columns`."""
         for name, value in zip(self.columns, entry, strict=True):
             getattr(self, name).append(value)
 
+    def as_dict(self):
+        """Return the lists by column."""
+        return {name: getattr(self, name) for name in self.columns}
+
     def rows(self):
         """Return the entries as tuples in the order of `columns`."""
-        return list(zip(*(getattr(self, name) for name in self.columns), strict=True))
+        return list(zip(*self.as_dict().values(), strict=True))
 
     def write_csv(self, file):
         """Write a header and the entries to an open text file."""

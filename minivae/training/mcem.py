@@ -12,56 +12,28 @@ No recognition model is learned. But a chain moves only when its datapoint is vi
 data it is seldom, and with data that come once, never again. So one cannot learn on line.
 """
 
-import itertools
-import math
-import time
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from minivae.data_stream import (
-    INIT,
-    NOISE,
-    gather,
-    minibatches,
-    stream,
-)
+from minivae.data_stream import INIT, NOISE, Order, gather, stream
 from minivae.engine.arena import Arena
-from minivae.engine.lockstep import blas_single_threaded
 from minivae.engine.subnormals import flushed_subnormals
 from minivae.evaluation.hmc import HMC, begin, check_hmc, draw_noise
-from minivae.evaluation.joint import decoder_params, forward_backward_theta, unnormalized_posterior
+from minivae.evaluation.joint import (
+    decoder_params,
+    forward_backward_theta,
+    unnormalized_posterior,
+)
 from minivae.optimizers import Adagrad
 from minivae.params import Params
 from minivae.parts import sum_up
-from minivae.training import TrainingDiverged
-from minivae.training.progress import progress_bar
-from minivae.training.settings import check_optimizer, first_params
-from minivae.validation import check_batch_size, check_count, check_dtype
-
-
-class Record(NamedTuple):
-    """One entry of the history.
-
-    Attributes
-    ----------
-    samples : int
-        Training samples seen so far: every visit to a datapoint counts once.
-    log_joint : float
-        Mean of log p(x, z) after each E-step since the entry before, in nats per datapoint.
-    acceptance : float
-        Mean acceptance probability of the same E-steps.
-    step_size : float
-        Of HMC, at the end.
-    seconds : float
-        Time spent so far, callbacks left out.
-    """
-
-    samples: int
-    log_joint: float
-    acceptance: float
-    step_size: float
-    seconds: float
+from minivae.training.history import History
+from minivae.training.loop import Method, train
+from minivae.training.settings import Settings, first_params
+from minivae.training.state import TrainingState
+from minivae.validation import check_batch_size, check_count
 
 
 class MCEMResult(NamedTuple):
@@ -71,13 +43,16 @@ class MCEMResult(NamedTuple):
     ----------
     params : Params
         The decoder's part is trained; the encoder's is as it was.
-    history : list of Record
+    history : History
+        Samples seen (every visit to a datapoint counts once); mean of log p(x, z) after each
+        E-step since the entry before, in nats per datapoint; mean acceptance probability of the
+        same E-steps; step size of HMC; seconds.
     z : (N, J) array
         Where the chains of the training datapoints ended.
     """
 
     params: Params
-    history: list
+    history: History
     z: np.ndarray
 
 
@@ -95,6 +70,9 @@ def fit_mcem(
     evaluate_every=100_000,
     params=None,
     dtype=np.float32,
+    checkpoint=None,
+    checkpoint_every=30.0,
+    resume=False,
     progress=None,
     callback=None,
 ):
@@ -128,10 +106,12 @@ def fit_mcem(
         Where to start, instead of ``vae.init_params``; copied.
     dtype : dtype
         float32 or float64.
+    checkpoint, checkpoint_every, resume
+        As for `minivae.fit`: the chains are part of the checkpoint.
     progress : bool or None
         Whether to show a progress bar on stderr; None: if that is a terminal.
     callback : callable, optional
-        Called as ``callback(params, samples_seen, seconds)`` with every entry of the history.
+        Called as ``callback(params, history)`` after every entry of the history.
 
     Returns
     -------
@@ -143,23 +123,44 @@ def fit_mcem(
         If an argument does not fit; always before training starts.
     TrainingDiverged
         If the parameters become NaN or infinite.
+    Interrupted, OSError
+        As by `minivae.fit`.
     """
-    train = vae.check_data("data", getattr(data, "train", data))
-    samples = check_count("samples", samples)
-    batch_size = check_batch_size(batch_size, train)
-    seed = check_count("seed", seed, minimum=0)
-    m_steps = check_count("m_steps", m_steps)
-    n_visits = math.ceil(samples / batch_size)
-    due = _visits_due(evaluate_every, n_visits, batch_size)
-    optimizer = Adagrad() if optimizer is None else optimizer
-    check_optimizer(optimizer)
-    hmc = check_hmc(HMC(n_leapfrog=10) if hmc is None else hmc)
-    params = first_params(vae, params, seed, check_dtype(dtype))
-    decay = 1 / len(train) if weight_prior else 0.0
-    em = _EM(vae, train, params, hmc, optimizer, m_steps, decay, seed)
-    with progress_bar(samples, progress) as bar:
-        history = em.run(n_visits, batch_size, due, bar, callback)
-    return MCEMResult(params, history, em.z)
+    settings = MCEMSettings(
+        optimizer=Adagrad() if optimizer is None else optimizer,
+        hmc=HMC(n_leapfrog=10) if hmc is None else hmc,
+        batch_size=batch_size,
+        weight_prior=weight_prior,
+        m_steps=m_steps,
+        seed=seed,
+        evaluate_every=evaluate_every,
+        dtype=dtype,
+    )
+    state = train(
+        MonteCarloEM(vae, data, settings, params),
+        samples,
+        checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every,
+        resume=resume,
+        progress=progress,
+        callback=callback,
+    )
+    return MCEMResult(state.params, state.history, state.arrays["z"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class MCEMSettings(Settings):
+    """The settings of `fit_mcem`; see there."""
+
+    hmc: HMC
+    weight_prior: bool
+    m_steps: int
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_hmc(self.hmc)
+        self._set("weight_prior", bool(self.weight_prior))
+        self._set("m_steps", check_count("m_steps", self.m_steps))
 
 
 def e_step(vae, params, x, z, hmc, step, noise):
@@ -192,89 +193,89 @@ def e_step(vae, params, x, z, hmc, step, noise):
     return chains.z, step, float(chains.log_p.mean(dtype=np.float64)), float(acceptance.mean())
 
 
-class _EM:
-    """A run of `fit_mcem`: the model, the chains, and what changes from minibatch to minibatch."""
+class MonteCarloEM(Method):
+    """Monte Carlo EM as a method for `minivae.training.loop.train`; a step is a visit.
 
-    def __init__(self, vae, train, params, hmc, optimizer, m_steps, decay, seed):
-        self.vae, self.train, self.params, self.hmc = vae, train, params, hmc
-        self.optimizer, self.m_steps, self.decay, self.seed = optimizer, m_steps, decay, seed
-        shape = (len(train), vae.n_latent)
-        self.z = stream(seed, INIT, 1).standard_normal(shape, params.dtype)
-        self.step_size = hmc.step_size
-        self._theta = decoder_params(vae, params)
-        self._moments = optimizer.init(self._theta.vector)
-        self._updates = 0
-        self._noise_rng = stream(seed, NOISE)
+    Its chains and the step size of HMC are part of the state.
+
+    Parameters
+    ----------
+    vae, data, params
+        As for `fit_mcem`.
+    settings : MCEMSettings
+    """
+
+    columns = ("samples", "log_joint", "acceptance", "step_size", "seconds")
+    quantity = "mean of log p(x, z), or a parameter,"
+    shown = "log p(x, z)"
+
+    def __init__(self, vae, data, settings, params=None):
+        self.vae, self.settings, self._start = vae, settings, params
+        self.train, self.test = vae.check_data("data", getattr(data, "train", data)), None
+        check_batch_size(settings.batch_size, self.train)
+        self._decay = 1 / len(self.train) if settings.weight_prior else 0.0
+        self._order = Order(len(self.train), settings.batch_size, settings.seed)
         self._arena = Arena()
 
-    def run(self, n_visits, batch_size, due, bar, callback):
-        """Visit that many minibatches; return the history, with entries where they are due."""
-        history, seconds, recent = [], 0.0, []
-        with blas_single_threaded():
-            visits = itertools.islice(minibatches(len(self.train), batch_size, self.seed), n_visits)
-            for visit, rows in enumerate(visits, 1):
-                started = time.perf_counter()
-                recent.append(self._visit(rows, (visit - 1) * batch_size))
-                seconds += time.perf_counter() - started
-                bar.update(min(batch_size, bar.total - bar.n))
-                bar.set_postfix_str(f"log p(x, z) {recent[-1][0]:.1f}", refresh=False)
-                if visit in due:
-                    seen = visit * batch_size
-                    history.append(Record(seen, *_means(recent), self.step_size, seconds))
-                    recent = []
-                    if callback is not None:
-                        callback(self.params, seen, seconds)
-        return history
-
-    def _visit(self, rows, seen):
-        """One E-step and its M-steps; return mean log p(x, z) and the acceptance."""
-        x = np.empty((len(rows), self.vae.n_features), self.params.dtype)
-        gather(self.train, rows, x)
-        noise = draw_noise(self._noise_rng, (len(rows), self.vae.n_latent), self.params.dtype)
-        # A diverging run is reported once, below, and not as NumPy warnings as well.
-        with np.errstate(all="ignore"), flushed_subnormals():
-            z, self.step_size, *means = e_step(
-                self.vae,
-                self.params,
-                x,
-                self.z[rows],
-                self.hmc,
-                self.step_size,
-                noise,
-            )
-            for _ in range(self.m_steps):
-                self._m_step(x, z)
-        self.z[rows] = z
-        if not np.all(np.isfinite(self._theta.vector)):
-            self._diverged(seen)
-        return means
-
-    def _m_step(self, x, z):
-        new = self._arena.again()
-        _, parts = forward_backward_theta(self.vae, self.params, x, z[None], new)
-        grad = sum_up(parts, self._theta)
-        self._updates += 1
-        theta = self._theta.vector
-        self.optimizer.update(theta, grad.vector, self._moments, self._updates, self.decay)
-
-    def _diverged(self, seen):
-        raise TrainingDiverged(
-            f"the parameters became NaN or infinite after {seen:,} samples: "
-            f"try a step size below {self.optimizer.step_size:g}"
+    def begin(self):
+        """Return the state before the first visit: chains start at samples of the prior."""
+        settings = self.settings
+        params = first_params(self.vae, self._start, settings.seed, settings.dtype)
+        shape = (len(self.train), self.vae.n_latent)
+        z = stream(settings.seed, INIT, 1).standard_normal(shape, params.dtype)
+        moments = settings.optimizer.init(decoder_params(self.vae, params).vector)
+        rngs = [stream(settings.seed, NOISE)]
+        numbers = {"step_size": settings.hmc.step_size, **_NONE_YET}
+        return TrainingState(
+            params, moments, rngs, History(self.columns), numbers=numbers, arrays={"z": z}
         )
 
+    def open(self, state, team):
+        """Get ready for visits."""
+        self._state = state
+        self._theta = decoder_params(self.vae, state.params)
 
-def _visits_due(evaluate_every, n_visits, batch_size):
-    """Return the visits after which the history gets an entry."""
-    if evaluate_every is None:
-        return set()
-    if np.ndim(evaluate_every) == 0:
-        every = math.ceil(check_count("evaluate_every", evaluate_every) / batch_size)
-        return {*range(every, n_visits, every), n_visits}
-    counts = [check_count("evaluate_every", samples) for samples in evaluate_every]
-    return {*(math.ceil(samples / batch_size) for samples in counts), n_visits}
+    def step(self, n_steps):
+        """Visit some minibatches; the numbers returned are their means of log p(x, z)."""
+        log_joints = []
+        # A diverging run is reported once, by the caller, and not as NumPy warnings as well.
+        with np.errstate(all="ignore"), flushed_subnormals():
+            for _ in range(n_steps):
+                log_joints.append(self._visit(self._order.rows(self._state.step)))
+                if not np.isfinite(log_joints[-1]):
+                    break
+                self._state.step += 1
+        return log_joints
+
+    def _visit(self, rows):
+        """One E-step and its M-steps; return mean log p(x, z), or NaN if they have diverged."""
+        vae, state, numbers = self.vae, self._state, self._state.numbers
+        z = state.arrays["z"]
+        x = np.empty((len(rows), vae.n_features), state.params.dtype)
+        gather(self.train, rows, x)
+        noise = draw_noise(state.rngs[0], (len(rows), vae.n_latent), state.params.dtype)
+        z[rows], numbers["step_size"], log_joint, acceptance = e_step(
+            vae, state.params, x, z[rows], self.settings.hmc, numbers["step_size"], noise
+        )
+        for k in range(self.settings.m_steps):
+            self._m_step(x, z[rows], state.step * self.settings.m_steps + k + 1)
+        for name, value in (("visits", 1), ("log_joint", log_joint), ("acceptance", acceptance)):
+            numbers[name] += value
+        return log_joint if np.all(np.isfinite(self._theta.vector)) else np.nan
+
+    def _m_step(self, x, z, t):
+        new, state = self._arena.again(), self._state
+        _, parts = forward_backward_theta(self.vae, state.params, x, z[None], new)
+        grad = sum_up(parts, self._theta).vector
+        moments = state.optimizer_state
+        self.settings.optimizer.update(self._theta.vector, grad, moments, t, self._decay)
+
+    def measure(self, team):
+        """Return the means over the visits since the last time, and the step size of HMC."""
+        numbers = self._state.numbers
+        means = [numbers[name] / numbers["visits"] for name in ("log_joint", "acceptance")]
+        numbers.update(_NONE_YET)
+        return [*means, numbers["step_size"]]
 
 
-def _means(pairs):
-    """Return the means of the first and of the second entries, as floats."""
-    return np.mean(pairs, axis=0).tolist()
+_NONE_YET = {"visits": 0, "log_joint": 0.0, "acceptance": 0.0}  # since the last entry

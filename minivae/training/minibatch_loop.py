@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minivae.data_stream import ORDER, draw_binary, gather, stream
+from minivae.data_stream import Order, draw_binary, gather
 from minivae.engine.lockstep import Lockstep
 from minivae.estimators import SGVBB
 
@@ -59,13 +59,12 @@ class MinibatchLoop:
         self.lockstep = Lockstep(team, batch_size, params.shapes, params.dtype, self._turns)
         # Settings that the estimator cannot do with are refused before training starts.
         estimator.draw_noise(vae, np.random.default_rng(0), noise_samples, 1, params.dtype)
-        self._epoch = None
-        self._order = None
+        self._order = Order(len(train), batch_size, seed)
 
     @property
     def steps_per_epoch(self):
-        """Whole minibatches in the training set; the few datapoints left over change by epoch."""
-        return len(self.train) // self.batch_size
+        """Whole minibatches in the training set."""
+        return self._order.steps_per_epoch
 
     def run(self, n_steps):
         """Take up to `n_steps` steps, not past the end of the epoch.
@@ -76,22 +75,17 @@ class MinibatchLoop:
             The minibatch bound of each step taken, in nats per datapoint. If the last one is not
             finite, that step was not taken: parameters are as after the one before.
         """
-        epoch, first = divmod(self.state.step, self.steps_per_epoch)
-        if epoch != self._epoch:
-            self._order = stream(self.seed, ORDER, epoch).permutation(len(self.train))
-            self._epoch = epoch
-        n_steps = min(n_steps, self.steps_per_epoch - first)
-        bounds = self.lockstep.run(
-            self.state.step, n_steps, self._fetch, self._forward_backward, self._update
-        )
+        step = self.state.step
+        self._order.rows(step)  # draws the epoch's order once, before threads ask for it
+        n_steps = min(n_steps, self.steps_per_epoch - step % self.steps_per_epoch)
+        bounds = self.lockstep.run(step, n_steps, self._fetch, self._forward_backward, self._update)
         self.state.step += int(np.isfinite(bounds).sum())
         return bounds
 
     def _fetch(self, k, step, new):
         """Thread k's rows of a minibatch, and noise for them."""
         rows, rng = self.lockstep.rows[k], self.state.rngs[k]
-        start = step % self.steps_per_epoch * self.batch_size
-        chosen = self._order[start + rows.start : start + rows.stop]
+        chosen = self._order.rows(step)[rows]
         dtype = self.state.params.dtype
         x = new((len(chosen), self.vae.n_features), dtype)
         gather(self.train, chosen, x)
@@ -104,7 +98,7 @@ class MinibatchLoop:
         """Thread k's share of the minibatch's bound, and what its gradient is made of."""
         x, noise = fetched
         return self.estimator.forward_backward(
-            self.vae, self.state.params, x, noise, self.batch_size, self.state.memory, new
+            self.vae, self.state.params, x, noise, self.batch_size, self.state.numbers, new
         )
 
     def _update(self, k, step, part, gradient, bound):
@@ -114,4 +108,4 @@ class MinibatchLoop:
         t = step // len(self._turns) + 1
         self.optimizer.update(state.params.vector[part], gradient, moments, t, self.decay)
         if k == 0:
-            self.estimator.update(state.memory, bound)
+            self.estimator.update(state.numbers, bound)

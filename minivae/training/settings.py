@@ -1,12 +1,12 @@
-"""What a training run is given: its data, its start, and the settings that a checkpoint keeps."""
+"""What a training run is given: its data, its start, and the settings that decide its course."""
 
 import zlib
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 
 import numpy as np
 
 from minivae.data_stream import INIT, stream
-from minivae.validation import check_batch_size, check_count, check_dtype, check_has
+from minivae.validation import check_count, check_dtype, check_has
 
 
 def training_and_test(vae, data):
@@ -31,18 +31,6 @@ def training_and_test(vae, data):
     return vae.check_data("data.train", data.train), test
 
 
-def check_optimizer(optimizer):
-    """Return `optimizer`, or raise ValueError if it is none."""
-    check_has("optimizer", optimizer, ("name", "init", "update"))
-    return optimizer
-
-
-def check_estimator(estimator):
-    """Return `estimator`, or raise ValueError if it is none."""
-    check_has("estimator", estimator, ("name", "draw_noise", "forward_backward", "update"))
-    return estimator
-
-
 def first_params(model, params, seed, dtype):
     """Return where training starts: a copy of `params`, or if None, a random draw.
 
@@ -57,59 +45,53 @@ def first_params(model, params, seed, dtype):
     return params.astype(dtype)
 
 
-def run_settings(
-    *,
-    optimizer,
-    estimator,
-    batch_size,
-    noise_samples,
-    weight_prior,
-    alternate,
-    binarize,
-    seed,
-    evaluate_every,
-    threads,
-    dtype,
-    train,
-    test,
-):
-    """Return what decides the course of a run, checked, as a dict that JSON can hold.
-
-    The arguments are those of `minivae.fit`; `train` and `test` are the two parts of the data.
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What decides the course of a run, whatever the method; see `minivae.fit` for the meanings.
 
     Raises
     ------
     ValueError
-        If one of them does not fit.
+        If one of them cannot be.
     """
-    check_optimizer(optimizer)
-    check_estimator(estimator)
-    batch_size = check_batch_size(batch_size, train)
-    if binarize and train.dtype != np.uint8 and (train.min() < 0 or train.max() > 1):
-        raise ValueError("binarize is True, expected a data set with pixels in [0, 1]")
-    if threads is not None:
-        threads = min(check_count("threads", threads), batch_size)
-    return {
-        "batch_size": batch_size,
-        "noise_samples": check_count("noise_samples", noise_samples),
-        "optimizer": _described(optimizer),
-        "estimator": _described(estimator),
-        "weight_prior": bool(weight_prior),
-        "alternate": bool(alternate),
-        "binarize": bool(binarize),
-        "seed": check_count("seed", seed, minimum=0),
-        "evaluate_every": _check_schedule(evaluate_every),
-        "threads": threads,
-        "dtype": check_dtype(dtype).name,
-        # So that a run cannot be resumed on other data.
-        "data": zlib.crc32(train),
-        "test_data": None if test is None else zlib.crc32(test),
-    }
+
+    optimizer: object
+    batch_size: int
+    seed: int
+    evaluate_every: object
+    dtype: np.dtype
+
+    def __post_init__(self):
+        check_has("optimizer", self.optimizer, ("name", "init", "update"))
+        self._set("batch_size", check_count("batch_size", self.batch_size))
+        self._set("seed", check_count("seed", self.seed, minimum=0))
+        self._set("evaluate_every", _check_schedule(self.evaluate_every))
+        self._set("dtype", check_dtype(self.dtype))
+
+    def _set(self, name, value):
+        object.__setattr__(self, name, value)  # of a frozen object, while it is being made
+
+    def described(self, train, test):
+        """Return the settings and checksums of the data as a dict that JSON can hold.
+
+        A run is resumed only if this is the same.
+        """
+        described = {field.name: _described(getattr(self, field.name)) for field in fields(self)}
+        return {
+            **described,
+            "data": zlib.crc32(train),
+            "test_data": None if test is None else zlib.crc32(test),
+        }
 
 
-def _described(thing):
-    """Return the name and the settings of an optimizer or estimator."""
-    return {"name": thing.name, **(asdict(thing) if is_dataclass(thing) else {})}
+def _described(value):
+    """Return a setting as JSON can hold it; an object as its name and its own settings."""
+    if isinstance(value, np.dtype):
+        return value.name
+    if is_dataclass(value) or hasattr(value, "name"):
+        name = getattr(value, "name", type(value).__name__)
+        return {"name": name, **(asdict(value) if is_dataclass(value) else {})}
+    return value
 
 
 def _check_schedule(evaluate_every):

@@ -1,14 +1,15 @@
 """The state of a training run: all that changes from step to step, and how it is kept in a file."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from minivae.data_stream import NOISE, stream
 from minivae.params import Params
-from minivae.training.checkpoint import read_archive, save_model, vae_settings
+from minivae.training.checkpoint import read_archive, save_model
 from minivae.training.history import History
-from minivae.training.settings import first_params
+from minivae.training.models import describe
+
+_OWN = "state."  # what a method's own arrays are called in the file, after this
 
 
 @dataclass
@@ -18,17 +19,20 @@ class TrainingState:
     Attributes
     ----------
     params : Params
+        What is trained.
     optimizer_state : dict of str to array
-        Vectors shaped like ``params.vector``.
+        Vectors, as the optimizer's `init` has made them.
     rngs : list of numpy.random.Generator
-        One per thread, for the noise.
+        For the noise: one per thread, or one per purpose.
     history : History
     step : int
         Steps taken.
     seconds : float
         Time they took.
-    memory : dict of str to float
-        What the estimator remembers from step to step.
+    numbers : dict of str to float
+        Of the method or the estimator, such as a running mean.
+    arrays : dict of str to array
+        Of the method, such as the places of Markov chains.
     """
 
     params: Params
@@ -37,27 +41,11 @@ class TrainingState:
     history: History
     step: int = 0
     seconds: float = 0.0
-    memory: dict = field(default_factory=dict)
+    numbers: dict = field(default_factory=dict)
+    arrays: dict = field(default_factory=dict)
 
 
-def begin(vae, optimizer, params, settings):
-    """Return the state before the first step.
-
-    Parameters
-    ----------
-    vae : VAE
-    optimizer : optimizer
-    params : Params or None
-        Where to start; None: at random.
-    settings : dict
-        With "seed", "threads" and "dtype".
-    """
-    params = first_params(vae, params, settings["seed"], settings["dtype"])
-    rngs = [stream(settings["seed"], NOISE, k) for k in range(settings["threads"])]
-    return TrainingState(params, optimizer.init(params.vector), rngs, History())
-
-
-def save(path, vae, settings, state):
+def save(path, method, state):
     """Write a checkpoint; `minivae.load_model` can read the model in it.
 
     Raises
@@ -66,50 +54,80 @@ def save(path, vae, settings, state):
         If it cannot be written; an earlier one is untouched.
     """
     training = {
-        "settings": settings,
+        "settings": method.described(),
         "step": state.step,
         "seconds": state.seconds,
-        "history": asdict(state.history),
-        "memory": state.memory,
+        "history": state.history.as_dict(),
+        "memory": state.numbers,
         "rngs": [rng.bit_generator.state for rng in state.rngs],
     }
-    save_model(path, vae, state.params, {"training": training}, state.optimizer_state)
+    model_params = method.model_params(state.params)
+    own = dict(state.arrays)
+    if model_params is not state.params:
+        own["params"] = state.params.vector
+    arrays = {**state.optimizer_state, **{_OWN + name: array for name, array in own.items()}}
+    save_model(path, method.vae, model_params, {"training": training}, arrays)
 
 
-def restore(path, vae, settings):
+def restore(path, method):
     """Read a checkpoint of a run with the same settings.
 
     Parameters
     ----------
     path : path
-    vae : VAE
-    settings : dict
-        What the run is asked to be. Its "threads" may be None, and is set to what they were.
+    method : Method
+        Its `threads` may be None, and become what they were.
 
     Raises
     ------
     ValueError
-        If the checkpoint's model or settings are not those given.
+        If the checkpoint's model or settings are not those given, or it lacks something.
     """
     meta, arrays = read_archive(path)
     if "training" not in meta:
         raise ValueError(f"checkpoint: {path} holds a model but no training to resume")
     saved = meta["training"]
-    settings["threads"] = settings["threads"] or saved["settings"]["threads"]
-    given = {**vae_settings(vae), **settings}
+    method.threads = method.threads or saved["settings"].get("threads")
+    given = {**describe(method.vae), **method.described()}
     for name, before in {**meta["vae"], **saved["settings"]}.items():
         if given.get(name) != before:
             raise ValueError(f"{name} is {given.get(name)}, but {path} was trained with {before}")
-    rngs = []
+    state = method.begin()
+    params = arrays.pop("params")
+    _fill(path, {"params": state.params.vector}, {"params": arrays.pop(_OWN + "params", params)})
+    own = {
+        name.removeprefix(_OWN): arrays.pop(name) for name in list(arrays) if name.startswith(_OWN)
+    }
+    _fill(path, state.optimizer_state, arrays)
+    _fill(path, state.arrays, own)
+    state.rngs = []
     for rng_state in saved["rngs"]:
-        rngs.append(np.random.default_rng())
-        rngs[-1].bit_generator.state = rng_state
-    return TrainingState(
-        params=Params(vae.param_shapes, arrays.pop("params")),
-        optimizer_state=arrays,
-        rngs=rngs,
-        history=History(**saved["history"]),
-        step=saved["step"],
-        seconds=saved["seconds"],
-        memory=saved.get("memory", {}),
-    )
+        state.rngs.append(np.random.default_rng())
+        state.rngs[-1].bit_generator.state = rng_state
+    state.history = History(method.columns, **saved["history"])
+    state.step, state.seconds = saved["step"], saved["seconds"]
+    state.numbers = saved.get("memory", {})
+    return state
+
+
+def _fill(path, fresh, arrays):
+    """Copy the arrays of a file into those that a run begins with, where they are alike."""
+    for name in {**fresh, **arrays}:
+        ours, theirs = fresh.get(name), arrays.get(name)
+        if (
+            ours is None
+            or theirs is None
+            or (ours.shape, ours.dtype)
+            != (
+                theirs.shape,
+                theirs.dtype,
+            )
+        ):
+            raise ValueError(
+                f"checkpoint: {path} has {_shown(theirs)} for {name}, expected {_shown(ours)}"
+            )
+        ours[...] = theirs
+
+
+def _shown(array):
+    return "nothing" if array is None else f"{array.dtype} of shape {array.shape}"

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from minivae.checks.catalogue import Make, Problem
 from minivae.relatives import clutter, mixture
 from minivae.relatives.linear_gaussian import LinearGaussian
 
 
-def linear_gaussian(isotropic, rng):
+def linear_gaussian(isotropic: bool, rng: np.random.Generator) -> Problem:
     """Return ``(f, arrays)``: the mean log-likelihood as a function of W, b and the noise."""
     N, J, D = rng.integers(1, 6, size=3)
     x = rng.standard_normal((N, D))
@@ -18,7 +19,7 @@ def linear_gaussian(isotropic, rng):
     return lambda arrays: LinearGaussian(**arrays).log_likelihood_and_grad(x), arrays
 
 
-def mixture_weight(rng):
+def mixture_weight(rng: np.random.Generator) -> Problem:
     """Return ``(f, arrays)``: the mean-field bound as a function of gamma and the logits of q."""
     n = rng.integers(1, 8)
     model = mixture.Mixture(*rng.standard_normal((2, n)), *rng.uniform(0.5, 3, 2))
@@ -26,7 +27,7 @@ def mixture_weight(rng):
     return lambda arrays: mixture.elbo_and_grad(model, **arrays), arrays
 
 
-def clutter_gaussian(rng):
+def clutter_gaussian(rng: np.random.Generator) -> Problem:
     """Return ``(f, q)``: the bound with that noise as a function of q(theta)."""
     n, d, L = rng.integers(1, 6, size=3)
     model = clutter.Clutter(3 * rng.standard_normal((n, d)), w=rng.uniform(0.2, 0.8))
@@ -35,7 +36,7 @@ def clutter_gaussian(rng):
     return lambda q: clutter.elbo_and_grad(model, q, noise), q
 
 
-def catalogue():
+def catalogue() -> dict[str, Make]:
     """Return ``{name: make}``, where ``make(rng)`` gives the arguments of `check_grad`."""
     return {
         "log p(x), probabilistic PCA": lambda rng: linear_gaussian(True, rng),

@@ -1,9 +1,12 @@
 """Estimators of the bound (the score function as the gradient of its surrogate) and wake-sleep."""
 
+from functools import partial
 from itertools import product
+from typing import Any
 
 import numpy as np
 
+from minivae.checks.catalogue import Make, Problem
 from minivae.estimators import (
     SGVBA,
     Denoising,
@@ -13,10 +16,14 @@ from minivae.estimators import (
 )
 from minivae.estimators.wake_sleep import WakeSleep
 from minivae.gaussian import log_density
+from minivae.params import Params
+from minivae.protocols import Estimator
 from minivae.vae import VAE
 
 
-def _problem(estimator, rng, posterior="gaussian"):
+def _problem(
+    estimator: Estimator, rng: np.random.Generator, posterior: str = "gaussian"
+) -> tuple[VAE, Params, np.ndarray, Any]:
     """Return a small model, parameters, data and noise."""
     L, M, D, J, width = (int(size) for size in rng.integers(1, 5, size=5))
     vae = VAE(D, J, (width,), posterior=posterior)
@@ -26,19 +33,21 @@ def _problem(estimator, rng, posterior="gaussian"):
     return vae, params, rng.random((M, D)), noise
 
 
-def bound(estimator, posterior, rng):
+def bound(estimator: Estimator, posterior: str, rng: np.random.Generator) -> Problem:
     """Return ``(f, params)``: the bound as a function of all parameters."""
     vae, params, x, noise = _problem(estimator, rng, posterior)
     return lambda params: bound_and_grad(estimator, vae, params, x, noise), params
 
 
-def _log_px_and_log_q(vae, params, x, z):
+def _log_px_and_log_q(
+    vae: VAE, params: Params, x: np.ndarray, z: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     stats, _ = vae.recognition(params, x)
     log_px, _ = vae.generative(params, z, x, 1.0)
     return log_px, vae.posterior.log_density(z, stats)
 
 
-def score_function(rng):
+def score_function(rng: np.random.Generator) -> Problem:
     """Return ``(f, params)`` for the surrogate: mean of log p(x|z) + f log q(z|x), z and f held."""
     estimator = ScoreFunction()
     vae, params, x, noise = _problem(estimator, rng)
@@ -48,14 +57,14 @@ def score_function(rng):
     signal = log_px + log_density(z) - log_q
     _, grad = bound_and_grad(estimator, vae, params, x, noise)
 
-    def f(params):
+    def f(params: Params) -> tuple[float, Params]:
         log_px, log_q = _log_px_and_log_q(vae, params, x, z)
         return np.mean(log_px + signal * log_q), grad  # the gradient at the point checked
 
     return f, params
 
 
-def wake_sleep(phase, rng):
+def wake_sleep(phase: str, rng: np.random.Generator) -> Problem:
     """Return ``(f, arrays)``: log p(x|z) of the wake phase or log q(z|x) of the sleep phase."""
     estimator = WakeSleep()
     vae, params, x, noise = _problem(estimator, rng)
@@ -67,7 +76,7 @@ def wake_sleep(phase, rng):
     network = vae.decoder if phase == "wake" else vae.encoder
     names = list(network.shapes)
 
-    def f(arrays):
+    def f(arrays: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
         changed = params.copy()
         for name in names:
             changed[name][:] = arrays[name]
@@ -80,13 +89,14 @@ def wake_sleep(phase, rng):
     return f, {name: params[name].copy() for name in names}
 
 
-def catalogue():
+def catalogue() -> dict[str, Make]:
     """Return ``{name: make}``; see `minivae.checks.selfcheck`."""
-    entries = {}
+    entries: dict[str, Make] = {}
     posteriors = ("gaussian", "full-covariance", "isotropic", "laplace", "logistic")
-    for pair in product((SGVBA(), ImportanceWeighted(), Denoising()), posteriors):
-        entries[f"{pair[0].name}, {pair[1]}"] = lambda rng, pair=pair: bound(*pair, rng)
+    estimators: tuple[Estimator, ...] = SGVBA(), ImportanceWeighted(), Denoising()
+    for estimator, posterior in product(estimators, posteriors):
+        entries[f"{estimator.name}, {posterior}"] = partial(bound, estimator, posterior)
     entries["score function"] = score_function
     for phase in ("wake", "sleep"):
-        entries[f"wake-sleep, {phase} phase"] = lambda rng, phase=phase: wake_sleep(phase, rng)
+        entries[f"wake-sleep, {phase} phase"] = partial(wake_sleep, phase)
     return entries

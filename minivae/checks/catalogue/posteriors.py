@@ -1,11 +1,17 @@
 """Families of q(z|x): samples and KL, and the log density."""
 
+from functools import partial
+
 import numpy as np
 
+from minivae.checks.catalogue import Make, Problem
 from minivae.posteriors import POSTERIORS
+from minivae.protocols import PosteriorWithDensity
 
 
-def _problem(name, rng):
+def _problem(
+    name: str, rng: np.random.Generator
+) -> tuple[PosteriorWithDensity, np.ndarray, np.ndarray]:
     """Return a posterior, stats, noise, and weights for a random projection of z."""
     posterior = POSTERIORS[name]
     L, M, J = (int(size) for size in rng.integers(1, 5, size=3))
@@ -15,13 +21,13 @@ def _problem(name, rng):
     return posterior, stats, noise
 
 
-def sample_and_kl(name, rng):
+def sample_and_kl(name: str, rng: np.random.Generator) -> Problem:
     """Return ``(f, stats)``: a random projection of z, plus scale * sum of -KL."""
     posterior, stats, noise = _problem(name, rng)
     weights = rng.standard_normal(noise.shape)
     scale = rng.uniform(0.5, 2)
 
-    def f(stats):
+    def f(stats: np.ndarray) -> tuple[float, np.ndarray]:
         z, minus_kl = posterior.sample(stats, noise)
         grad = posterior.sample_backward(weights, stats, noise, scale)
         return np.sum(weights * z) + scale * np.sum(minus_kl), grad
@@ -29,13 +35,13 @@ def sample_and_kl(name, rng):
     return f, stats
 
 
-def log_density(name, rng):
+def log_density(name: str, rng: np.random.Generator) -> Problem:
     """Return ``(f, arrays)``: a weighted sum of log q(z|x), as a function of z and of the stats."""
     posterior, stats, noise = _problem(name, rng)
     z = posterior.sample(stats, noise)[0]
     weights = rng.standard_normal(z.shape[:2])
 
-    def f(arrays):
+    def f(arrays: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
         z, stats = arrays["z"], arrays["stats"]
         dz, dstats = posterior.log_density_grad(z, stats, weights)
         value = np.sum(weights * posterior.log_density(z, stats))
@@ -44,11 +50,11 @@ def log_density(name, rng):
     return f, {"z": z, "stats": stats}
 
 
-def catalogue():
+def catalogue() -> dict[str, Make]:
     """Return ``{name: make}``; see `minivae.checks.selfcheck`."""
-    entries = {}
+    entries: dict[str, Make] = {}
     for name in POSTERIORS:
-        entries[f"z and KL, {name}"] = lambda rng, name=name: sample_and_kl(name, rng)
+        entries[f"z and KL, {name}"] = partial(sample_and_kl, name)
         if name != "deterministic":  # which has no density
-            entries[f"log q(z|x), {name}"] = lambda rng, name=name: log_density(name, rng)
+            entries[f"log q(z|x), {name}"] = partial(log_density, name)
     return entries

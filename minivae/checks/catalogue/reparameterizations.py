@@ -1,16 +1,20 @@
 """Gradients of samples with respect to their distribution's parameters, the noise held fixed."""
 
+from functools import partial
+
 import numpy as np
 
+from minivae.checks.catalogue import Make, Problem
 from minivae.reparameterizations import (
     composition,
     implicit,
     inverse_cdf,
     location_scale,
 )
+from minivae.reparameterizations.base import Reparameterization
 from minivae.reparameterizations.location_scale import Elliptical
 
-DISTRIBUTIONS = {
+DISTRIBUTIONS: dict[str, list[Reparameterization]] = {
     "inverse CDF": [
         inverse_cdf.Exponential(),
         inverse_cdf.Cauchy(),
@@ -45,7 +49,9 @@ DISTRIBUTIONS = {
 """Those with a gradient. Where all parameters are whole numbers, there is none."""
 
 
-def random_params(distribution, shape, rng):
+def random_params(
+    distribution: Reparameterization, shape: tuple[int, ...], rng: np.random.Generator
+) -> dict[str, np.ndarray]:
     """Return ``{name: array}`` for values of that (n, m) shape; some arrays are to be broadcast."""
     params = {}
     for param, full in zip(distribution.params, distribution.param_shapes(shape), strict=True):
@@ -63,13 +69,13 @@ def random_params(distribution, shape, rng):
     return params
 
 
-def problem(distribution, rng):
+def problem(distribution: Reparameterization, rng: np.random.Generator) -> Problem:
     """Return ``(f, params)``: a random projection of samples as a function of the parameters."""
     shape = tuple(map(int, rng.integers(2, 5, size=2)))
     noise = distribution.draw_noise(rng, shape)
     weights = rng.standard_normal(shape)
 
-    def f(params):
+    def f(params: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
         # The differences reach above the diagonal, too, where the gradient is to be zero.
         values = [np.tril(value) if name == "A" else value for name, value in params.items()]
         z = distribution.sample(noise, *values)
@@ -79,12 +85,10 @@ def problem(distribution, rng):
     return f, random_params(distribution, shape, rng)
 
 
-def catalogue():
+def catalogue() -> dict[str, Make]:
     """Return ``{name: make}``, where ``make(rng)`` gives the arguments of `check_grad`."""
     return {
-        f"sample, {way}: {type(distribution).__name__}": (
-            lambda rng, distribution=distribution: problem(distribution, rng)
-        )
+        f"sample, {way}: {type(distribution).__name__}": (partial(problem, distribution))
         for way, distributions in DISTRIBUTIONS.items()
         for distribution in distributions
     }

@@ -1,0 +1,224 @@
+"""What stands around the steps of every method: once, for all of them.
+
+`train` decides when to look at the clock, when to evaluate and to save, and what happens at a
+signal or when the bound diverges. What a step is, a `Method` says.
+"""
+
+import contextlib
+import math
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from minivae.engine.lockstep import blas_single_threaded
+from minivae.engine.team import Team
+from minivae.params import Params
+from minivae.training.history import BOUNDS, History
+from minivae.training.interruption import InterruptionGuard
+from minivae.training.progress import progress_bar
+from minivae.training.state import restore, save
+from minivae.validation import check_count, check_seconds
+
+_CHUNK_SECONDS = 0.1  # of training between looks at the clock, the keyboard and the bound
+
+
+class TrainingDiverged(ArithmeticError):
+    """The bound is no longer a finite number; parameters and checkpoint are the last good ones."""
+
+
+class FitResult(NamedTuple):
+    """What `fit` returns.
+
+    Attributes
+    ----------
+    params : Params
+        The trained parameters.
+    history : History
+        Samples seen, train and test bound, seconds.
+    """
+
+    params: Params
+    history: History
+
+
+class Method:
+    """A way to train: what `train` asks of it.
+
+    Attributes
+    ----------
+    vae : VAE
+        What is saved in checkpoints.
+    train, test : arrays
+        The two parts of the data; `test` may be None.
+    settings : Settings
+    threads : int or None
+        None: as many as `begin` chooses.
+    columns : tuple of str
+        Of the history: what `measure` gives, between samples and seconds.
+    quantity, shown : str
+        What the steps return, in words for an error and for the progress bar.
+    """
+
+    columns = BOUNDS
+    quantity = "minibatch bound"
+    shown = "train"
+    threads = 1
+
+    def described(self):
+        """Return what the run is, for its checkpoint, as a dict that JSON can hold."""
+        return {**self.settings.described(self.train, self.test), "threads": self.threads}
+
+    def model_params(self, params):
+        """Return parameters for the VAE, given those that are trained."""
+        return params
+
+    def begin(self):
+        """Return the `TrainingState` before the first step."""
+        raise NotImplementedError
+
+    def open(self, state, team):
+        """Get ready for steps from `state`, with the threads of `team`."""
+        raise NotImplementedError
+
+    def step(self, n_steps):
+        """Take some steps, `n_steps` at most, and change the state.
+
+        Returns
+        -------
+        bounds : list of float
+            Of each step taken. If the last one is not finite, that step was not taken.
+        """
+        raise NotImplementedError
+
+    def measure(self, team):
+        """Return an entry of the history: numbers between samples and seconds."""
+        raise NotImplementedError
+
+
+def train(
+    method,
+    samples,
+    *,
+    checkpoint=None,
+    checkpoint_every=30.0,
+    resume=False,
+    progress=None,
+    callback=None,
+):
+    """Train until that many samples have been seen, and return the state at the end.
+
+    The arguments are those of `minivae.fit`.
+
+    Parameters
+    ----------
+    method : Method
+
+    Returns
+    -------
+    state : TrainingState
+    """
+    samples = check_count("samples", samples)
+    check_seconds("checkpoint_every", checkpoint_every)
+    if resume and checkpoint is None:
+        raise ValueError("resume is True, expected a checkpoint to resume from")
+    state = restore(checkpoint, method) if resume else method.begin()
+    seen = state.step * method.settings.batch_size
+    with progress_bar(samples, progress, seen) as bar:
+        run = _Run(method, state, checkpoint, bar)
+        run.run(math.ceil(samples / method.settings.batch_size), checkpoint_every, callback)
+    return state
+
+
+class _Run:
+    """A run of `train`: steps, and between them evaluations and checkpoints."""
+
+    def __init__(self, method, state, checkpoint, bar):
+        self.method, self.state, self.bar = method, state, bar
+        self.checkpoint = None if checkpoint is None else Path(checkpoint)
+        self._saved_at = -math.inf
+        self._saved_step = None
+
+    def run(self, last_step, checkpoint_every, callback):
+        """Take all steps up to the last."""
+        method, state = self.method, self.state
+        with contextlib.ExitStack() as stack:
+            guard = stack.enter_context(InterruptionGuard())
+            stack.enter_context(blas_single_threaded())
+            team = stack.enter_context(Team(method.threads))
+            method.open(state, team)  # which may refuse the settings
+            if state.step == 0:
+                self._save()
+            n_steps = 1
+            while state.step < last_step:
+                due = min(last_step, self._next_evaluation())
+                n_steps = self._advance(min(n_steps, due - state.step))
+                if state.step == due and method.settings.evaluate_every is not None:
+                    self._evaluate(team)
+                    self._save()
+                    if callback is not None:
+                        callback(state.params, state.history)
+                elif time.monotonic() - self._saved_at > checkpoint_every:
+                    self._save()
+                if guard.signum:
+                    self._save()
+                    guard.check()
+            self._save()
+
+    def _samples_seen(self):
+        return self.state.step * self.method.settings.batch_size
+
+    def _next_evaluation(self):
+        """The step after which the next evaluation is due."""
+        settings = self.method.settings
+        schedule, batch_size = settings.evaluate_every, settings.batch_size
+        if schedule is None:
+            return math.inf
+        if isinstance(schedule, list):
+            steps = (math.ceil(samples / batch_size) for samples in schedule)
+            return min((step for step in steps if step > self.state.step), default=math.inf)
+        every = math.ceil(schedule / batch_size)
+        return (self.state.step // every + 1) * every
+
+    def _advance(self, n_steps):
+        """Take some steps and return how many would take `_CHUNK_SECONDS`."""
+        state, bar = self.state, self.bar
+        before, started = state.step, time.perf_counter()
+        bounds = self.method.step(n_steps)
+        elapsed = time.perf_counter() - started
+        state.seconds += elapsed
+        taken = state.step - before
+        if taken < len(bounds):
+            self._diverged(f"{self.method.quantity} became {bounds[-1]}")
+        bar.update(min(taken * self.method.settings.batch_size, bar.total - bar.n))
+        bar.set_postfix_str(self._postfix(float(np.mean(bounds))), refresh=False)
+        return max(1, int(_CHUNK_SECONDS * taken / elapsed))
+
+    def _postfix(self, bound):
+        test = getattr(self.state.history, "test_bound", None)
+        return f"{self.method.shown} {bound:.1f}" + (f", test {test[-1]:.1f}" if test else "")
+
+    def _evaluate(self, team):
+        state = self.state
+        entry = self.method.measure(team)
+        for value, x in zip(entry, (self.method.train, self.method.test), strict=False):
+            if x is not None and not math.isfinite(value):
+                self._diverged(f"evaluated bound became {value}")
+        state.history.append(self._samples_seen(), *entry, state.seconds)
+
+    def _diverged(self, what):
+        step_size = getattr(self.method.settings.optimizer, "step_size", None)
+        advice = "" if step_size is None else f": try a step size below {step_size:g}"
+        kept = "" if self.checkpoint is None else f"; {self.checkpoint} is the last good checkpoint"
+        raise TrainingDiverged(f"the {what} after {self._samples_seen():,} samples{advice}{kept}")
+
+    def _save(self):
+        """Write the checkpoint, if there is to be one, unless the parameters are no longer good."""
+        if self.checkpoint is None or self._saved_step == self.state.step:
+            return
+        if not np.all(np.isfinite(self.state.params.vector)):
+            self._diverged("parameters became NaN or infinite")
+        save(self.checkpoint, self.method, self.state)
+        self._saved_at = time.monotonic()
+        self._saved_step = self.state.step

@@ -1,0 +1,154 @@
+"""Layers that a user might bring, for `test_bring_your_own`; each written in its own legal way."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minivae.layers import Dense, Sequential
+from minivae.parts import Product, Sum
+
+
+@dataclass(frozen=True)
+class ScaleAndShift:
+    """y = scale * x + shift, element by element; fresh arrays throughout."""
+
+    n_in: int
+
+    @property
+    def n_out(self):
+        return self.n_in
+
+    @property
+    def shapes(self):
+        return {"scale": (self.n_in,), "shift": (self.n_in,)}
+
+    def init(self, params, rng, std):
+        params["scale"][:] = 1
+        params["shift"][:] = 0
+
+    def forward(self, params, x, new=np.empty):
+        return params["scale"] * x + params["shift"], x
+
+    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+        return params["scale"] * dh, {"scale": Sum(dh * saved), "shift": Sum(dh)}
+
+
+@dataclass(frozen=True)
+class DenseInReverse:
+    """A dense layer whose columns stand in reverse order; what it returns are views of float64."""
+
+    n_in: int
+    n_out: int
+
+    @property
+    def shapes(self):
+        return {"W": (self.n_in, self.n_out), "b": (self.n_out,)}
+
+    def init(self, params, rng, std):
+        Dense(self.n_in, self.n_out).init(params, rng, std)
+
+    def forward(self, params, x, new=np.empty):
+        h = np.float64(x) @ params["W"] + params["b"]
+        return h[:, ::-1], x
+
+    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+        dh = dh[:, ::-1]
+        return np.asfortranarray(dh @ params["W"].T), {"W": Product(saved, dh), "b": Sum(dh)}
+
+
+@dataclass(frozen=True)
+class TwoBranches:
+    """Two rows of layers side by side, whose outputs are added up."""
+
+    n_in: int
+    n_out: int
+    width: int
+
+    @property
+    def branches(self):
+        left = Sequential([Dense(self.n_in, self.width, "tanh"), Dense(self.width, self.n_out)])
+        return {"left": left, "right": Sequential([Dense(self.n_in, self.n_out, "softplus")])}
+
+    @property
+    def shapes(self):
+        return {
+            f"{side}.{name}": shape
+            for side, branch in self.branches.items()
+            for name, shape in branch.shapes.items()
+        }
+
+    def init(self, params, rng, std):
+        for side, branch in self.branches.items():
+            branch.init(_of(side, params), rng, std)
+
+    def forward(self, params, x, new=np.empty):
+        outputs, saved = {}, {}
+        for side, branch in self.branches.items():
+            outputs[side], saved[side] = branch.forward(_of(side, params), x, new)
+        return outputs["left"] + outputs["right"], saved
+
+    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+        dx, parts = 0.0, {}
+        for side, branch in self.branches.items():
+            # A branch may overwrite what it is given, and the other wants it as well.
+            its_dx, its_parts = branch.backward(_of(side, params), saved[side], dh.copy(), new)
+            dx = dx + its_dx
+            parts.update({f"{side}.{name}": part for name, part in its_parts.items()})
+        return dx, parts
+
+
+def _of(side, params):
+    prefix = f"{side}."
+    return {
+        name.removeprefix(prefix): array
+        for name, array in params.items()
+        if name.startswith(prefix)
+    }
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution along a row of pixels; one kernel of `width` for `channels` outputs a place."""
+
+    n_in: int
+    width: int
+    channels: int
+
+    @property
+    def places(self):
+        return self.n_in - self.width + 1
+
+    @property
+    def n_out(self):
+        return self.places * self.channels
+
+    @property
+    def shapes(self):
+        return {"K": (self.width, self.channels), "b": (self.channels,)}
+
+    @property
+    def work(self):
+        return self.places * self.width * self.channels
+
+    def init(self, params, rng, std):
+        params["K"][:] = std * rng.standard_normal(params["K"].shape)
+        params["b"][:] = 0
+
+    def forward(self, params, x, new=np.empty):
+        columns = new((len(x) * self.places, self.width), x.dtype)
+        windows = np.lib.stride_tricks.sliding_window_view(x, self.width, axis=1)
+        columns.reshape(windows.shape)[:] = windows
+        h = new((len(x), self.n_out), x.dtype)
+        np.matmul(columns, params["K"], out=h.reshape(-1, self.channels))
+        h.reshape(-1, self.channels)[:] += params["b"]
+        return h, columns
+
+    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+        dh = dh.reshape(-1, self.channels)
+        dx = None
+        if input_gradient:
+            windows = (dh @ params["K"].T).reshape(-1, self.places, self.width)
+            dx = np.zeros((len(windows), self.n_in), dh.dtype)
+            for k in range(self.width):
+                dx[:, k : k + self.places] += windows[:, :, k]
+        return dx, {"K": Product(saved, dh), "b": Sum(dh)}
