@@ -36,7 +36,7 @@ class Order:
         return self._n // self._batch_size
 
     def rows(self, step: int) -> np.ndarray:
-        """Return the datapoints of a step's minibatch, (batch_size,) indices; steps count from 0."""
+        """Return the datapoints of a step's minibatch, (batch_size,); steps count from 0."""
         epoch, batch = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             order = stream(self._seed, ORDER, epoch).permutation(self._n)

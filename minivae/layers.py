@@ -138,6 +138,9 @@ class Activation:
     backward: Callable
     needs_input: bool = False
 
+    def __repr__(self) -> str:
+        return f"<Activation {self.name}>"
+
 
 ACTIVATIONS = {
     "identity": Activation("identity", leave, leave),
@@ -181,7 +184,7 @@ class Dense:
 
     n_in: int
     n_out: int
-    activation: Any = ACTIVATIONS["identity"]  # whatever comes, an Activation stays
+    activation: Any = ACTIVATIONS["identity"]  # a name becomes its Activation
 
     def __post_init__(self) -> None:
         for name in ("n_in", "n_out"):
@@ -344,8 +347,14 @@ class Sequential:
         saved : list
         """
         h, saved = own(x, _dtype(params, x), new), []
-        for layer, names in self.rows:
+        for k, (layer, names) in enumerate(self.rows, 1):
+            n = len(h)
             h, kept = layer.forward(_select(params, names), h, new)
+            if h.shape != (n, layer.n_out):
+                raise ValueError(
+                    f"layer {k} has returned an array of shape {h.shape}, expected "
+                    f"{(n, layer.n_out)}: {layer!r}"
+                )
             h = own(h, _dtype(params, x), new)
             saved.append(kept)
         if getattr(layer, "keeps_output", True):
@@ -370,7 +379,14 @@ class Sequential:
             wanted = input_gradient or k > 0
             dx, its_parts = layer.backward(_select(params, names), saved[k], dh, new, wanted)
             for name, part in its_parts.items():
+                if name not in names or not hasattr(part, "write"):
+                    raise ValueError(
+                        f"layer {k + 1} has a {type(part).__name__} for {name!r} among its parts, "
+                        f"expected a Product or Sum for one of {', '.join(names)}: {layer!r}"
+                    )
                 parts[names[name]] = part
+            if not isinstance(layer, Dense) and _kept(dx, its_parts):
+                dx = dx.copy()  # the layer below will overwrite what this one has in a part
         return None if dx is None else own(dx, _dtype(params, dx), new), parts
 
 
@@ -407,6 +423,12 @@ def work(layer: Layer) -> int:
         return sum(map(work, layer.layers))
     uses = getattr(layer, "work", None)
     return sum(map(math.prod, layer.shapes.values())) if uses is None else uses
+
+
+def _kept(dx: np.ndarray | None, parts: Parts) -> bool:
+    """Whether a layer gives dx away and keeps it, too, as one that only shifts may do."""
+    arrays = [array for part in parts.values() for array in part]
+    return dx is not None and any(np.may_share_memory(dx, array) for array in arrays)
 
 
 def _numbered(name: str, k: int) -> str:

@@ -31,7 +31,7 @@ def gaussian(
 ) -> None:
     """log_px <- -1/2 sum of log(2 pi) + log_var + (x - mean)^2 / var; out <- scale * gradient."""
     a, log_var = np.split(out, 2, axis=-1)
-    mean = 1 / (1 + np.exp(-a)) if sigmoid_mean else a
+    mean = np.exp(-np.logaddexp(0, -a)) if sigmoid_mean else a
     slope = mean * (1 - mean) if sigmoid_mean else 1
     error, precision = x - mean, np.exp(-log_var)
     squared = error**2 * precision

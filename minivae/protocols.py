@@ -21,7 +21,7 @@ Memory. An array that comes in is not to be changed, unless its description says
 overwritten. `new` (see `New`) saves the time that fresh memory takes; nobody has to use it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Protocol, TypeAlias
 
@@ -71,6 +71,10 @@ class Part(Protocol):
     done their backward passes, so that nobody may change them after they have been handed over.
     """
 
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Give the fields, one after the other."""
+        ...
+
     def write(self, out: np.ndarray, first: int = 0) -> None:
         """Compute some of the gradient.
 
@@ -101,6 +105,8 @@ class Layer(Protocol):
         Whether the h that `forward` returns has to stay as it is, because `backward` needs it or
         because it is a view of x. The last layer's h is overwritten by whoever gets it (a
         likelihood, for one), and copied before that unless this is False.
+    name : str, the name of the class if absent
+        What `load_model` asks for by ``own={name: ...}``.
     work : int, the number of the parameters if absent
         Multiplications per row, roughly: from it follows how many threads are worth their while. To
         be given by layers that use a parameter several times, such as a convolution.
@@ -130,7 +136,7 @@ class Layer(Protocol):
         Parameters
         ----------
         params : dict of str to array
-            By the names of `shapes`; all entries are overwritten.
+            By the names of `shapes`. Zero so far, and to be overwritten in place.
         rng : numpy.random.Generator
         std : float
             The standard deviation that the user wishes for weights. (Biases are zero in sec. 5.)
@@ -184,8 +190,7 @@ class Layer(Protocol):
         -------
         dx : (n, n_in) array or None
             The gradient with respect to x; None will do unless `input_gradient`. Whoever gets it
-            overwrites it. So it shares no memory with the parts: where dx is dh itself and a part
-            has dh, too, one of them has to be a copy.
+            overwrites it; where a part has the same memory, `Sequential` makes a copy first.
         parts : dict of str to Part
             What the parameters' gradients are made of, by the names of `shapes`: sums over the
             rows, such as ``{"W": Product(x, da), "b": Sum(da)}``.
@@ -337,11 +342,9 @@ class Posterior(Protocol):
 class PosteriorWithDensity(Posterior, Protocol):
     """A posterior of which more is known: q(z|x) at any z, its mean and its variance.
 
-    ============================  ===================================================
-    `log_density`                 sampled estimators (eq. 6), importance sampling
-    `log_density_grad`            sampled estimators, wake-sleep
-    `moments`                     `VAE.encode`, reconstructions, pictures of the latents
-    ============================  ===================================================
+    Whoever needs just some of it defines just that: `log_density` is asked for by sampled
+    estimators (eq. 6) and importance sampling, `log_density_grad` by sampled estimators and
+    wake-sleep, `moments` by `VAE.encode`, and so by reconstructions and pictures of the latents.
     """
 
     def log_density(self, z: np.ndarray, stats: np.ndarray) -> np.ndarray:

@@ -90,11 +90,6 @@ def check_fraction(name: str, value: Any) -> float:
     return float(value)
 
 
-def is_object_with(value: Any, method: str) -> bool:
-    """Whether `value` is an object, and not a class, that has such a method."""
-    return hasattr(value, method) and not isinstance(value, type)
-
-
 def check_has(name: str, value: Any, members: Sequence[str]) -> None:
     """Raise ValueError unless `value` is an object, and not a class, with all these attributes."""
     if isinstance(value, type):

@@ -36,6 +36,7 @@ KINDS = {
     "sandybridge": {"OPENBLAS_CORETYPE": "Sandybridge"},
     "numpy-baseline": {"NPY_DISABLE_CPU_FEATURES": " ".join(dispatched_features())},
     "numba-generic": {"NUMBA_CPU_NAME": "generic"},
+    "equations": {"MINIVAE_ENGINE": "numpy"},  # the NumPy lines in place of the kernels
 }
 
 

@@ -34,6 +34,30 @@ class ScaleAndShift:
 
 
 @dataclass(frozen=True)
+class Shift:
+    """y = x + shift; what it gives back is what it was given, and stands in a part as well."""
+
+    n_in: int
+
+    @property
+    def n_out(self):
+        return self.n_in
+
+    @property
+    def shapes(self):
+        return {"shift": (self.n_in,)}
+
+    def init(self, params, rng, std):
+        params["shift"][:] = std * rng.standard_normal(self.n_in)
+
+    def forward(self, params, x, new=np.empty):
+        return x + params["shift"], ()
+
+    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+        return dh, {"shift": Sum(dh)}
+
+
+@dataclass(frozen=True)
 class DenseInReverse:
     """A dense layer whose columns stand in reverse order; what it returns are views of float64."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from own_layers import Convolution, DenseInReverse, ScaleAndShift, TwoBranches
+from own_layers import Convolution, DenseInReverse, ScaleAndShift, Shift, TwoBranches
 from scipy.special import ndtr
 from test_fit_options import Spy
 
@@ -212,6 +212,7 @@ def test_a_likelihood(own, threads, dtype):
 
 LAYERS = {
     "scale and shift": (ScaleAndShift(3), [(5, 3), (3,), (3,)]),
+    "shift": (Shift(3), [(5, 3), (3,)]),
     "dense, in reverse": (DenseInReverse(3, 4), [(5, 3), (3, 4), (4,)]),
     "two branches": (TwoBranches(3, 2, 4), [(5, 3), (3, 4), (4,), (4, 2), (2,), (3, 2), (2,)]),
     "convolution": (Convolution(6, 3, 2), [(5, 6), (3, 2), (2,)]),
@@ -230,6 +231,8 @@ def networks(name):
     return {
         "scale and shift": ([ScaleAndShift(12), Dense(12, 4), ScaleAndShift(4)],
                             [Dense(2, 8, "tanh"), ScaleAndShift(8), Dense(8, 12)]),
+        "shift": ([Dense(12, 8, "tanh"), Shift(8), Dense(8, 4)],
+                  [Shift(2), Dense(2, 8, "softplus"), Shift(8), Dense(8, 12), Shift(12)]),
         "dense, in reverse": ([DenseInReverse(12, 8), Dense(8, 4)],
                               [Dense(2, 8, "tanh"), DenseInReverse(8, 12)]),
         "two branches": ([TwoBranches(12, 6, 5), Dense(6, 4)],

@@ -91,8 +91,8 @@ def test_other_settings_other_data_and_other_methods_are_not_resumed(train, tmp_
     other_data = PIXELS.copy()
     other_data[-1, -1] ^= 1
     for message, call in (
-        ("seed is 4, but", lambda: go_on(PIXELS, 200, **{**OPTIONS, "seed": 4})),
-        ("data is ", lambda: go_on(other_data, 200, **OPTIONS)),
+        (r"^seed is 4, but", lambda: go_on(PIXELS, 200, **{**OPTIONS, "seed": 4})),
+        (r"^data is \d", lambda: go_on(other_data, 200, **OPTIONS)),
         (
             r"^optimizer is .*trained with",
             lambda: go_on(PIXELS, 200, **OPTIONS, optimizer=Adam(1.0)),
@@ -101,7 +101,7 @@ def test_other_settings_other_data_and_other_methods_are_not_resumed(train, tmp_
         with pytest.raises(ValueError, match=message):
             call()
     other = fit if train in (METHODS["mcem"], METHODS["mcem, adam"]) else fit_mcem
-    with pytest.raises(ValueError, match="but .* was trained with"):
+    with pytest.raises(ValueError, match=r"but .* was trained with"):
         other(MODEL, PIXELS, 200, checkpoint=path, resume=True, **OPTIONS)
     assert path.read_bytes() == before
 

@@ -12,6 +12,7 @@ from minivae.app.options import DEFAULTS, load_data, open_run
 from minivae.app.runs import create_run, free_folder
 from minivae.app.system import BlasProbe
 from minivae.binarization import SCORES_DIFFER
+from minivae.engine.mode import NUMPY_ONLY
 from minivae.likelihoods import FixedGaussian
 from minivae.optimizers import OPTIMIZERS, Adagrad
 from minivae.training import choose_step_size, fit
@@ -156,6 +157,8 @@ def _compile(vae, data, settings, say):
 
     One step does it, with as many datapoints as take the loops that real steps will take.
     """
+    if NUMPY_ONLY:
+        return
     size = min(settings["batch_size"], 1000)
     message = "Compiling the kernels; this happens once per machine and takes some seconds ..."
     with _after(0.7, lambda: say(message)):

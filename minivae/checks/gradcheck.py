@@ -323,7 +323,7 @@ class _Objective:
         value, gradient = (result, self.grad(point)) if self.grad else result
         after: dict[str, Any] = dict(_leaves(point))
         for name, (shape, part) in self.blocks.items():
-            if not np.array_equal(after.get(name), self.x[part].reshape(shape)):
+            if not np.array_equal(after.get(name, ()), self.x[part].reshape(shape)):
                 raise ValueError(f"f changed {name} in place, expected x to stay as it was")
         _check_array("f(x)", value, ())
         leaves = dict(_leaves(gradient))

@@ -33,9 +33,8 @@ class Arena:
     def __init__(self) -> None:
         self._next = 0
         self._arrays: dict[Any, np.ndarray] = {}
-        self._mine: dict[
-            int, np.ndarray
-        ] = {}  # by id, and by address: what lives here has them to itself
+        # By id, and by address: what lives here has them to itself.
+        self._mine: dict[int, np.ndarray] = {}
 
     def again(self: A) -> A:
         """Begin a step: the first call gets the first array again. Returns the arena itself."""

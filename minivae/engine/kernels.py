@@ -14,7 +14,7 @@ axes, (L, M, ...).
 import numba
 import numpy as np
 
-from minivae.engine.prefetch import claim
+from minivae.engine.prefetch import prefetch
 from minivae.engine.vector_math import exp, log1p
 
 _LOG_2PI = float(np.log(2.0 * np.pi))
@@ -278,7 +278,7 @@ def adagrad(theta, grad, sum_of_squares, step_size, decay, epsilon):
     """In place: G <- G + g^2, theta <- theta + step_size * g / (sqrt(G) + epsilon)."""
     for start in range(0, theta.size, _BLOCK):
         stop = start + _BLOCK
-        claim(theta, stop, stop + _BLOCK)
+        prefetch(theta, stop, stop + _BLOCK)
         t, g_block, G = theta[start:stop], grad[start:stop], sum_of_squares[start:stop]
         for j in range(t.size):
             g = g_block[j] - decay * t[j]

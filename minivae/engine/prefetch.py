@@ -31,7 +31,7 @@ def _prefetch(typing, vector, j):
 
 
 @njit(nogil=True)
-def claim(vector, start, stop):
+def prefetch(vector, start, stop):
     """Start to fetch vector[start:stop], to write to it; for use inside kernels."""
     for j in range(start, min(stop, vector.size), _LINE // vector.itemsize):
         _prefetch(vector, j)

@@ -204,9 +204,10 @@ class CurveFolder:
         try:
             with path.open(newline="") as file:
                 table = csv.DictReader(file, strict=True)
-                if tuple(table.fieldnames or ()) != self.curve.columns:
+                columns = tuple(table.fieldnames or ())
+                if columns != self.curve.columns:
                     raise ValueError("its columns are not those of the curve")
-                return [{name: _number(row[name]) for name in table.fieldnames} for row in table]
+                return [{name: _number(row[name]) for name in columns} for row in table]
         except (ValueError, TypeError, csv.Error) as error:
             raise ValueError(f"{path} is damaged ({error}); remove {self.path}") from error
 

@@ -24,7 +24,7 @@ def curves(samples, models=_MODELS):
 
 def draw(places):
     """Draw a row of panels for each data set, a panel for each number of latents."""
-    rows = {}
+    rows: dict = {}
     for place in places:
         curve = place.curve
         panels = rows.setdefault(curve.dataset, {})

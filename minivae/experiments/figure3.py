@@ -37,7 +37,7 @@ def curves(samples, model=_MODEL, sizes=tuple(_LIMITS)):
 
 def draw(places):
     """Draw a panel for each size of the training set."""
-    panels = {}
+    panels: dict = {}
     for place in places:
         panels.setdefault(place.curve.n_train, {})[place.curve.method] = place.table()
     return plots.log_likelihoods_of_methods(

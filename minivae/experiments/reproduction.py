@@ -158,7 +158,7 @@ def _adjuster(datapoints, seed, data_path):
 
 def _merged(plan):
     """Return the curves of all figures, each once."""
-    curves = {}
+    curves: dict = {}
     for curve in (curve for parts in plan.values() for curve in parts):
         known = curves.get(curve.name)
         curves[curve.name] = curve if known is None else known.merged_with(curve)

@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 import time
+from typing import Any
 
 from tqdm import tqdm
 
@@ -61,7 +62,7 @@ def run_curves(curves, folder, executor=None, workers=1, threads=1, progress=Non
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(_Bar(places, progress))
         guard = stack.enter_context(InterruptionGuard())
-        pending = {}
+        pending: dict[str, Any] = {}
         if executor is None:
             executor = stack.enter_context(_WorkerProcesses(min(workers, len(missing))))
         else:
@@ -90,9 +91,9 @@ def _wait(pending, guard, bar):
         guard.check()
         time.sleep(_LOOK_SECONDS if pending else 0)
     if failures:
-        name, error = failures[0]
+        name, first = failures[0]
         others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-        raise CurvesFailed(f"{name}{others}: {_reason(error)}") from error
+        raise CurvesFailed(f"{name}{others}: {_reason(first)}") from first
 
 
 def _reason(error):
@@ -171,7 +172,7 @@ class _WorkerProcesses:
                 workers = set(multiprocessing.active_children()) - self._strangers
                 for worker in workers:
                     worker.terminate()
-                patience = threading.Timer(_PATIENCE, lambda: [w.kill() for w in workers])
+                patience = threading.Timer(_PATIENCE, _kill, [workers])
                 patience.start()
                 stack.callback(patience.cancel)
             self._pool.shutdown()
@@ -220,6 +221,13 @@ def _call_in_worker(function, *arguments):
     raise CurvesFailed("stopped")
 
 
+def _kill(processes):
+    for process in processes:
+        process.kill()
+
+
 def _end_with_parent():
-    multiprocessing.parent_process().join()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
     os._exit(1)

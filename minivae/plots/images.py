@@ -264,7 +264,7 @@ def image_grid(
 def _check_image_shape(image_shape: tuple[int, int], n_features: int) -> tuple[int, int]:
     """Return `image_shape` as a pair of ints, or raise ValueError unless it holds n_features."""
     sides: Any = tuple(image_shape) if np.shape(image_shape) == (2,) else (0, 0)
-    whole = all(isinstance(side, numbers.Integral) and side > 0 for side in sides)
+    whole = all(isinstance(side, numbers.Integral) and int(side) > 0 for side in sides)
     if not whole or math.prod(sides) != n_features:
         raise ValueError(
             f"image_shape is {image_shape}, expected a height and a width whose product is "

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from minivae.training.checkpoint import atomic_write
 
-LOOK: dict[str, Any] = {
+LOOK: dict[Any, Any] = {
     "figure.dpi": 100,
     "font.size": 11,
     "axes.spines.top": False,

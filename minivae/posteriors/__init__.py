@@ -38,4 +38,5 @@ def get_posterior(posterior: str | Posterior) -> PosteriorWithDensity:
     ValueError
         If it is neither.
     """
+    # One without a density will do as long as nobody asks for it.
     return choose("posterior", posterior, POSTERIORS, members(Posterior))

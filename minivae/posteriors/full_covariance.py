@@ -92,8 +92,8 @@ class FullCovarianceGaussian:
         J = _latents_of_full(stats.shape[1])
         mu, log_diagonal = stats[:, :J], stats[:, J : 2 * J]
         C = np.zeros((len(stats), J, J), stats.dtype)
-        below = np.tril_indices(J, -1)
-        C[(slice(None), *below)] = stats[:, 2 * J :]
+        i, j = np.tril_indices(J, -1)
+        C[:, i, j] = stats[:, 2 * J :]
         C[:, range(J), range(J)] = np.exp(log_diagonal)
         return mu, log_diagonal, C
 
@@ -104,8 +104,8 @@ class FullCovarianceGaussian:
         J = dmu.shape[1]
         diagonal = np.arange(J)
         dlog_diagonal = dC[:, diagonal, diagonal] * C[:, diagonal, diagonal] + dlog_determinant
-        below = (slice(None), *np.tril_indices(J, -1))
-        return np.hstack([dmu, dlog_diagonal, dC[below]])
+        i, j = np.tril_indices(J, -1)
+        return np.hstack([dmu, dlog_diagonal, dC[:, i, j]])
 
     def _whiten(self, z: np.ndarray, mu: np.ndarray, C: np.ndarray) -> np.ndarray:
         """Return eps, (L, M, J), that `sample` turns into z."""

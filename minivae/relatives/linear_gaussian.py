@@ -28,7 +28,7 @@ and, because W C^-1 = P^-1 W Psi^-1, which also makes z = u W^T,
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -64,7 +64,7 @@ class LinearGaussian:
 
     W: np.ndarray
     b: np.ndarray
-    noise_var: np.ndarray
+    noise_var: Any  # a number becomes an array
 
     def __post_init__(self) -> None:
         for name in ("W", "b", "noise_var"):

@@ -1,48 +1,55 @@
 """Algorithm 1: minibatch AEVB, from data to a trained model."""
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minivae.binarization import fixed_draw
 from minivae.data_stream import NOISE, SUBSET, stream
-from minivae.engine.team import default_threads
+from minivae.engine.team import Team, default_threads
 from minivae.estimators import SGVBB
 from minivae.evaluation import bound_terms_with
 from minivae.layers import work
 from minivae.optimizers import Adagrad
+from minivae.params import Params
+from minivae.protocols import Estimator, Optimizer, members
 from minivae.training.history import History
 from minivae.training.loop import FitResult, Method, TrainingDiverged, train
 from minivae.training.minibatch_loop import MinibatchLoop
 from minivae.training.settings import Settings, first_params, training_and_test
 from minivae.training.state import TrainingState
+from minivae.vae import VAE
 from minivae.validation import check_batch_size, check_count, check_has
 
 
 def fit(
-    vae,
-    data,
-    samples=1_000_000,
+    vae: VAE,
+    data: Any,
+    samples: int = 1_000_000,
     *,
-    batch_size=100,
-    noise_samples=1,
-    optimizer=None,
-    estimator=None,
-    weight_prior=True,
-    alternate=False,
-    binarize=False,
-    seed=0,
-    evaluate_every=100_000,
-    params=None,
-    threads=None,
-    dtype=np.float32,
-    checkpoint=None,
-    checkpoint_every=30.0,
-    resume=False,
-    progress=None,
-    callback=None,
-):
+    batch_size: int = 100,
+    noise_samples: int = 1,
+    optimizer: Optimizer | None = None,
+    estimator: Estimator | None = None,
+    weight_prior: bool = True,
+    alternate: bool = False,
+    binarize: bool = False,
+    seed: int = 0,
+    evaluate_every: int | Sequence[int] | None = 100_000,
+    params: Params | None = None,
+    threads: int | None = None,
+    dtype: DTypeLike = np.float32,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: float = 30.0,
+    resume: bool = False,
+    progress: bool | None = None,
+    callback: Callable[[Params, History], Any] | None = None,
+) -> FitResult:
     """Train a VAE by algorithm 1.
 
     The same arguments, seed and thread count give the same bits.
@@ -141,15 +148,15 @@ def fit(
 class AEVBSettings(Settings):
     """The settings of `fit`; see there."""
 
-    estimator: object
+    estimator: Estimator
     noise_samples: int
     weight_prior: bool
     alternate: bool
     binarize: bool
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
-        check_has("estimator", self.estimator, ("name", "draw_noise", "forward_backward", "update"))
+        check_has("estimator", self.estimator, members(Estimator))
         self._set("noise_samples", check_count("noise_samples", self.noise_samples))
         for name in ("weight_prior", "alternate", "binarize"):
             self._set(name, bool(getattr(self, name)))
@@ -165,7 +172,14 @@ class AEVB(Method):
     settings : AEVBSettings
     """
 
-    def __init__(self, vae, data, settings, params=None, threads=None):
+    def __init__(
+        self,
+        vae: VAE,
+        data: Any,
+        settings: AEVBSettings,
+        params: Params | None = None,
+        threads: int | None = None,
+    ) -> None:
         self.vae, self.settings, self._start = vae, settings, params
         self.train, self.test = train, test = training_and_test(vae, data)
         check_batch_size(settings.batch_size, train)
@@ -181,13 +195,13 @@ class AEVB(Method):
                 None if test is None else fixed_draw("data.test", test, seed=1),
             )
 
-    def _train_subset(self):
+    def _train_subset(self) -> np.ndarray:
         """As many training datapoints as there are test datapoints, at random."""
         n = min(len(self.train), 10_000 if self.test is None else len(self.test))
         order = stream(self.settings.seed, SUBSET).permutation(len(self.train))
         return self.train[np.sort(order[:n])]
 
-    def begin(self):
+    def begin(self) -> TrainingState:
         """Return the state before the first step."""
         settings, vae = self.settings, self.vae
         if self.threads is None:
@@ -198,7 +212,7 @@ class AEVB(Method):
         moments = settings.optimizer.init(params.vector)
         return TrainingState(params, moments, rngs, History(self.columns))
 
-    def open(self, state, team):
+    def open(self, state: TrainingState, team: Team) -> None:
         """Get ready for steps."""
         settings = self.settings
         self._state = state
@@ -217,15 +231,15 @@ class AEVB(Method):
             binarize=settings.binarize,
         )
 
-    def step(self, n_steps):
+    def step(self, n_steps: int) -> list[float]:
         """Take some steps."""
         return self._loop.run(n_steps)
 
-    def measure(self, team):
+    def measure(self, team: Team) -> list[float]:
         """Return the bounds on a part of the training set and on the test set."""
         return [math.nan if x is None else self._bound(team, x) for x in self._evaluated]
 
-    def _bound(self, team, x):
+    def _bound(self, team: Team, x: np.ndarray) -> float:
         settings = self.settings
         terms = bound_terms_with(
             team, self.vae, self._state.params, x, settings.noise_samples, settings.seed
@@ -233,7 +247,14 @@ class AEVB(Method):
         return float(np.mean(terms[0] + terms[1]))
 
 
-def choose_step_size(vae, data, candidates=(0.01, 0.02, 0.1), *, samples=20_000, **options):
+def choose_step_size(
+    vae: VAE,
+    data: Any,
+    candidates: Sequence[float] = (0.01, 0.02, 0.1),
+    *,
+    samples: int = 20_000,
+    **options: Any,
+) -> tuple[float, dict[float, float]]:
     """Choose Adagrad's step size as the paper does: by a short trial on the training set.
 
     Parameters
@@ -253,7 +274,7 @@ def choose_step_size(vae, data, candidates=(0.01, 0.02, 0.1), *, samples=20_000,
     bounds : dict of float to float
         That bound for every candidate, -inf where the trial diverged.
     """
-    bounds = {}
+    bounds: dict[float, float] = {}
     train = getattr(data, "train", data)
     if not len(candidates):
         raise ValueError("candidates is empty, expected at least one step size")
@@ -271,4 +292,4 @@ def choose_step_size(vae, data, candidates=(0.01, 0.02, 0.1), *, samples=20_000,
             bounds[step_size] = result.history.train_bound[-1]
         except TrainingDiverged:
             bounds[step_size] = -math.inf
-    return max(bounds, key=bounds.get), bounds
+    return max(bounds, key=lambda step_size: bounds[step_size]), bounds

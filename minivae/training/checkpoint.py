@@ -13,12 +13,15 @@ import json
 import os
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from minivae.params import Params
 from minivae.training.models import build, describe
+from minivae.vae import VAE
 
 FORMAT = "minivae 1"
 
@@ -30,7 +33,7 @@ _UNREADABLE = (
 
 
 @contextlib.contextmanager
-def atomic_write(path, mode="wb", **options):
+def atomic_write(path: str | Path, mode: str = "wb", **options: Any) -> Iterator[Any]:
     """Open a file for writing that appears under `path` only when all of it is on the disk.
 
     Raises
@@ -56,13 +59,13 @@ def atomic_write(path, mode="wb", **options):
         raise
 
 
-def _umask():
+def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
-def _checksum(arrays):
+def _checksum(arrays: dict[str, np.ndarray]) -> str:
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = arrays[name]
@@ -71,14 +74,14 @@ def _checksum(arrays):
     return digest.hexdigest()
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """Return a number of NumPy's as one of Python's, which JSON can hold."""
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"meta holds a {type(value).__name__}, expected what JSON can hold")
 
 
-def write_archive(path, meta, arrays):
+def write_archive(path: str | Path, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     """Write `meta` (a dict that JSON can hold) and `arrays` (a dict of arrays) to one file.
 
     Raises
@@ -90,10 +93,10 @@ def write_archive(path, meta, arrays):
     arrays = {**arrays, "meta": np.frombuffer(document, np.uint8)}
     checksum = np.frombuffer(_checksum(arrays).encode(), np.uint8)
     with atomic_write(path) as file:
-        np.savez(file, **arrays, checksum=checksum)
+        np.savez(file, **arrays, checksum=checksum)  # type: ignore[arg-type]  # names of arrays
 
 
-def read_archive(path):
+def read_archive(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return ``(meta, arrays)`` of a file that `write_archive` wrote.
 
     Raises
@@ -124,7 +127,13 @@ def read_archive(path):
     return meta, arrays
 
 
-def save_model(path, vae, params, meta=None, arrays=None):
+def save_model(
+    path: str | Path,
+    vae: VAE,
+    params: Params,
+    meta: dict[str, Any] | None = None,
+    arrays: dict[str, np.ndarray] | None = None,
+) -> None:
     """Write a model and its parameters, and whatever else belongs to it.
 
     Parameters
@@ -153,7 +162,7 @@ def save_model(path, vae, params, meta=None, arrays=None):
     write_archive(path, meta, {"params": params.vector, **(arrays or {})})
 
 
-def load_model(path, own=None):
+def load_model(path: str | Path, own: dict[str, Any] | None = None) -> tuple[VAE, Params]:
     """Return ``(vae, params)`` from a file that `save_model` or training wrote.
 
     Parameters

@@ -29,19 +29,26 @@ datapoint it does to all.
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minivae.data_stream import EVALUATION, NOISE, SUBSET, Order, gather, stream
 from minivae.engine.subnormals import flushed_subnormals
+from minivae.engine.team import Team
 from minivae.evaluation import mean_bound
 from minivae.optimizers import Adam
 from minivae.params import Params
+from minivae.protocols import Optimizer
 from minivae.training.history import History
 from minivae.training.loop import FitResult, Method, train
 from minivae.training.settings import Settings, first_params, training_and_test
 from minivae.training.state import TrainingState
+from minivae.vae import VAE
 from minivae.validation import check_batch_size, check_count, check_positive
 
 
@@ -71,7 +78,7 @@ class FullVB:
         If a number is not positive.
     """
 
-    def __init__(self, vae, n_datapoints, prior_std=1.0):
+    def __init__(self, vae: VAE, n_datapoints: int, prior_std: float = 1.0) -> None:
         self.vae = vae
         self.n_datapoints = check_count("n_datapoints", n_datapoints)
         self.prior_std = check_positive("prior_std", prior_std)
@@ -83,7 +90,13 @@ class FullVB:
         }
         self.n_theta = sum(map(math.prod, theta.values()))
 
-    def init_params(self, rng, dtype=np.float64, std=0.01, sigma=0.01):
+    def init_params(
+        self,
+        rng: np.random.Generator,
+        dtype: DTypeLike = np.float64,
+        std: float = 0.01,
+        sigma: float = 0.01,
+    ) -> Params:
         """Draw phi and mu_theta as `VAE.init_params` does, with the same sigma_theta throughout.
 
         Parameters
@@ -105,7 +118,7 @@ class FullVB:
 
     # --- The bound and its gradient ---------------------------------------------------------------
 
-    def draw(self, params, zeta=None):
+    def draw(self, params: Params, zeta: np.ndarray | None = None) -> Params:
         """Draw parameters for the VAE: theta = mu_theta + sigma_theta * zeta, and phi as it is.
 
         Parameters
@@ -124,7 +137,7 @@ class FullVB:
         theta = mu if zeta is None else mu + np.exp(log_var / 2) * self._check_zeta(params, zeta)
         return Params(self.vae.param_shapes, np.concatenate([phi, theta]))
 
-    def minus_kl_theta(self, params):
+    def minus_kl_theta(self, params: Params) -> float:
         """Return -KL(q(theta) || p(theta)), in nats, for the data set as a whole."""
         self.check_params(params)
         _, mu, log_var = self._split(params)
@@ -132,7 +145,7 @@ class FullVB:
         terms = 1 + log_var - math.log(variance) - (mu**2 + np.exp(log_var)) / variance
         return 0.5 * float(np.sum(terms, dtype=np.float64))
 
-    def bound(self, params, x, noise, zeta):
+    def bound(self, params: Params, x: np.ndarray, noise: np.ndarray, zeta: np.ndarray) -> float:
         """Estimate the bound on log p(X) / N, eq. (24), in nats per datapoint.
 
         The arguments are those of `bound_and_grad`.
@@ -144,7 +157,9 @@ class FullVB:
         elbo = self.vae.elbo(self.draw(params, zeta), x, noise)
         return elbo + self.minus_kl_theta(params) / self.n_datapoints
 
-    def bound_and_grad(self, params, x, noise, zeta):
+    def bound_and_grad(
+        self, params: Params, x: np.ndarray, noise: np.ndarray, zeta: np.ndarray
+    ) -> tuple[float, Params]:
         """Estimate the bound on log p(X) / N, eq. (24), and its gradient (algorithm 2).
 
         Parameters
@@ -183,7 +198,9 @@ class FullVB:
 
     # --- Using the posterior ----------------------------------------------------------------------
 
-    def mean_bound(self, params, x, *, draws=10, seed=0, **options):
+    def mean_bound(
+        self, params: Params, x: np.ndarray, *, draws: int = 10, seed: int = 0, **options: Any
+    ) -> float:
         """Estimate the mean ELBO per datapoint, averaged over theta ~ q(theta), in nats.
 
         For new data it is a lower bound of the log predictive density, since log E p(x|theta) is at
@@ -214,44 +231,44 @@ class FullVB:
 
     # --- Refusing what does not fit ---------------------------------------------------------------
 
-    def check_params(self, params):
+    def check_params(self, params: Params) -> None:
         """Raise ValueError unless `params` is laid out for this model."""
         fits = isinstance(params, Params) and params.shapes == self.param_shapes
         if not fits or params.names != list(self.param_shapes):
             came = repr(params) if isinstance(params, Params) else type(params).__name__
             raise ValueError(f"params is {came}, expected {Params(self.param_shapes)!r}")
 
-    def _check_zeta(self, params, zeta):
+    def _check_zeta(self, params: Params, zeta: np.ndarray) -> np.ndarray:
         zeta = np.asarray(zeta, params.dtype)
         if zeta.shape != (self.n_theta,):
             raise ValueError(f"zeta has shape {zeta.shape}, expected ({self.n_theta},)")
         return zeta
 
-    def _split(self, params):
+    def _split(self, params: Params) -> list[np.ndarray]:
         """Return phi, mu_theta and log sigma_theta^2, views of the vector."""
         last = params.vector.size - self.n_theta
         return np.split(params.vector, [last - self.n_theta, last])
 
 
 def fit_full_vb(
-    vae,
-    data,
-    samples=1_000_000,
+    vae: VAE,
+    data: Any,
+    samples: int = 1_000_000,
     *,
-    batch_size=100,
-    prior_std=1.0,
-    optimizer=None,
-    seed=0,
-    evaluate_every=100_000,
-    draws=10,
-    params=None,
-    dtype=np.float32,
-    checkpoint=None,
-    checkpoint_every=30.0,
-    resume=False,
-    progress=None,
-    callback=None,
-):
+    batch_size: int = 100,
+    prior_std: float = 1.0,
+    optimizer: Optimizer | None = None,
+    seed: int = 0,
+    evaluate_every: int | Sequence[int] | None = 100_000,
+    draws: int = 10,
+    params: Params | None = None,
+    dtype: DTypeLike = np.float32,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: float = 30.0,
+    resume: bool = False,
+    progress: bool | None = None,
+    callback: Callable[[Params, History], Any] | None = None,
+) -> FitResult:
     """Fit phi and q(theta) by stochastic ascent of the bound on log p(X) (app. F, algorithm 2).
 
     Every step draws one eps per datapoint and one zeta. It all happens in one thread.
@@ -328,7 +345,7 @@ class FullVBSettings(Settings):
     prior_std: float
     draws: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         self._set("prior_std", check_positive("prior_std", self.prior_std))
         self._set("draws", check_count("draws", self.draws))
@@ -344,7 +361,9 @@ class FullVariationalBayes(Method):
     settings : FullVBSettings
     """
 
-    def __init__(self, vae, data, settings, params=None):
+    def __init__(
+        self, vae: VAE, data: Any, settings: FullVBSettings, params: Params | None = None
+    ) -> None:
         self.vae, self.settings, self._start = vae, settings, params
         self.train, self.test = training_and_test(vae, data)
         check_batch_size(settings.batch_size, self.train)
@@ -354,11 +373,11 @@ class FullVariationalBayes(Method):
         order = stream(settings.seed, SUBSET).permutation(len(self.train))
         self._evaluated = self.train[np.sort(order[:n_subset])], self.test
 
-    def model_params(self, params):
+    def model_params(self, params: Params) -> Params:
         """Return phi and the mean of theta: parameters for the VAE."""
         return self.model.draw(params)
 
-    def begin(self):
+    def begin(self) -> TrainingState:
         """Return the state before the first step."""
         settings = self.settings
         params = first_params(self.model, self._start, settings.seed, settings.dtype)
@@ -366,11 +385,11 @@ class FullVariationalBayes(Method):
         moments = settings.optimizer.init(params.vector)
         return TrainingState(params, moments, rngs, History(self.columns))
 
-    def open(self, state, team):
+    def open(self, state: TrainingState, team: Team) -> None:
         """Get ready for steps."""
         self._state = state
 
-    def step(self, n_steps):
+    def step(self, n_steps: int) -> list[float]:
         """Take some steps."""
         bounds = []
         with np.errstate(all="ignore"), flushed_subnormals():
@@ -384,7 +403,7 @@ class FullVariationalBayes(Method):
                 self.settings.optimizer.update(theta, grad.vector, moments, self._state.step, 0.0)
         return bounds
 
-    def _bound_and_grad(self):
+    def _bound_and_grad(self) -> tuple[float, Params]:
         """Of the next minibatch, with fresh noise."""
         state, rows = self._state, self._order.rows(self._state.step)
         x = np.empty((len(rows), self.vae.n_features), state.params.dtype)
@@ -394,7 +413,7 @@ class FullVariationalBayes(Method):
         zeta = state.rngs[1].standard_normal(self.model.n_theta, x.dtype)
         return self.model.bound_and_grad(state.params, x, eps, zeta)
 
-    def measure(self, team):
+    def measure(self, team: Team) -> list[float]:
         """Return the bounds of `FullVB.mean_bound` on both parts of the data."""
         settings, params = self.settings, self._state.params
         options = {"draws": settings.draws, "seed": settings.seed}

@@ -1,6 +1,8 @@
 """What training has measured so far."""
 
 import csv
+from collections.abc import Sequence
+from typing import Any, TextIO
 
 BOUNDS = ("samples", "train_bound", "test_bound", "seconds")
 
@@ -26,7 +28,10 @@ class History:
         Time spent on training steps so far, evaluation left out.
     """
 
-    def __init__(self, columns=BOUNDS, **entries):
+    samples: list[int]
+    seconds: list[float]
+
+    def __init__(self, columns: Sequence[str] = BOUNDS, **entries: list) -> None:
         self.columns = tuple(columns)
         unknown = set(entries) - set(self.columns)
         if unknown:
@@ -36,31 +41,34 @@ class History:
         for name in self.columns:
             setattr(self, name, list(entries.get(name, ())))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.samples)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, History) and self.as_dict() == other.as_dict()
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]  # its lists grow
 
-    def __repr__(self):
+    def __getattr__(self, name: str) -> Any:  # what else a method measures
+        raise AttributeError(f"the history has no column {name!r}")
+
+    def __repr__(self) -> str:
         return f"History({', '.join(f'{k}={v!r}' for k, v in self.as_dict().items())})"
 
-    def append(self, *entry):
+    def append(self, *entry: float) -> None:
         """Add one entry, its values in the order of `columns`."""
         for name, value in zip(self.columns, entry, strict=True):
             getattr(self, name).append(value)
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, list]:
         """Return the lists by column."""
         return {name: getattr(self, name) for name in self.columns}
 
-    def rows(self):
+    def rows(self) -> list[tuple]:
         """Return the entries as tuples in the order of `columns`."""
         return list(zip(*self.as_dict().values(), strict=True))
 
-    def write_csv(self, file):
+    def write_csv(self, file: TextIO) -> None:
         """Write a header and the entries to an open text file."""
         writer = csv.writer(file)
         writer.writerow(self.columns)

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from typing import Any
 
 
 class Interrupted(KeyboardInterrupt):
@@ -15,7 +16,7 @@ class Interrupted(KeyboardInterrupt):
         The same for people.
     """
 
-    def __init__(self, signum):
+    def __init__(self, signum: int) -> None:
         self.signum = signum
         self.name = "Ctrl-C" if signum == signal.SIGINT else signal.Signals(signum).name
         super().__init__(f"training was stopped by {self.name}")
@@ -28,29 +29,29 @@ class InterruptionGuard:
     this does nothing.
     """
 
-    def __init__(self):
-        self.signum = None
-        self._previous = {}
+    def __init__(self) -> None:
+        self.signum: int | None = None
+        self._previous: dict[int, Any] = {}
 
-    def __enter__(self):
+    def __enter__(self) -> "InterruptionGuard":
         if threading.current_thread() is threading.main_thread():
             for signum in (signal.SIGINT, signal.SIGTERM):
                 self._previous[signum] = signal.signal(signum, self._note)
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self._restore()
 
-    def _note(self, signum, frame):
+    def _note(self, signum: int, frame: object) -> None:
         self.signum = signum
         self._restore()
 
-    def _restore(self):
+    def _restore(self) -> None:
         for signum, handler in self._previous.items():
             signal.signal(signum, handler)
         self._previous = {}
 
-    def check(self):
+    def check(self) -> None:
         """Raise `Interrupted` if a signal has come."""
         if self.signum is not None:
             raise Interrupted(self.signum)

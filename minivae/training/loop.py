@@ -7,10 +7,12 @@ signal or when the bound diverges. What a step is, a `Method` says.
 import contextlib
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
+from tqdm import tqdm
 
 from minivae.engine.lockstep import blas_single_threaded
 from minivae.engine.team import Team
@@ -18,7 +20,8 @@ from minivae.params import Params
 from minivae.training.history import BOUNDS, History
 from minivae.training.interruption import InterruptionGuard
 from minivae.training.progress import progress_bar
-from minivae.training.state import restore, save
+from minivae.training.state import TrainingState, restore, save
+from minivae.vae import VAE
 from minivae.validation import check_count, check_seconds
 
 _CHUNK_SECONDS = 0.1  # of training between looks at the clock, the keyboard and the bound
@@ -61,28 +64,32 @@ class Method:
         What the steps return, in words for an error and for the progress bar.
     """
 
-    columns = BOUNDS
+    vae: VAE
+    train: np.ndarray
+    test: np.ndarray | None
+    settings: Any
+    threads: int | None = 1
+    columns: tuple[str, ...] = BOUNDS
     quantity = "minibatch bound"
     shown = "train"
-    threads = 1
 
-    def described(self):
+    def described(self) -> dict[str, Any]:
         """Return what the run is, for its checkpoint, as a dict that JSON can hold."""
         return {**self.settings.described(self.train, self.test), "threads": self.threads}
 
-    def model_params(self, params):
+    def model_params(self, params: Params) -> Params:
         """Return parameters for the VAE, given those that are trained."""
         return params
 
-    def begin(self):
+    def begin(self) -> TrainingState:
         """Return the `TrainingState` before the first step."""
         raise NotImplementedError
 
-    def open(self, state, team):
+    def open(self, state: TrainingState, team: Team) -> None:
         """Get ready for steps from `state`, with the threads of `team`."""
         raise NotImplementedError
 
-    def step(self, n_steps):
+    def step(self, n_steps: int) -> list[float]:
         """Take some steps, `n_steps` at most, and change the state.
 
         Returns
@@ -92,21 +99,21 @@ class Method:
         """
         raise NotImplementedError
 
-    def measure(self, team):
+    def measure(self, team: Team) -> list[float]:
         """Return an entry of the history: numbers between samples and seconds."""
         raise NotImplementedError
 
 
 def train(
-    method,
-    samples,
+    method: Method,
+    samples: int,
     *,
-    checkpoint=None,
-    checkpoint_every=30.0,
-    resume=False,
-    progress=None,
-    callback=None,
-):
+    checkpoint: str | Path | None = None,
+    checkpoint_every: float = 30.0,
+    resume: bool = False,
+    progress: bool | None = None,
+    callback: Callable[[Params, History], Any] | None = None,
+) -> TrainingState:
     """Train until that many samples have been seen, and return the state at the end.
 
     The arguments are those of `minivae.fit`.
@@ -121,9 +128,12 @@ def train(
     """
     samples = check_count("samples", samples)
     check_seconds("checkpoint_every", checkpoint_every)
-    if resume and checkpoint is None:
+    if not resume:
+        state = method.begin()
+    elif checkpoint is not None:
+        state = restore(checkpoint, method)
+    else:
         raise ValueError("resume is True, expected a checkpoint to resume from")
-    state = restore(checkpoint, method) if resume else method.begin()
     seen = state.step * method.settings.batch_size
     with progress_bar(samples, progress, seen) as bar:
         run = _Run(method, state, checkpoint, bar)
@@ -134,25 +144,32 @@ def train(
 class _Run:
     """A run of `train`: steps, and between them evaluations and checkpoints."""
 
-    def __init__(self, method, state, checkpoint, bar):
+    def __init__(
+        self, method: Method, state: TrainingState, checkpoint: str | Path | None, bar: tqdm
+    ) -> None:
         self.method, self.state, self.bar = method, state, bar
         self.checkpoint = None if checkpoint is None else Path(checkpoint)
         self._saved_at = -math.inf
-        self._saved_step = None
+        self._saved_step: int | None = None
 
-    def run(self, last_step, checkpoint_every, callback):
+    def run(
+        self,
+        last_step: int,
+        checkpoint_every: float,
+        callback: Callable[[Params, History], Any] | None,
+    ) -> None:
         """Take all steps up to the last."""
         method, state = self.method, self.state
         with contextlib.ExitStack() as stack:
             guard = stack.enter_context(InterruptionGuard())
             stack.enter_context(blas_single_threaded())
-            team = stack.enter_context(Team(method.threads))
+            team = stack.enter_context(Team(method.threads or 1))
             method.open(state, team)  # which may refuse the settings
             if state.step == 0:
                 self._save()
             n_steps = 1
             while state.step < last_step:
-                due = min(last_step, self._next_evaluation())
+                due = int(min(last_step, self._next_evaluation()))
                 n_steps = self._advance(min(n_steps, due - state.step))
                 if state.step == due and method.settings.evaluate_every is not None:
                     self._evaluate(team)
@@ -166,10 +183,10 @@ class _Run:
                     guard.check()
             self._save()
 
-    def _samples_seen(self):
+    def _samples_seen(self) -> int:
         return self.state.step * self.method.settings.batch_size
 
-    def _next_evaluation(self):
+    def _next_evaluation(self) -> float:
         """The step after which the next evaluation is due."""
         settings = self.method.settings
         schedule, batch_size = settings.evaluate_every, settings.batch_size
@@ -181,7 +198,7 @@ class _Run:
         every = math.ceil(schedule / batch_size)
         return (self.state.step // every + 1) * every
 
-    def _advance(self, n_steps):
+    def _advance(self, n_steps: int) -> int:
         """Take some steps and return how many would take `_CHUNK_SECONDS`."""
         state, bar = self.state, self.bar
         before, started = state.step, time.perf_counter()
@@ -195,11 +212,11 @@ class _Run:
         bar.set_postfix_str(self._postfix(float(np.mean(bounds))), refresh=False)
         return max(1, int(_CHUNK_SECONDS * taken / elapsed))
 
-    def _postfix(self, bound):
+    def _postfix(self, bound: float) -> str:
         test = getattr(self.state.history, "test_bound", None)
         return f"{self.method.shown} {bound:.1f}" + (f", test {test[-1]:.1f}" if test else "")
 
-    def _evaluate(self, team):
+    def _evaluate(self, team: Team) -> None:
         state = self.state
         entry = self.method.measure(team)
         for value, x in zip(entry, (self.method.train, self.method.test), strict=False):
@@ -207,13 +224,13 @@ class _Run:
                 self._diverged(f"evaluated bound became {value}")
         state.history.append(self._samples_seen(), *entry, state.seconds)
 
-    def _diverged(self, what):
+    def _diverged(self, what: str) -> NoReturn:
         step_size = getattr(self.method.settings.optimizer, "step_size", None)
         advice = "" if step_size is None else f": try a step size below {step_size:g}"
         kept = "" if self.checkpoint is None else f"; {self.checkpoint} is the last good checkpoint"
         raise TrainingDiverged(f"the {what} after {self._samples_seen():,} samples{advice}{kept}")
 
-    def _save(self):
+    def _save(self) -> None:
         """Write the checkpoint, if there is to be one, unless the parameters are no longer good."""
         if self.checkpoint is None or self._saved_step == self.state.step:
             return

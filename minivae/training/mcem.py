@@ -12,15 +12,19 @@ No recognition model is learned. But a chain moves only when its datapoint is vi
 data it is seldom, and with data that come once, never again. So one cannot learn on line.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minivae.data_stream import INIT, NOISE, Order, gather, stream
 from minivae.engine.arena import Arena
 from minivae.engine.subnormals import flushed_subnormals
-from minivae.evaluation.hmc import HMC, begin, check_hmc, draw_noise
+from minivae.engine.team import Team
+from minivae.evaluation.hmc import HMC, Noise, begin, check_hmc, draw_noise
 from minivae.evaluation.joint import (
     decoder_params,
     forward_backward_theta,
@@ -29,10 +33,12 @@ from minivae.evaluation.joint import (
 from minivae.optimizers import Adagrad
 from minivae.params import Params
 from minivae.parts import sum_up
+from minivae.protocols import Optimizer
 from minivae.training.history import History
 from minivae.training.loop import Method, train
 from minivae.training.settings import Settings, first_params
 from minivae.training.state import TrainingState
+from minivae.vae import VAE
 from minivae.validation import check_batch_size, check_count
 
 
@@ -57,25 +63,25 @@ class MCEMResult(NamedTuple):
 
 
 def fit_mcem(
-    vae,
-    data,
-    samples,
+    vae: VAE,
+    data: Any,
+    samples: int,
     *,
-    batch_size=100,
-    optimizer=None,
-    weight_prior=True,
-    seed=0,
-    hmc=None,
-    m_steps=5,
-    evaluate_every=100_000,
-    params=None,
-    dtype=np.float32,
-    checkpoint=None,
-    checkpoint_every=30.0,
-    resume=False,
-    progress=None,
-    callback=None,
-):
+    batch_size: int = 100,
+    optimizer: Optimizer | None = None,
+    weight_prior: bool = True,
+    seed: int = 0,
+    hmc: HMC | None = None,
+    m_steps: int = 5,
+    evaluate_every: int | Sequence[int] | None = 100_000,
+    params: Params | None = None,
+    dtype: DTypeLike = np.float32,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: float = 30.0,
+    resume: bool = False,
+    progress: bool | None = None,
+    callback: Callable[[Params, History], Any] | None = None,
+) -> MCEMResult:
     """Train a VAE's decoder by Monte Carlo EM.
 
     In one thread. The same arguments and seed give the same bits.
@@ -156,14 +162,22 @@ class MCEMSettings(Settings):
     weight_prior: bool
     m_steps: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         check_hmc(self.hmc)
         self._set("weight_prior", bool(self.weight_prior))
         self._set("m_steps", check_count("m_steps", self.m_steps))
 
 
-def e_step(vae, params, x, z, hmc, step, noise):
+def e_step(
+    vae: VAE,
+    params: Params,
+    x: np.ndarray,
+    z: np.ndarray,
+    hmc: HMC,
+    step: float,
+    noise: Noise,
+) -> tuple[np.ndarray, float, float, float]:
     """Move the chains of a minibatch by one transition, and tune the step size.
 
     Parameters
@@ -209,7 +223,9 @@ class MonteCarloEM(Method):
     quantity = "mean of log p(x, z), or a parameter,"
     shown = "log p(x, z)"
 
-    def __init__(self, vae, data, settings, params=None):
+    def __init__(
+        self, vae: VAE, data: Any, settings: MCEMSettings, params: Params | None = None
+    ) -> None:
         self.vae, self.settings, self._start = vae, settings, params
         self.train, self.test = vae.check_data("data", getattr(data, "train", data)), None
         check_batch_size(settings.batch_size, self.train)
@@ -217,7 +233,7 @@ class MonteCarloEM(Method):
         self._order = Order(len(self.train), settings.batch_size, settings.seed)
         self._arena = Arena()
 
-    def begin(self):
+    def begin(self) -> TrainingState:
         """Return the state before the first visit: chains start at samples of the prior."""
         settings = self.settings
         params = first_params(self.vae, self._start, settings.seed, settings.dtype)
@@ -230,12 +246,12 @@ class MonteCarloEM(Method):
             params, moments, rngs, History(self.columns), numbers=numbers, arrays={"z": z}
         )
 
-    def open(self, state, team):
+    def open(self, state: TrainingState, team: Team) -> None:
         """Get ready for visits."""
         self._state = state
         self._theta = decoder_params(self.vae, state.params)
 
-    def step(self, n_steps):
+    def step(self, n_steps: int) -> list[float]:
         """Visit some minibatches; the numbers returned are their means of log p(x, z)."""
         log_joints = []
         # A diverging run is reported once, by the caller, and not as NumPy warnings as well.
@@ -247,7 +263,7 @@ class MonteCarloEM(Method):
                 self._state.step += 1
         return log_joints
 
-    def _visit(self, rows):
+    def _visit(self, rows: np.ndarray) -> float:
         """One E-step and its M-steps; return mean log p(x, z), or NaN if they have diverged."""
         vae, state, numbers = self.vae, self._state, self._state.numbers
         z = state.arrays["z"]
@@ -263,14 +279,14 @@ class MonteCarloEM(Method):
             numbers[name] += value
         return log_joint if np.all(np.isfinite(self._theta.vector)) else np.nan
 
-    def _m_step(self, x, z, t):
+    def _m_step(self, x: np.ndarray, z: np.ndarray, t: int) -> None:
         new, state = self._arena.again(), self._state
         _, parts = forward_backward_theta(self.vae, state.params, x, z[None], new)
         grad = sum_up(parts, self._theta).vector
         moments = state.optimizer_state
         self.settings.optimizer.update(self._theta.vector, grad, moments, t, self._decay)
 
-    def measure(self, team):
+    def measure(self, team: Team) -> list[float]:
         """Return the means over the visits since the last time, and the step size of HMC."""
         numbers = self._state.numbers
         means = [numbers[name] / numbers["visits"] for name in ("log_joint", "acceptance")]

@@ -1,10 +1,17 @@
 """The inner loop of algorithm 1: minibatch, noise, gradient, step."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from minivae.data_stream import Order, draw_binary, gather
 from minivae.engine.lockstep import Lockstep
+from minivae.engine.team import Team
 from minivae.estimators import SGVBB
+from minivae.protocols import Estimator, New, Optimizer, Part
+from minivae.training.state import TrainingState
+from minivae.vae import VAE
 
 
 class MinibatchLoop:
@@ -36,20 +43,20 @@ class MinibatchLoop:
 
     def __init__(
         self,
-        vae,
-        train,
-        optimizer,
-        state,
-        team,
+        vae: VAE,
+        train: np.ndarray,
+        optimizer: Optimizer,
+        state: TrainingState,
+        team: Team,
         *,
-        batch_size,
-        noise_samples,
-        decay,
-        seed,
-        estimator=SGVBB(),  # noqa: B008 (it is frozen)
-        alternate=False,
-        binarize=False,
-    ):
+        batch_size: int,
+        noise_samples: int,
+        decay: float,
+        seed: int,
+        estimator: Estimator = SGVBB(),  # noqa: B008 (it is frozen)
+        alternate: bool = False,
+        binarize: bool = False,
+    ) -> None:
         self.vae, self.train, self.optimizer, self.state = vae, train, optimizer, state
         self.batch_size, self.noise_samples, self.decay = batch_size, noise_samples, decay
         self.seed, self.estimator, self.binarize = seed, estimator, binarize
@@ -62,11 +69,11 @@ class MinibatchLoop:
         self._order = Order(len(train), batch_size, seed)
 
     @property
-    def steps_per_epoch(self):
+    def steps_per_epoch(self) -> int:
         """Whole minibatches in the training set."""
         return self._order.steps_per_epoch
 
-    def run(self, n_steps):
+    def run(self, n_steps: int) -> list[float]:
         """Take up to `n_steps` steps, not past the end of the epoch.
 
         Returns
@@ -82,7 +89,7 @@ class MinibatchLoop:
         self.state.step += int(np.isfinite(bounds).sum())
         return bounds
 
-    def _fetch(self, k, step, new):
+    def _fetch(self, k: int, step: int, new: New) -> tuple[np.ndarray, Any]:
         """Thread k's rows of a minibatch, and noise for them."""
         rows, rng = self.lockstep.rows[k], self.state.rngs[k]
         chosen = self._order.rows(step)[rows]
@@ -94,14 +101,16 @@ class MinibatchLoop:
         noise = self.estimator.draw_noise(self.vae, rng, self.noise_samples, len(x), dtype, new)
         return x, noise
 
-    def _forward_backward(self, k, fetched, new):
+    def _forward_backward(
+        self, k: int, fetched: tuple[np.ndarray, Any], new: New
+    ) -> tuple[float, Mapping[str, Part]]:
         """Thread k's share of the minibatch's bound, and what its gradient is made of."""
         x, noise = fetched
         return self.estimator.forward_backward(
             self.vae, self.state.params, x, noise, self.batch_size, self.state.numbers, new
         )
 
-    def _update(self, k, step, part, gradient, bound):
+    def _update(self, k: int, step: int, part: slice, gradient: np.ndarray, bound: float) -> None:
         """One step of the optimizer for some of the parameters, along their gradient."""
         state = self.state
         moments = {name: vector[part] for name, vector in state.optimizer_state.items()}

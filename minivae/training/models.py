@@ -5,6 +5,8 @@ when the model is loaded: ``load_model(path, own={"its name": it})``.
 """
 
 from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from minivae.posteriors import POSTERIORS
 from minivae.vae import VAE
 
 
-def describe(vae):
+def describe(vae: VAE) -> dict[str, Any]:
     """Return what makes `vae`, as a dict that JSON can hold.
 
     Raises
@@ -22,7 +24,7 @@ def describe(vae):
     ValueError
         If an object of the caller's own has no name, or settings that JSON cannot hold.
     """
-    described = {"n_features": vae.n_features, "n_latent": vae.n_latent}
+    described: dict[str, Any] = {"n_features": vae.n_features, "n_latent": vae.n_latent}
     if vae.hidden is None:
         described["encoder"] = [_describe_layer(layer) for layer in vae.encoder.layers]
         described["decoder"] = [_describe_layer(layer) for layer in vae.decoder.layers]
@@ -31,7 +33,7 @@ def describe(vae):
         described["activation"] = _describe("activation", vae.activation, ACTIVATIONS)
     described["posterior"] = _describe("posterior", vae.posterior, POSTERIORS)
     sigma = getattr(vae.likelihood, "sigma", None)
-    named = LIKELIHOODS.get(vae.likelihood.name)
+    named: Any = LIKELIHOODS.get(vae.likelihood.name)
     if (
         sigma is not None
         and hasattr(named, "sigma")
@@ -41,7 +43,7 @@ def describe(vae):
     return {**described, "likelihood": _describe("likelihood", vae.likelihood, LIKELIHOODS)}
 
 
-def build(path, described, own=None):
+def build(path: str | Path, described: dict[str, Any], own: dict[str, Any] | None = None) -> VAE:
     """Return the `VAE` that `describe` has described.
 
     Parameters
@@ -60,7 +62,8 @@ def build(path, described, own=None):
     described, own = dict(described), dict(own or {})
     sigma = described.pop("sigma", None)
     if sigma is not None:
-        described["likelihood"] = replace(LIKELIHOODS[described["likelihood"]], sigma=sigma)
+        named: Any = LIKELIHOODS[described["likelihood"]]
+        described["likelihood"] = replace(named, sigma=sigma)
     for kind in ("activation", "likelihood", "posterior"):
         if isinstance(described.get(kind), dict):
             described[kind] = _own(path, kind, described[kind], own)
@@ -70,7 +73,7 @@ def build(path, described, own=None):
     return VAE(**described)
 
 
-def _describe(kind, thing, table):
+def _describe(kind: str, thing: Any, table: dict) -> Any:
     """Return the name of what the library has; of the user's own, name and settings."""
     if table.get(thing.name) == thing:
         return thing.name
@@ -79,7 +82,7 @@ def _describe(kind, thing, table):
     return {"own": thing.name, **({} if isinstance(thing, Activation) else _settings(thing))}
 
 
-def _describe_layer(layer):
+def _describe_layer(layer: Any) -> dict[str, Any]:
     if isinstance(layer, Sequential):
         return {"layer": "Sequential", "layers": [_describe_layer(each) for each in layer.layers]}
     if type(layer) is Dense:
@@ -90,7 +93,7 @@ def _describe_layer(layer):
     return {"own": getattr(layer, "name", type(layer).__name__), **_settings(layer)}
 
 
-def _settings(thing):
+def _settings(thing: Any) -> dict[str, Any]:
     """The fields of a dataclass, as far as they are numbers, text, and rows of these."""
     if not is_dataclass(thing):
         return {}
@@ -109,7 +112,7 @@ def _settings(thing):
     return {"settings": settings} if settings else {}
 
 
-def _layer(path, described, own):
+def _layer(path: str | Path, described: dict[str, Any], own: dict[str, Any]) -> Any:
     if "own" in described:
         return _own(path, "layer", described, own)
     if described["layer"] == "Sequential":
@@ -120,12 +123,12 @@ def _layer(path, described, own):
     return Dense(described["n_in"], described["n_out"], activation)
 
 
-def _own(path, kind, described, own):
+def _own(path: str | Path, kind: str, described: dict[str, Any], own: dict[str, Any]) -> Any:
     name = described["own"]
     if name not in own:
         raise ValueError(
-            f"own lacks {name!r}: the model in {path} has a part ({kind}) of that name which is not the "
-            f"library's; load it with own={{{name!r}: ...}}"
+            f"own lacks {name!r}: the model in {path} has a part ({kind}) of that name which is "
+            f"not the library's; load it with own={{{name!r}: ...}}"
         )
     brought = own[name]
     return brought(**described.get("settings", {})) if isinstance(brought, type) else brought

@@ -3,7 +3,7 @@
 from tqdm import tqdm
 
 
-def progress_bar(samples, progress, seen=0):
+def progress_bar(samples: int, progress: bool | None, seen: int = 0) -> tqdm:
     """Return a bar on stderr that counts samples.
 
     Parameters

@@ -1,15 +1,20 @@
 """What a training run is given: its data, its start, and the settings that decide its course."""
 
 import zlib
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minivae.data_stream import INIT, stream
+from minivae.params import Params
+from minivae.protocols import Optimizer, members
+from minivae.vae import VAE
 from minivae.validation import check_count, check_dtype, check_has
 
 
-def training_and_test(vae, data):
+def training_and_test(vae: VAE, data: Any) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the two parts of `data`, checked; the test set may be None.
 
     Parameters
@@ -31,7 +36,7 @@ def training_and_test(vae, data):
     return vae.check_data("data.train", data.train), test
 
 
-def first_params(model, params, seed, dtype):
+def first_params(model: Any, params: Params | None, seed: int, dtype: DTypeLike) -> Params:
     """Return where training starts: a copy of `params`, or if None, a random draw.
 
     Raises
@@ -55,23 +60,23 @@ class Settings:
         If one of them cannot be.
     """
 
-    optimizer: object
+    optimizer: Optimizer
     batch_size: int
     seed: int
-    evaluate_every: object
-    dtype: np.dtype
+    evaluate_every: Any
+    dtype: Any
 
-    def __post_init__(self):
-        check_has("optimizer", self.optimizer, ("name", "init", "update"))
+    def __post_init__(self) -> None:
+        check_has("optimizer", self.optimizer, members(Optimizer))
         self._set("batch_size", check_count("batch_size", self.batch_size))
         self._set("seed", check_count("seed", self.seed, minimum=0))
         self._set("evaluate_every", _check_schedule(self.evaluate_every))
         self._set("dtype", check_dtype(self.dtype))
 
-    def _set(self, name, value):
+    def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)  # of a frozen object, while it is being made
 
-    def described(self, train, test):
+    def described(self, train: np.ndarray, test: np.ndarray | None) -> dict[str, Any]:
         """Return the settings and checksums of the data as a dict that JSON can hold.
 
         A run is resumed only if this is the same.
@@ -79,22 +84,27 @@ class Settings:
         described = {field.name: _described(getattr(self, field.name)) for field in fields(self)}
         return {
             **described,
-            "data": zlib.crc32(train),
-            "test_data": None if test is None else zlib.crc32(test),
+            "data": zlib.crc32(train.data),
+            "test_data": None if test is None else zlib.crc32(test.data),
         }
 
 
-def _described(value):
+def _described(value: Any) -> Any:
     """Return a setting as JSON can hold it; an object as its name and its own settings."""
     if isinstance(value, np.dtype):
         return value.name
-    if is_dataclass(value) or hasattr(value, "name"):
+    if (is_dataclass(value) or hasattr(value, "name")) and not isinstance(value, type):
         name = getattr(value, "name", type(value).__name__)
-        return {"name": name, **(asdict(value) if is_dataclass(value) else {})}
-    return value
+        own = {field.name: _described(getattr(value, field.name)) for field in _fields(value)}
+        return {"name": name, **own}
+    return list(value) if isinstance(value, tuple) else value  # as it comes back from JSON
 
 
-def _check_schedule(evaluate_every):
+def _fields(value: Any) -> tuple:
+    return fields(value) if is_dataclass(value) else ()
+
+
+def _check_schedule(evaluate_every: Any) -> int | list[int] | None:
     """Return when to evaluate: an interval, ascending numbers of samples, or None."""
     if evaluate_every is None:
         return None

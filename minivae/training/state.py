@@ -1,6 +1,10 @@
 """The state of a training run: all that changes from step to step, and how it is kept in a file."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,6 +12,9 @@ from minivae.params import Params
 from minivae.training.checkpoint import read_archive, save_model
 from minivae.training.history import History
 from minivae.training.models import describe
+
+if TYPE_CHECKING:
+    from minivae.training.loop import Method
 
 _OWN = "state."  # what a method's own arrays are called in the file, after this
 
@@ -36,16 +43,16 @@ class TrainingState:
     """
 
     params: Params
-    optimizer_state: dict
-    rngs: list
+    optimizer_state: dict[str, np.ndarray]
+    rngs: list[np.random.Generator]
     history: History
     step: int = 0
     seconds: float = 0.0
-    numbers: dict = field(default_factory=dict)
-    arrays: dict = field(default_factory=dict)
+    numbers: dict[str, float] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def save(path, method, state):
+def save(path: str | Path, method: Method, state: TrainingState) -> None:
     """Write a checkpoint; `minivae.load_model` can read the model in it.
 
     Raises
@@ -69,7 +76,7 @@ def save(path, method, state):
     save_model(path, method.vae, model_params, {"training": training}, arrays)
 
 
-def restore(path, method):
+def restore(path: str | Path, method: Method) -> TrainingState:
     """Read a checkpoint of a run with the same settings.
 
     Parameters
@@ -110,7 +117,7 @@ def restore(path, method):
     return state
 
 
-def _fill(path, fresh, arrays):
+def _fill(path: str | Path, fresh: dict[str, np.ndarray], arrays: dict[str, np.ndarray]) -> None:
     """Copy the arrays of a file into those that a run begins with, where they are alike."""
     for name in {**fresh, **arrays}:
         ours, theirs = fresh.get(name), arrays.get(name)
@@ -129,5 +136,5 @@ def _fill(path, fresh, arrays):
         ours[...] = theirs
 
 
-def _shown(array):
+def _shown(array: np.ndarray | None) -> str:
     return "nothing" if array is None else f"{array.dtype} of shape {array.shape}"

@@ -70,7 +70,7 @@ def other_methods():
                   seed=1, progress=False)  # fmt: skip
     yield "mcem, params", summary(em.params.vector)
     yield "mcem, chains", summary(em.z)
-    yield "mcem, history", np.array([row[:4] for row in em.history])
+    yield "mcem, history", np.array([row[:4] for row in em.history.rows()])
     vb = fit_full_vb(VAE(*SMALL), small, 10_000, seed=1, progress=False)
     yield "full vb, params", summary(vb.params.vector)
     rng = np.random.default_rng(0)
