@@ -6,8 +6,23 @@ for all that a caller can see.
 
 _ANY_NEGATIVE = "equivalent: NumPy takes any negative number for the length that is left open"
 _TWO_AXES = "equivalent: the arrays have two axes"
+_EITHER_SIGN = "equivalent: the noise is as likely to be negative"
+_ONLY_SPEED = "equivalent: it is computed and thrown away"
 
 ALLOWED = {
+    "estimators": {
+        "_Sampled.propagate: `1` -> `2`": _ANY_NEGATIVE,
+        "_Sampled.propagate: `False` -> `True`": _ONLY_SPEED,
+        "ScoreFunction.remember: `self.memory_decay * memory.get(name, 0.0) + value` -> "
+        "`self.memory_decay * memory.get(name, 0.0) - value`": (
+            "equivalent: total and weight change their signs together, and their ratio stays"
+        ),
+        "ScoreFunction._dstats: `1` -> `2`": _ANY_NEGATIVE,
+        "_sums_of_others: `np.delete(terms, k, axis=0).sum(axis=0)` -> "
+        "`np.delete(terms, k, axis=0).mean(axis=0)`": (
+            "equivalent: a ratio of two such sums is taken"
+        ),
+    },
     "checkpoint": {
         "_umask: `0` -> `1`": "equivalent: the mask is read by setting any, and put back at once",
         "_checksum: `sorted(arrays)` -> `arrays`": "files are read in the order of writing",
@@ -25,9 +40,10 @@ ALLOWED = {
         "Gaussian.mean: `-1` -> `1`": _TWO_AXES,
         "Gaussian.sample: `-1` -> `1`": _TWO_AXES,
         "Gaussian.sample: `self.mean(out) + sigma * rng.standard_normal(sigma.shape, out.dtype)` "
-        "-> `self.mean(out) - sigma * rng.standard_normal(sigma.shape, out.dtype)`": (
-            "equivalent: the noise is as likely to be negative"
-        ),
+        "-> `self.mean(out) - sigma * rng.standard_normal(sigma.shape, out.dtype)`": _EITHER_SIGN,
         "FixedGaussian.log_prob_and_grad: `1` -> `2`": _ANY_NEGATIVE,
+        "FixedGaussian.sample: `self.mean(out) + out.dtype.type(self.sigma) * noise` -> "
+        "`self.mean(out) - out.dtype.type(self.sigma) * noise`": _EITHER_SIGN,
+        "Poisson.log_prob_and_grad: `1` -> `2`": _ANY_NEGATIVE,
     },
 }
