@@ -241,3 +241,29 @@ def test_unknown_posteriors_are_refused():
         get_posterior("cauchy")
     with pytest.raises(ValueError, match="posterior is deterministic, expected one that has"):
         POSTERIORS["deterministic"].log_density(np.zeros((1, 1)), np.zeros((1, 1)))
+
+
+def test_a_deterministic_encoder_has_no_noise_and_no_variance():
+    posterior, stats, noise, rng = problem("deterministic", 2, 3, 4, seed=0)
+    noise.fill(np.nan)
+    posterior.draw_noise(rng, noise)
+    assert np.array_equal(noise, np.zeros((2, 3, 4)))
+    mean, log_var = posterior.moments(stats)
+    assert np.array_equal(mean, stats)
+    assert np.array_equal(log_var, np.full((3, 4), -np.inf))
+
+
+@pytest.mark.parametrize("name", POSTERIORS)
+def test_the_moments_are_the_caller_s_to_change(name):
+    posterior, stats, _, _ = problem(name, 1, 3, 2, seed=0)
+    before = stats.copy()
+    for moment in posterior.moments(stats):
+        moment.fill(7.0)
+    assert np.array_equal(stats, before)
+
+
+def test_the_full_gaussian_knows_the_latents_from_the_number_of_stats():
+    posterior = POSTERIORS["full-covariance"]
+    for J in [*range(1, 60), 300]:
+        for moment in posterior.moments(np.zeros((1, posterior.n_stats(J)))):
+            assert moment.shape == (1, J)
