@@ -11,6 +11,7 @@ from scipy import stats as distributions
 
 from minivae import VAE, Adam, check_grad, fit, load_model, save_model
 from minivae.gaussian import log_density
+from minivae.layers import ACTIVATIONS
 from minivae.likelihoods import FixedGaussian
 from minivae.posteriors import POSTERIORS, get_posterior
 from minivae.workspace import Workspace
@@ -220,6 +221,15 @@ def test_an_isotropic_relu_encoder_and_a_relu_decoder_are_one_line():
     minus_kl = 0.5 * (2 + 2 * log_var - np.sum(mu**2, axis=1) - 2 * np.exp(log_var))
     assert vae.elbo(params, x, eps) == pytest.approx(np.mean(log_px + minus_kl), rel=1e-12)
     check_grad(lambda p: vae.elbo_and_grad(p, x, eps), params)
+
+
+def test_a_relu_mean_passes_nothing_on_at_zero_like_a_relu_layer():
+    posterior = POSTERIORS["isotropic-relu"]
+    through_layer = np.array([[3.0, 3.0, 3.0]])
+    ACTIVATIONS["relu"].backward(through_layer, np.maximum([[-1.0, 0.0, 1.0]], 0))
+    stats, noise = np.array([[-1.0, 0.0, 1.0, 0.5]]), np.ones((1, 1, 3))
+    dstats = posterior.sample_backward(np.full((1, 3), 3.0), stats, noise, 0, Workspace())
+    assert np.array_equal(dstats[:, :3], through_layer)
 
 
 @pytest.mark.parametrize("name", POSTERIORS)

@@ -75,7 +75,10 @@ def state_of(module):
 
 
 # These take seconds, and see only what is grossly wrong or what others see as well.
-NOT_SLOW = "not (learns_real or float32_training or unbiased or variance_falls or memory_does)"
+NOT_SLOW = (
+    "not (learns_real or on_real_digits or example_prints or float32_training or unbiased "
+    "or variance_falls or memory_does)"
+)
 PRELOADED = [
     "numba", "scipy.stats", "scipy.optimize", "hypothesis.extra.numpy", "matplotlib.figure",
     "threadpoolctl", "pooch", "tqdm", "minivae.engine.kernels", "minivae.engine.products",
