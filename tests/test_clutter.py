@@ -264,8 +264,22 @@ def test_the_fit_is_close_to_the_exact_posterior_and_too_sure():
     ("call", "message"),
     [
         (lambda: Clutter(np.zeros((2, 2, 2))), r"x has shape \(2, 2, 2\), expected"),
+        (lambda: Clutter([]), r"x has shape \(0,\), expected"),
+        (lambda: Clutter(1.0), r"x has shape \(\), expected"),
         (lambda: Clutter([np.nan]), "x has values that are NaN"),
         (lambda: Clutter([1.0], w=1.0), "w is 1.0, expected a number in"),
+        (lambda: Clutter([1.0], w=0.0), "w is 0.0, expected a number in"),
+        (lambda: Clutter([1.0], clutter_var=-1), "clutter_var is -1, expected a positive"),
+        (lambda: Clutter.simulate(2.0, 0, np.random.default_rng(0)), "n is 0, expected a whole"),
+        (lambda: exact_by_quadrature(Clutter([1.0]), nodes=0), "nodes is 0, expected a whole"),
+        (
+            lambda: fit_gaussian(Clutter([1.0]), np.zeros((3, 0, 1))),
+            r"noise has shape \(3, 0, 1\), expected \(steps, L, 1\)",
+        ),
+        (
+            lambda: fit_gaussian(Clutter([1.0]), np.zeros((3, 1, 2))),
+            r"noise has shape \(3, 1, 2\), expected \(steps, L, 1\)",
+        ),
         (lambda: Clutter([1.0], prior_var=0), "prior_var is 0, expected a positive"),
         (lambda: exact_by_enumeration(Clutter(np.zeros(17))), "x has 17 datapoints, expected"),
         (lambda: exact_by_quadrature(Clutter(np.zeros((3, 2)))), "x has 2 dimensions, expected 1"),

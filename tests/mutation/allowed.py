@@ -37,6 +37,19 @@ ALLOWED = {
         "samples: `1` -> `2`": _ANY_NEGATIVE,
         "samples: `-1` -> `1` (2)": _TWO_AXES,
     },
+    "marginal": {
+        "module: `500` -> `501`": "a matter of speed, and of which noise is drawn",
+        "module: `100` -> `101`": "a matter of speed, and of which noise is drawn",
+        "module: `250` -> `251`": "a matter of speed, and of which noise is drawn",
+        "RunningLogMean.__init__: `np.zeros((2, n))` -> `np.ones((2, n))`": (
+            "equivalent: before the first terms they are multiplied by exp(-1.8e308) = 0"
+        ),
+        "batch_means_error: `v.reshape(count, length, -1).mean(axis=1)` -> "
+        "`v.reshape(count, length, -1).sum(axis=1)`": (
+            "equivalent: an error is relative to the mean, which is as much larger"
+        ),
+        "batch_means_error: `1` -> `2`": _ANY_NEGATIVE,
+    },
     "checkpoint": {
         "_umask: `0` -> `1`": "equivalent: the mask is read by setting any, and put back at once",
         "_checksum: `sorted(arrays)` -> `arrays`": "files are read in the order of writing",
