@@ -261,6 +261,25 @@ def test_em_stops_after_so_many_sweeps_or_after_one_that_gains_less_than_tol(em)
     assert np.all(gains[:-1] >= 1e-4) and gains[-1] < 1e-4
 
 
+@pytest.mark.parametrize("em", [ppca_em, factor_analysis])
+def test_em_takes_a_thousand_sweeps_at_most_or_stops_at_a_gain_of_a_billionth_by_default(em):
+    x = np.random.default_rng(0).standard_normal((40, 5))
+    for options in ({}, {"tol": 1e-300}):  # the one stops early, the other does not
+        by_default, said = (
+            em(x, 2, np.random.default_rng(1), **{**given, **options}).log_likelihoods
+            for given in ({}, {"sweeps": 1000, "tol": 1e-9})
+        )
+        assert np.array_equal(by_default, said)
+
+
+def test_whole_numbers_are_numbers_and_bytes_are_pixels():
+    x = np.random.default_rng(0).integers(0, 256, (50, 4))
+    for data, scale in ((x, 1.0), (x.astype(np.uint8), 255.0)):
+        ours, expected = ppca(data, 1), ppca(x / scale, 1)
+        np.testing.assert_allclose(ours.covariance, expected.covariance, rtol=1e-10)
+        np.testing.assert_allclose(ours.b, expected.b, rtol=1e-12)
+
+
 # --- Factor analysis ------------------------------------------------------------------------------
 
 
@@ -419,6 +438,35 @@ def test_the_example_prints_its_table_and_writes_its_picture(tmp_path, capsys):
     ("call", "message"),
     [
         (lambda rng: ppca(np.zeros(3), 1), r"x has shape \(3,\), expected \(N, D\)"),
+        (
+            lambda rng: ppca(np.ones((1, 3)), 1),
+            r"x has shape \(1, 3\), expected \(N, D\)",
+        ),
+        (lambda rng: ppca(rng.random((5, 3)), 0), "n_latent is 0, expected a whole number"),
+        (lambda rng: ppca_em(rng.random((5, 3)), 2, rng, sweeps=0), "sweeps is 0, expected"),
+        (lambda rng: ppca(rng.random((5, 3)), 1).sample(0, rng), "n is 0, expected"),
+        (lambda rng: ppca(rng.random((5, 3)), 1).sample(2, 0), "rng is int, expected"),
+        (lambda rng: LinearGaussian(np.ones(2), np.ones(2), 1.0), r"W has shape \(2,\), expected"),
+        (
+            lambda rng: LinearGaussian(np.ones((1, 2)), np.ones(2), np.ones(3)),
+            r"noise_var has shape \(3,\), expected \(\) or \(2,\)",
+        ),
+        (
+            lambda rng: em_step(ppca(rng.random((5, 3)), 1), np.ones((0, 3))),
+            r"x has shape \(0, 3\), expected \(N, 3\) with N >= 1",
+        ),
+        (
+            lambda rng: ppca(rng.random((5, 3)), 1).log_likelihood(np.ones(3)),
+            r"x has shape \(3,\), expected \(N, 3\) with N >= 1",
+        ),
+        (
+            lambda rng: linear_vae_marginal(VAE(4, 2, ()), None),
+            r"vae is VAE.*expected hidden=\(\) and a FixedGaussian",
+        ),
+        (
+            lambda rng: linear_vae_marginal(VAE(4, 2, (), "gaussian-fixed"), None),
+            "params is NoneType, expected",
+        ),
         (lambda rng: ppca(np.full((3, 2), np.nan), 1), "x has values that are NaN or infinite"),
         (lambda rng: ppca(rng.random((5, 3)), 3), "n_latent is 3, expected fewer than the 3"),
         (lambda rng: ppca(np.eye(4)[:3, :], 2), "n_latent is 2, expected fewer than the dimens"),
