@@ -49,6 +49,8 @@ ALLOWED = {
             "equivalent: an error is relative to the mean, which is as much larger"
         ),
         "batch_means_error: `1` -> `2`": _ANY_NEGATIVE,
+        "resample_prior: `1` -> `2`": "another stream of numbers does as well",
+        "resample_prior: `True` -> `False`": "equivalent: there is a row of keys for each z",
     },
     "checkpoint": {
         "_umask: `0` -> `1`": "equivalent: the mask is read by setting any, and put back at once",
