@@ -7,6 +7,7 @@ for all that a caller can see.
 _ANY_NEGATIVE = "equivalent: NumPy takes any negative number for the length that is left open"
 _TWO_AXES = "equivalent: the arrays have two axes"
 _EITHER_SIGN = "equivalent: the noise is as likely to be negative"
+_BAR = "how often the bar is painted"
 _ONLY_SPEED = "equivalent: it is computed and thrown away"
 
 ALLOWED = {
@@ -51,6 +52,11 @@ ALLOWED = {
         "batch_means_error: `1` -> `2`": _ANY_NEGATIVE,
         "resample_prior: `1` -> `2`": "another stream of numbers does as well",
         "resample_prior: `True` -> `False`": "equivalent: there is a row of keys for each z",
+    },
+    "baselines/mcem": {"_EM.run: `False` -> `True`": _BAR},
+    "baselines/wake_sleep": {
+        "WakeSleep._wake: `False` -> `True`": _ONLY_SPEED,
+        "WakeSleep._sleep: `False` -> `True`": _ONLY_SPEED,
     },
     "checkpoint": {
         "_umask: `0` -> `1`": "equivalent: the mask is read by setting any, and put back at once",
