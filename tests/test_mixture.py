@@ -281,7 +281,7 @@ def test_the_weight_may_be_zero_or_one():
             "burn_in is -1, expected",
         ),
         (lambda: Mixture([0.0, 1.0], [0.0]), r"log_p2 has shape \(1,\), expected \(n,\)"),
-        (lambda: Mixture([np.inf], [0.0]), "log_p1 has values that are NaN or infinite"),
+        (lambda: Mixture([0.0, np.inf], [0.0, 0.0]), "log_p1 has values that are NaN or infinite"),
         (lambda: Mixture([0.0], [0.0], alpha=0), "alpha is 0, expected a positive number"),
         (lambda: coordinate_ascent(two_bumps(), start=(1, -1)), "start is -1, expected"),
         (lambda: gibbs(two_bumps(), 10, 0), "rng is int, expected"),

@@ -101,6 +101,18 @@ ALLOWED = {
         ),
         "_Objective.value_and_gradient: `True` -> `False`": "equivalent: all three are pairs",
     },
+    "extensions/clutter": {
+        "Clutter.simulate: `np.zeros((check_count('n', n), np.size(theta)))` -> "
+        "`np.ones((check_count('n', n), np.size(theta)))`": "equivalent: only its shape matters",
+        "Clutter.simulate: `rng.random((n, 1)) < model.w` -> `rng.random((n, 1)) <= model.w`": (
+            "they differ with a probability of 2^-53"
+        ),
+        "Clutter.simulate: `theta + noise` -> `theta - noise`": _EITHER_SIGN,
+        "exact_by_quadrature: `8001` -> `8002`": _ROUGH,
+        "exact_by_quadrature: `10` -> `11`": _ROUGH,
+        "exact_by_quadrature: `10` -> `11` (2)": _ROUGH,
+        "exact_by_quadrature: `10` -> `11` (3)": _ROUGH,
+    },
     "checkpoint": {
         "_umask: `0` -> `1`": "equivalent: the mask is read by setting any, and put back at once",
         "_checksum: `sorted(arrays)` -> `arrays`": "files are read in the order of writing",
