@@ -247,16 +247,25 @@ def test_the_defaults():
     assert (uniform.alpha, uniform.beta) == (1, 1)
     by_default = Mixture.gaussian(np.zeros(3), (0, 1), (1, 1))
     assert (by_default.alpha, by_default.beta) == (1, 1)
+    # Components that overlap so much make an ascent so slow that some gain is just above 1e-10.
+    slow = Mixture.gaussian(np.linspace(-1, 1.5, 40), (-0.5, 0.5), (1, 1))
     ascent, said = (
-        coordinate_ascent(uniform, **options)
+        coordinate_ascent(slow, **options)
         for options in ({}, {"start": (1, 1), "sweeps": 1000, "tol": 1e-10})
     )
     assert np.array_equal(ascent.elbos, said.elbos)
+    gains = np.diff(coordinate_ascent(slow, tol=1e-13).elbos)
+    assert np.any((gains > 1.1e-10) & (gains < 1.9e-10))
     draws, said = (
         gibbs(uniform, 5, np.random.default_rng(0), **options)
         for options in ({}, {"chains": 1, "burn_in": 100})
     )
     assert np.array_equal(draws, said)
+
+
+def test_log_densities_may_be_lists():
+    model = Mixture([0.3, -1.0], [0.0, 2.0])
+    np.testing.assert_array_equal(model.log_ratio, [0.3, -3.0])
 
 
 def test_the_weight_may_be_zero_or_one():
