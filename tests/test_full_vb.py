@@ -423,6 +423,9 @@ def test_by_default_theta_starts_as_certain_as_weights_are_small(small):
         for options in ({}, {"std": 0.01, "sigma": 0.01})
     )
     np.testing.assert_array_equal(by_default, said)
+    params = model.init_params(np.random.default_rng(0), sigma=0.3)
+    for name in model.vae.decoder.shapes():
+        np.testing.assert_allclose(np.exp(params[f"{name}.log_var"] / 2), 0.3, rtol=1e-12)
 
 
 def test_by_default_ten_thetas_are_drawn_and_a_million_samples_seen():
@@ -587,6 +590,12 @@ def test_bad_shapes(small):
         model.bound(params, x, noise, np.zeros(3))
     with pytest.raises(ValueError, match=r"params is Params\(.*expected Params"):
         model.bound_and_grad(model.draw(params), x, noise, zeta)
+    wider = FullVB(VAE(12, 2, hidden=(9,)), 300)
+    reordered = Params(dict(reversed(model.param_shapes.items())), params.vector)
+    for other in (model.draw(params), wider.init_params(np.random.default_rng(0)), reordered, None):
+        for use in (model.draw, model.minus_kl_theta):
+            with pytest.raises(ValueError, match=r"params is .*expected Params"):
+                use(other)
     with pytest.raises(ValueError, match="noise has shape"):
         model.bound(params, x, noise[:, :5], zeta)
     with pytest.raises(ValueError, match="sigma is -1"):

@@ -114,6 +114,11 @@ ALLOWED = {
         "exact_by_quadrature: `10` -> `11` (2)": _ROUGH,
         "exact_by_quadrature: `10` -> `11` (3)": _ROUGH,
     },
+    "extensions/full_vb": {
+        "FullVB.mean_bound: `0` -> `1` (2)": "another stream of numbers does as well",
+        "FullVB.mean_bound: `1` -> `2`": "another stream of numbers does as well",
+        "fit_full_vb: `1` -> `2`": "equivalent: after the end is after the end",
+    },
     "extensions/linear_gaussian": {
         "LinearGaussian._precision_factor: `True` -> `False`": (
             "equivalent: either factor is handed on with the word which one it is"
