@@ -146,6 +146,17 @@ ALLOWED = {
         ),
         "exact_posterior: `2` -> `3` (2)": "equivalent: fewer nodes are exact already",
     },
+    "minibatches": {
+        "shares: `1` -> `2`": "equivalent: one share more, of nothing, that no thread takes",
+        "minibatches: `1` -> `2`": _ANY_NEGATIVE,
+        "MinibatchLoop.__init__: `False` -> `True`": "`fit` always says it",
+        "MinibatchLoop.__init__: `False` -> `True` (2)": "`fit` always says it",
+        "MinibatchLoop._fetch: `batch % 2` -> `batch + 2`": (
+            "buffers that are not used again: memory, and no other numbers"
+        ),
+        "MinibatchLoop._fetch: `2` -> `3`": "equivalent: a buffer more than there need be",
+    },
+    "vae": {"VAE._backward: `False` -> `True`": _ONLY_SPEED},
     "checkpoint": {
         "_umask: `0` -> `1`": "equivalent: the mask is read by setting any, and put back at once",
         "_checksum: `sorted(arrays)` -> `arrays`": "files are read in the order of writing",
