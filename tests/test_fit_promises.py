@@ -148,6 +148,18 @@ def test_datapoints_left_over_by_whole_minibatches_change_by_epoch():
     assert len(set(epochs)) == 4
 
 
+def test_minibatches_are_fetched_into_the_same_few_buffers():
+    places = set()
+
+    class Placed(VAE):
+        def propagate(self, params, x, *rest):
+            places.add(x.ctypes.data)
+            return super().propagate(params, x, *rest)
+
+    fit(Placed(12, 2, hidden=(8,)), DATA, 300, evaluate_every=None, **QUIET)  # 15 of them
+    assert len(places) <= 4
+
+
 # --- Evaluations ----------------------------------------------------------------------------------
 
 
@@ -800,6 +812,19 @@ def test_the_bar_counts_samples_and_shows_the_bounds(bars, clock, path, capsys):
     assert history.samples == [20, 40, 80, 120]
     assert bars[1].postfix == f"train {sum(steps[-2:]) / 2:.1f}, test {history.test_bound[-2]:.1f}"
     assert "110/110" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_bar_shows_the_bound_of_the_whole_minibatch(bars, threads):
+    bounds = []
+
+    class Listening(SGVBB):
+        def remember(self, memory, bound):
+            bounds.append(bound)
+
+    options = {**QUIET, "evaluate_every": None, "progress": True, "threads": threads}
+    fit(MODEL, DATA, 20, estimator=Listening(), **options)
+    assert bars[0].postfix == f"train {bounds[0]:.1f}"
 
 
 @pytest.mark.parametrize("progress", [False, None])

@@ -151,9 +151,6 @@ ALLOWED = {
         "minibatches: `1` -> `2`": _ANY_NEGATIVE,
         "MinibatchLoop.__init__: `False` -> `True`": "`fit` always says it",
         "MinibatchLoop.__init__: `False` -> `True` (2)": "`fit` always says it",
-        "MinibatchLoop._fetch: `batch % 2` -> `batch + 2`": (
-            "buffers that are not used again: memory, and no other numbers"
-        ),
         "MinibatchLoop._fetch: `2` -> `3`": "equivalent: a buffer more than there need be",
     },
     "vae": {"VAE._backward: `False` -> `True`": _ONLY_SPEED},
