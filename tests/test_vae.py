@@ -357,6 +357,10 @@ def test_sample_is_a_function_of_the_generator(likelihood, mean, dtype):
     assert np.any(first != other)
 
 
+def test_weights_may_start_at_zero():
+    assert not VAE(4, 2, (3,)).init_params(np.random.default_rng(0), std=0).vector.any()
+
+
 def test_initial_parameters_are_the_paper_s():
     vae = VAE(784, 20)
     params = vae.init_params(np.random.default_rng(0), dtype=np.float32)
