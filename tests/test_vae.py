@@ -357,6 +357,13 @@ def test_sample_is_a_function_of_the_generator(likelihood, mean, dtype):
     assert np.any(first != other)
 
 
+def test_latents_may_be_a_list():
+    vae = VAE(4, 2, (3,))
+    params = vae.init_params(np.random.default_rng(0), np.float32)
+    x = vae.decode(params, [[0.5, -1.0]])
+    assert np.array_equal(x, vae.decode(params, np.array([[0.5, -1.0]], np.float32)))
+
+
 def test_weights_may_start_at_zero():
     assert not VAE(4, 2, (3,)).init_params(np.random.default_rng(0), std=0).vector.any()
 

@@ -152,6 +152,7 @@ def run_module(module, jobs, known):
             waiting.insert(0, (mutant, "standard"))
             continue
         verdicts[mutant.where] = KILLED if status else SURVIVED
+        keep(module, verdicts)  # so that what is interrupted can go on
         print(f"{module} {verdicts[mutant.where]:9} {mutant.line:4} {mutant.where}", flush=True)
     return verdicts
 
@@ -190,10 +191,12 @@ def table():
         lived = [where for where, verdict in verdicts.items() if verdict == SURVIVED]
         reasons = ALLOWED.get(module, {})
         equivalent = [where for where in lived if where in reasons]
+        total = len(mutants(path_of(module).read_text()))
+        tried = total if len(verdicts) == total else f"{total}, tried {len(verdicts)}"
         counted = len(verdicts) - len(equivalent)
         killed = len(verdicts) - len(lived)
         score = f"{100 * killed / counted:.1f} %" if counted else ""
-        lines.append(f"| {module} | {len(verdicts)} | {len(equivalent)} | {killed} | {score} |")
+        lines.append(f"| {module} | {tried} | {len(equivalent)} | {killed} | {score} |")
         survivors += [f"- {module}, {where}: {reasons.get(where, '**not explained**')}"
                       for where in sorted(lived)]  # fmt: skip
     return "\n".join([*lines, "", *survivors])
