@@ -9,7 +9,7 @@ from scipy.special import expit, ndtr
 
 from minivae import VAE, Params, check_grad
 from minivae.layers import ACTIVATIONS
-from minivae.likelihoods import FixedGaussian
+from minivae.likelihoods import Bernoulli, FixedGaussian
 from minivae.testing import batches, models
 from minivae.workspace import Workspace
 
@@ -355,6 +355,16 @@ def test_sample_is_a_function_of_the_generator(likelihood, mean, dtype):
     assert first.shape == (7, 5) and first.dtype == dtype
     np.testing.assert_array_equal(first, second)
     assert np.any(first != other)
+
+
+def test_bytes_are_refused_where_the_likelihood_does_not_say_what_they_mean():
+    class Silent(Bernoulli):
+        bytes_are_pixels = None
+
+    vae = VAE(4, 2, (3,), Silent())
+    params = vae.init_params(np.random.default_rng(0))
+    with pytest.raises(ValueError, match="x has dtype uint8, expected a likelihood that says"):
+        vae.encode(params, np.zeros((1, 4), np.uint8))
 
 
 def test_latents_may_be_a_list():
