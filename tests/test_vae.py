@@ -367,11 +367,13 @@ def test_bytes_are_refused_where_the_likelihood_does_not_say_what_they_mean():
         vae.encode(params, np.zeros((1, 4), np.uint8))
 
 
-def test_latents_may_be_a_list():
+def test_latents_and_noise_may_be_lists():
     vae = VAE(4, 2, (3,))
     params = vae.init_params(np.random.default_rng(0), np.float32)
-    x = vae.decode(params, [[0.5, -1.0]])
-    assert np.array_equal(x, vae.decode(params, np.array([[0.5, -1.0]], np.float32)))
+    z = np.array([[0.5, -1.0]], np.float32)
+    x = vae.decode(params, z)
+    assert np.array_equal(vae.decode(params, z.tolist()), x)
+    assert vae.elbo(params, x, [z.tolist()]) == vae.elbo(params, x, z[None])
 
 
 def test_weights_may_start_at_zero():
