@@ -107,9 +107,11 @@ def test_sixteen_datapoints_can_be_enumerated():
     assert by_grid.log_evidence == pytest.approx(by_sum.log_evidence, abs=1e-10)
 
 
+@pytest.mark.parametrize("others", [[], [-150.0]])
 @pytest.mark.parametrize("side", [-1, 1])
-def test_the_grid_covers_data_far_outside_the_prior(side):
-    model = Clutter(side * np.array([150.0, 151.0]))  # fifteen of the prior's standard deviations
+def test_the_grid_covers_data_far_outside_the_prior(side, others):
+    # Fifteen of the prior's standard deviations.
+    model = Clutter(side * np.array([150.0, 151.0, *others]))
     by_sum, by_grid = exact_by_enumeration(model), exact_by_quadrature(model)
     assert by_grid.log_evidence == pytest.approx(by_sum.log_evidence, abs=1e-10)
     np.testing.assert_allclose(by_grid.mean, by_sum.mean, rtol=1e-9)
@@ -264,8 +266,22 @@ def test_the_fit_is_close_to_the_exact_posterior_and_too_sure():
     ("call", "message"),
     [
         (lambda: Clutter(np.zeros((2, 2, 2))), r"x has shape \(2, 2, 2\), expected"),
-        (lambda: Clutter([np.nan]), "x has values that are NaN"),
+        (lambda: Clutter([]), r"x has shape \(0,\), expected"),
+        (lambda: Clutter(1.0), r"x has shape \(\), expected"),
+        (lambda: Clutter([0.0, np.nan]), "x has values that are NaN"),
         (lambda: Clutter([1.0], w=1.0), "w is 1.0, expected a number in"),
+        (lambda: Clutter([1.0], w=0.0), "w is 0.0, expected a number in"),
+        (lambda: Clutter([1.0], clutter_var=-1), "clutter_var is -1, expected a positive"),
+        (lambda: Clutter.simulate(2.0, 0, np.random.default_rng(0)), "n is 0, expected a whole"),
+        (lambda: exact_by_quadrature(Clutter([1.0]), nodes=0), "nodes is 0, expected a whole"),
+        (
+            lambda: fit_gaussian(Clutter([1.0]), np.zeros((3, 0, 1))),
+            r"noise has shape \(3, 0, 1\), expected \(steps, L, 1\)",
+        ),
+        (
+            lambda: fit_gaussian(Clutter([1.0]), np.zeros((3, 1, 2))),
+            r"noise has shape \(3, 1, 2\), expected \(steps, L, 1\)",
+        ),
         (lambda: Clutter([1.0], prior_var=0), "prior_var is 0, expected a positive"),
         (lambda: exact_by_enumeration(Clutter(np.zeros(17))), "x has 17 datapoints, expected"),
         (lambda: exact_by_quadrature(Clutter(np.zeros((3, 2)))), "x has 2 dimensions, expected 1"),

@@ -128,7 +128,8 @@ def test_without_corruption_denoising_is_estimator_b():
 
 def test_corruption_zeroes_so_many_pixels_of_the_input_and_none_of_the_target():
     vae, params, x, rng = problem(M=3)
-    _, kept = drawn(Denoising(0.3), vae, rng, 1, 50_000)
+    assert Denoising().corruption == 0.3
+    _, kept = drawn(Denoising(), vae, rng, 1, 50_000)
     assert set(np.unique(kept)) == {0.0, 1.0}
     assert kept.mean() == pytest.approx(0.7, abs=6 * np.sqrt(0.3 * 0.7 / kept.size))
     noise = (np.zeros((1, 3, 2)), np.zeros((3, 4)))  # all pixels gone: every input looks the same
@@ -314,11 +315,19 @@ def test_alternating_counts_the_updates_of_each_network():
 
 @pytest.mark.parametrize(("make", "message"), [
     (lambda: ScoreFunction("best"), "baseline is 'best', expected one of none, running, optimal"),
+    (
+        lambda: ScoreFunction("running", memory_decay=1.0),
+        r"memory_decay is 1.0, expected a number in \[0, 1\)",
+    ),
     (lambda: Denoising(1.0), r"corruption is 1.0, expected a number in \[0, 1\)"),
     (lambda: fit(VAE(12, 2), DATA, estimator="a"), "estimator is 'a', which lacks name"),
     (
         lambda: fit(VAE(12, 2), DATA, 100, estimator=ScoreFunction("optimal")),
         "noise_samples is 1, the optimal baseline expects at least 2",
+    ),
+    (
+        lambda: bound_and_grad(SGVBB(), VAE(4, 2), np.zeros(9), np.zeros((1, 4)), None),
+        "params is ndarray, expected Params",
     ),
 ])  # fmt: skip
 def test_nonsense_is_refused(make, message):

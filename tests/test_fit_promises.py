@@ -147,6 +147,18 @@ def test_datapoints_left_over_by_whole_minibatches_change_by_epoch():
     assert len(set(epochs)) == 4
 
 
+def test_minibatches_are_fetched_into_the_same_few_buffers():
+    places = set()
+
+    class Placed(VAE):
+        def forward_backward(self, params, x, *rest):
+            places.add(x.ctypes.data)
+            return super().forward_backward(params, x, *rest)
+
+    fit(Placed(12, 2, hidden=(8,)), DATA, 300, evaluate_every=None, **QUIET)  # 15 of them
+    assert len(places) <= 4
+
+
 # --- Evaluations ----------------------------------------------------------------------------------
 
 
@@ -354,6 +366,22 @@ def test_a_checkpoint_is_written_every_so_many_seconds(clock, path):
     on_disk.append(steps_in(path))
     # After 6 s, after the evaluation, 6 s after that, at the end.
     assert sorted(set(on_disk)) == [0, 6, 10, 16, 20]
+
+
+def test_every_half_a_minute_by_default_and_soon_after_a_pause(clock, path):
+    on_disk = []
+
+    def step(x, noise):
+        on_disk.append(steps_in(path))
+        clock.passes(8)
+
+    options = {**QUIET, "checkpoint": path, "evaluate_every": None}
+    fit(Watched(step), DATA, 200, **options)
+    assert sorted(set(on_disk)) == [0, 4, 8]
+    on_disk.clear()
+    fit(Watched(step), DATA, 360, resume=True, **options)
+    first, second = sorted(set(on_disk) - {10})
+    assert first <= 14 and second == first + 4
 
 
 @pytest.mark.parametrize(
@@ -704,6 +732,11 @@ def test_defaults_are_the_paper_s():
     assert defaults.params.dtype == np.float32
 
 
+def test_a_million_samples_and_ten_evaluations_by_default():
+    history = fit(VAE(1, 1, ()), np.zeros((100_000, 1)), batch_size=100_000, progress=False).history
+    assert history.samples == [100_000 * k for k in range(1, 11)]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, "float64"])
 @pytest.mark.parametrize("given", [None, np.float32, np.float64])
 def test_training_is_in_the_dtype_asked_for(dtype, given):
@@ -785,6 +818,19 @@ def test_the_bar_counts_samples_and_shows_the_bounds(bars, clock, path, capsys):
     assert "110/110" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_bar_shows_the_bound_of_the_whole_minibatch(bars, threads):
+    bounds = []
+
+    class Listening(SGVBB):
+        def update(self, state, bound):
+            bounds.append(bound)
+
+    options = {**QUIET, "evaluate_every": None, "progress": True, "threads": threads}
+    fit(MODEL, DATA, 20, estimator=Listening(), **options)
+    assert bars[0].postfix == f"train {bounds[0]:.1f}"
+
+
 @pytest.mark.parametrize("progress", [False, None])
 def test_no_bar_where_none_is_wanted_and_where_nobody_looks(progress, capsys):
     fit(MODEL, DATA, 40, **{**QUIET, "progress": progress})
@@ -828,6 +874,14 @@ def test_the_paper_s_step_sizes_are_the_candidates_and_no_bar_is_shown(capsys):
     assert list(bounds) == [0.01, 0.02, 0.1]
     assert bounds[best] == max(bounds.values())
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_trial_takes_twenty_thousand_samples_by_default():
+    trial, said = (
+        choose_step_size(MODEL, DATA, (0.02,), batch_size=20, **samples)
+        for samples in ({}, {"samples": 20_000})
+    )
+    assert trial == said
 
 
 def test_no_step_size_to_choose_from_is_refused():

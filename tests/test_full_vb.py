@@ -17,7 +17,9 @@ I, is the expectation; in the third, likewise for eps and +-1.
 """
 
 import itertools
+import time
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -405,11 +407,70 @@ def test_every_draw_of_theta_has_its_own_noise_and_the_seed_decides_both(small, 
 def test_the_defaults_are_a_standard_normal_prior_and_adam(small):
     model, x, _ = small
     options = {"evaluate_every": None, "progress": False}
+    spelt_out = {"prior_std": 1.0, "optimizer": Adam(0.001), "batch_size": 100, "seed": 0}
     by_default, said = (
-        fit_full_vb(model.vae, x, 300, **options, **more).params.vector
-        for more in ({}, {"prior_std": 1.0, "optimizer": Adam(0.001), "batch_size": 100})
+        fit_full_vb(model.vae, x, 300, **options, **more).params.vector for more in ({}, spelt_out)
     )
     np.testing.assert_array_equal(by_default, said)
+    assert FullVB(model.vae, 300).prior_std == 1
+
+
+def test_by_default_theta_starts_as_certain_as_weights_are_small(small):
+    model, _, _ = small
+    by_default, said = (
+        model.init_params(np.random.default_rng(0), **options).vector
+        for options in ({}, {"std": 0.01, "sigma": 0.01})
+    )
+    np.testing.assert_array_equal(by_default, said)
+    params = model.init_params(np.random.default_rng(0), sigma=0.3)
+    for name in model.vae.decoder.shapes:
+        np.testing.assert_allclose(np.exp(params[f"{name}.log_var"] / 2), 0.3, rtol=1e-12)
+
+
+def test_by_default_ten_thetas_are_drawn_and_a_million_samples_seen():
+    vae, x = VAE(1, 1, ()), np.zeros((100_000, 1))
+    params, history = fit_full_vb(vae, x, batch_size=100_000, progress=False)
+    assert history.samples == [100_000 * k for k in range(1, 11)]
+    model, x = FullVB(vae, 100_000), x[:10_000].astype(np.float32)  # as many are looked at
+    said = model.mean_bound(params, x, draws=10, seed=0)
+    assert model.mean_bound(params, x) == said == history.train_bound[-1]
+
+
+@pytest.mark.parametrize("n_test", [None, 40])
+def test_evaluations_look_at_as_many_training_as_test_datapoints(monkeypatch, small, n_test):
+    looked_at = []
+
+    def recording(vae, theta, x, *, seed):
+        looked_at.append(x)
+        return 0.0
+
+    monkeypatch.setattr(full_vb, "mean_bound", recording)
+    x = np.arange(10_050, dtype=np.float64)[:, None] / 10_050
+    data = SimpleNamespace(train=x, test=None if n_test is None else np.ones((n_test, 1)))
+    history = fit_full_vb(
+        VAE(1, 1, ()), data, 110, batch_size=20, evaluate_every=50, draws=1, progress=False
+    ).history
+    assert history.samples == [60, 120]
+    assert np.array_equal(np.isnan(history.test_bound), [n_test is None] * 2)
+    first = looked_at[0]
+    assert np.all(np.diff(first, axis=0) > 0)  # no datapoint twice
+    assert [len(x) for x in looked_at] == ([10_000] * 2 if n_test is None else [40] * 4)
+    # Of 40 out of 10,050, 20 are expected in the first half, with a standard deviation of 3.2.
+    assert n_test is None or abs(np.sum(first < 0.5) - 20) < 19
+
+
+def test_seconds_are_those_of_steps(small):
+    model, x, _ = small
+    started = time.perf_counter()
+    history = fit_full_vb(model.vae, x, 600, callback=lambda *_: time.sleep(0.1), **SMALL).history
+    assert 0 < history.seconds[0] < history.seconds[1] < history.seconds[2]
+    assert history.seconds[-1] <= time.perf_counter() - started - 0.3
+
+
+def test_the_bar_ends_with_all_samples(small, capsys):
+    model, x, _ = small
+    fit_full_vb(model.vae, x, 110, **{**SMALL, "progress": True})
+    assert "110/110" in capsys.readouterr().err.split("\r")[-1]
 
 
 @pytest.mark.parametrize("optimizer", [SGD(0.01), Adam(0.01)])
@@ -528,6 +589,12 @@ def test_bad_shapes(small):
         model.bound(params, x, noise, np.zeros(3))
     with pytest.raises(ValueError, match=r"params is Params\(.*expected Params"):
         model.bound_and_grad(model.draw(params), x, noise, zeta)
+    wider = FullVB(VAE(12, 2, hidden=(9,)), 300)
+    reordered = Params(dict(reversed(model.param_shapes.items())), params.vector)
+    for other in (model.draw(params), wider.init_params(np.random.default_rng(0)), reordered, None):
+        for use in (model.draw, model.minus_kl_theta):
+            with pytest.raises(ValueError, match=r"params is .*expected Params"):
+                use(other)
     with pytest.raises(ValueError, match="noise has shape"):
         model.bound(params, x, noise[:, :5], zeta)
     with pytest.raises(ValueError, match="sigma is -1"):

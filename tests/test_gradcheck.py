@@ -159,17 +159,60 @@ def test_x_is_left_alone_and_answers_repeat():
     assert first == second != other
 
 
-def test_an_ordinary_function_costs_six_values_a_coordinate_and_nine_digits_agree():
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_ordinary_function_costs_six_values_a_coordinate_and_nine_digits_agree(sign):
     calls = []
 
     def f(x):
         calls.append(1)
-        return np.sum(np.exp(x)), np.exp(x)
+        return sign * np.sum(np.exp(x)), sign * np.exp(x)
 
     report = check_grad(f, np.linspace(-1, 1, 20))
     for_the_noise = 3 * (12 + 1)
     assert len(calls) == 2 + for_the_noise + 6 * 20
     assert report.max_rel_error < 1e-9
+
+
+def test_steps_go_from_a_thirtysecond_down_to_a_few_times_1e_8():
+    distances = []
+
+    def f(x):
+        distances.append(np.abs(x[0]))
+        return np.abs(x).sum(), np.zeros(1)  # has no slope at 0, whatever the step
+
+    assert failures(f, np.zeros(1))
+    assert max(distances) == 2**-5
+    assert 2e-8 < min(filter(None, distances)) < 3e-8
+
+
+def test_two_thousand_parameters_are_checked_one_by_one_and_more_in_twenty_directions_by_default():
+    assert check_grad(square, np.ones(2000)).n_checked == 2000
+    assert check_grad(square, np.ones(2001)).n_checked == 20 + 20
+
+
+def test_the_directions_are_the_same_ones_by_default():
+    claims = [
+        [m.analytic for m in failures(linear(-np.ones(50), np.ones(50)), np.zeros(50), **options)]
+        for options in ({"max_full": 0}, {"max_full": 0, "rng": 0})
+    ]
+    assert claims[0] == claims[1] and len(set(claims[0])) > 1
+
+
+def test_what_is_off_by_just_rtol_passes():
+    assert check_grad(linear(np.zeros(3), np.ones(3)), np.zeros(3), rtol=1.0).passed
+
+
+def test_coordinates_are_judged_where_no_other_direction_can_be_gone():
+    def f(x):
+        return np.sum(x) if np.count_nonzero(x) <= 1 else np.float64(np.nan), np.full(3, 1.1)
+
+    assert len(failures(f, np.zeros(3))) == 3
+
+
+def test_no_error_is_larger_than_what_it_is_relative_to():
+    found = failures(linear(np.ones(100), np.zeros(100)), np.zeros(100), max_full=0,
+                     n_directions=90)  # fmt: skip
+    assert len(found) == 180 and max(m.rel_error for m in found) == 1
 
 
 # --- wrong gradients fail ---------------------------------------------------------------------
@@ -611,6 +654,13 @@ def test_a_long_report_shows_the_ten_worst():
     assert lines[2].split()[1] == "(24,)"
 
 
+@pytest.mark.parametrize("n, last", [(10, "(0,)"), (11, "... and 1 more")])
+def test_a_report_of_ten_is_whole(n, last):
+    f = linear(np.arange(2.0, n + 2), np.ones(n))
+    lines = str(check_grad(f, np.zeros(n), raise_exception=False)).splitlines()
+    assert len(lines) == 2 + n and last in lines[-1]
+
+
 def test_directions_are_called_so():
     options = {"max_full": 0, "n_directions": 2, "raise_exception": False}
     report = check_grad(linear(-np.ones(50), np.ones(50)), np.zeros(50), **options)
@@ -657,6 +707,25 @@ def test_hints_name_a_clear_pattern_and_nothing_else(case):
     if hint:
         assert report.hints[0].startswith(hint)
         assert f"\n  hint: {hint}" in str(report)
+
+
+def test_a_flipped_sign_is_seen_where_all_slopes_have_one_sign():
+    for slopes in (np.array([1.0, 2.0, 5.0]), np.array([-1.0, -2.0, -5.0])):
+        report = check_grad(linear(-slopes, slopes), np.zeros(3), raise_exception=False)
+        assert report.hints == ["x: sign flipped"]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("off", [-10.0, -0.7, 0.7, 10.0])
+def test_no_hint_where_all_claims_are_too_large_or_too_small(sign, off):
+    slopes = sign * np.array([1.0, 2.0, 5.0])
+    report = check_grad(linear(slopes + off, slopes), np.zeros(3), raise_exception=False)
+    assert len(report.failures) == 3 and report.hints == []
+
+
+def test_no_hint_where_what_is_left_of_a_factor_has_one_sign():
+    claim, slopes = [1.5, -2.5], np.array([1.0, -1.0])  # the claim is twice the slopes, less 0.5
+    assert check_grad(linear(claim, slopes), np.zeros(2), raise_exception=False).hints == []
 
 
 @pytest.mark.parametrize("claim", [[1.0, 2.1], [3.0]])

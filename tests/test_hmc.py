@@ -244,7 +244,24 @@ def test_one_step_for_all_chains_reaches_the_target_acceptance():
     assert np.mean(rates[-50:]) == pytest.approx(0.9, abs=0.01)
 
 
+def test_the_gain_is_how_fast_the_step_follows_the_acceptance():
+    sampler = HMC(gain=3.0)
+    for acceptance, weight, expected in [(0.0, 1.0, -2.7), (1.0, 1.0, 0.3), (0.0, 0.5, -1.35)]:
+        step = sampler.tune(0.2, np.full(4, acceptance), weight)
+        assert step == pytest.approx(0.2 * np.exp(expected), rel=1e-12)
+
+
 # --- Contracts ------------------------------------------------------------------------------------
+
+
+def test_chains_stay_where_they_began():
+    z, target = np.ones((3, 2)), in_buffers(double_well, 3, 2)
+    chains = begin(target, z)
+    z.fill(7.0)
+    target(z)
+    expected = np.ones((3, 2)), *double_well(np.ones((3, 2)))
+    for ours, theirs in zip(chains, expected, strict=True):
+        assert np.array_equal(ours, theirs)
 
 
 def test_a_transition_is_a_function_of_its_arguments():
@@ -337,6 +354,7 @@ def test_the_dtype_stays(dtype):
 def test_a_trajectory_that_blows_up_is_rejected_without_a_warning():
     start = begin(double_well, np.ones((3, 1)))
     noise = draw_noise(np.random.default_rng(0), (3, 1))
+    noise.threshold[0] = 0.0  # the least that can be drawn
     chains, acceptance = HMC(10).transition(double_well, start, 1e3, noise)
     assert np.array_equal(chains.z, start.z) and not acceptance.any()
 

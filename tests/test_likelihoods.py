@@ -9,7 +9,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minivae import check_grad
+from minivae import VAE, check_grad
 from minivae.likelihoods import (
     LIKELIHOODS,
     Bernoulli,
@@ -288,3 +288,12 @@ def test_an_unknown_likelihood_is_refused():
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         get_likelihood("cauchy")
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_bytes_are_grey_pixels_unless_they_are_counts(likelihood):
+    vae = VAE(3, 2, (), likelihood)
+    params = vae.init_params(np.random.default_rng(0))
+    x, noise = np.array([[0, 1, 255], [7, 30, 2]], np.uint8), np.ones((1, 2, 2))
+    floats = x / (1 if likelihood == "poisson" else 255)
+    assert vae.elbo(params, x, noise) == pytest.approx(vae.elbo(params, floats, noise), rel=1e-12)

@@ -232,6 +232,16 @@ def test_em_of_an_almost_flat_sample_stays_finite():
     assert result.model.noise_var >= 1e-6 * x.var(axis=0).mean() * (1 - 1e-12)
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_what_rounding_leaves_is_no_noise_in_any_unit(unit):
+    rng = np.random.default_rng(0)
+    flat = unit * rng.standard_normal((50, 2)) @ rng.standard_normal((2, 5))
+    assert ppca(flat, 1).noise_var > 0
+    for x, J in ((flat, 2), (np.full((5, 3), unit), 1)):
+        with pytest.raises(ValueError, match=f"n_latent is {J}, expected fewer than the dim"):
+            ppca(x, J)
+
+
 def test_noise_of_a_billionth_is_noise():
     # N (D - 1) = 2000 squares of standard normal numbers: a relative standard error of 3 %.
     rng = np.random.default_rng(0)
@@ -259,6 +269,27 @@ def test_em_stops_after_so_many_sweeps_or_after_one_that_gains_less_than_tol(em)
     assert len(em(x, 2, rng, sweeps=3, tol=1e-300).log_likelihoods) == 1 + 3
     gains = np.diff(em(x, 2, rng, sweeps=100_000, tol=1e-4).log_likelihoods)
     assert np.all(gains[:-1] >= 1e-4) and gains[-1] < 1e-4
+
+
+@pytest.mark.parametrize("em", [ppca_em, factor_analysis])
+def test_em_takes_a_thousand_sweeps_at_most_or_stops_at_a_gain_of_a_billionth_by_default(em):
+    # The second and the third direction vary nearly alike, and EM is slow.
+    x = np.random.default_rng(0).standard_normal((100, 5))
+    x = np.linalg.qr(x - x.mean(axis=0))[0] * np.sqrt(100 * np.array([3, 2, 1.99, 0.01, 0.01]))
+    for options in ({}, {"tol": 1e-300}):  # the one stops early, the other does not
+        by_default, said = (
+            em(x, 2, np.random.default_rng(1), **{**given, **options}).log_likelihoods
+            for given in ({}, {"sweeps": 1000, "tol": 1e-9})
+        )
+        assert np.array_equal(by_default, said)
+
+
+def test_whole_numbers_are_numbers_and_bytes_are_pixels():
+    x = np.random.default_rng(0).integers(0, 256, (50, 4))
+    for data, scale in ((x, 1.0), (x.astype(np.uint8), 255.0)):
+        ours, expected = ppca(data, 1), ppca(x / scale, 1)
+        np.testing.assert_allclose(ours.covariance, expected.covariance, rtol=1e-10)
+        np.testing.assert_allclose(ours.b, expected.b, rtol=1e-12)
 
 
 # --- Factor analysis ------------------------------------------------------------------------------
@@ -419,7 +450,36 @@ def test_the_example_prints_its_table_and_writes_its_picture(tmp_path, capsys):
     ("call", "message"),
     [
         (lambda rng: ppca(np.zeros(3), 1), r"x has shape \(3,\), expected \(N, D\)"),
-        (lambda rng: ppca(np.full((3, 2), np.nan), 1), "x has values that are NaN or infinite"),
+        (
+            lambda rng: ppca(np.ones((1, 3)), 1),
+            r"x has shape \(1, 3\), expected \(N, D\)",
+        ),
+        (lambda rng: ppca(rng.random((5, 3)), 0), "n_latent is 0, expected a whole number"),
+        (lambda rng: ppca_em(rng.random((5, 3)), 2, rng, sweeps=0), "sweeps is 0, expected"),
+        (lambda rng: ppca(rng.random((5, 3)), 1).sample(0, rng), "n is 0, expected"),
+        (lambda rng: ppca(rng.random((5, 3)), 1).sample(2, 0), "rng is int, expected"),
+        (lambda rng: LinearGaussian(np.ones(2), np.ones(2), 1.0), r"W has shape \(2,\), expected"),
+        (
+            lambda rng: LinearGaussian(np.ones((1, 2)), np.ones(2), np.ones(3)),
+            r"noise_var has shape \(3,\), expected \(\) or \(2,\)",
+        ),
+        (
+            lambda rng: em_step(ppca(rng.random((5, 3)), 1), np.ones((0, 3))),
+            r"x has shape \(0, 3\), expected \(N, 3\) with N >= 1",
+        ),
+        (
+            lambda rng: ppca(rng.random((5, 3)), 1).log_likelihood(np.ones(3)),
+            r"x has shape \(3,\), expected \(N, 3\) with N >= 1",
+        ),
+        (
+            lambda rng: linear_vae_marginal(VAE(4, 2, ()), None),
+            r"vae is VAE.*expected hidden=\(\) and a FixedGaussian",
+        ),
+        (
+            lambda rng: linear_vae_marginal(VAE(4, 2, (), "gaussian-fixed"), None),
+            "params is NoneType, expected",
+        ),
+        (lambda rng: ppca(np.array([[0, 1], [2, np.nan]]), 1), "x has values that are NaN"),
         (lambda rng: ppca(rng.random((5, 3)), 3), "n_latent is 3, expected fewer than the 3"),
         (lambda rng: ppca(np.eye(4)[:3, :], 2), "n_latent is 2, expected fewer than the dimens"),
         (lambda rng: ppca_em(rng.random((5, 3)), 2, 0), "rng is int, expected"),

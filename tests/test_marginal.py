@@ -143,6 +143,12 @@ def test_more_samples_are_the_same_ones_and_others(linear, monkeypatch):
     np.testing.assert_allclose(weights[0], weights[1][:7], rtol=1e-12)
 
 
+def test_a_hundred_samples_by_default(linear):
+    vae, params, x = linear.vae(), linear.exact_params(), linear.x[:5]
+    said = importance_sampling(vae, params, x, samples=100, seed=0)
+    np.testing.assert_array_equal(importance_sampling(vae, params, x).values, said.values)
+
+
 def test_memory_does_not_grow_with_the_samples():
     vae = VAE(50, 2, hidden=(10,))
     params = vae.init_params(np.random.default_rng(0))
@@ -267,9 +273,17 @@ def test_every_chain_starts_where_it_is_told_to():
     assert np.array_equal(evidence.z, start)
 
 
+def test_a_start_may_be_a_list(linear):
+    vae, params, x = linear.vae(), linear.exact_params(), linear.x[:2]
+    start = np.ones((2, 3))
+    a, b = (appendix_d(vae, params, x, start=z).values for z in (start, start.tolist()))
+    assert np.array_equal(a, b)
+
+
 def test_the_defaults_are_the_paper_s(linear):
     vae, params, x = linear.vae(), linear.exact_params(), linear.x[:5]
-    said = appendix_d(vae, params, x, samples=50, density="gaussian", hmc=HMC(n_leapfrog=4))
+    options = {"samples": 50, "density": "gaussian", "hmc": HMC(n_leapfrog=4), "warm_up": 50}
+    said = appendix_d(vae, params, x, seed=0, **options)
     np.testing.assert_array_equal(appendix_d(vae, params, x).values, said.values)
 
 
@@ -290,7 +304,7 @@ def test_chains_start_at_samples_of_the_recognition_model(linear):
     assert abs(np.mean(eps**2) - 1) < 6 * np.sqrt(2 / eps.size)
 
 
-def test_acceptance_and_ends_are_those_of_the_last_stage(linear, monkeypatch):
+def test_what_it_returns_is_that_of_the_last_stage(linear, monkeypatch):
     original, stages = HMC.sample, []
 
     def recording(self, *arguments):
@@ -303,6 +317,9 @@ def test_acceptance_and_ends_are_those_of_the_last_stage(linear, monkeypatch):
     np.testing.assert_array_equal(evidence.acceptance, fresh.acceptance)
     np.testing.assert_array_equal(evidence.z, chains.z)
     assert len(np.unique(evidence.errors)) == 100
+    log_v = DENSITIES["gaussian"](stages[0][0].z)(fresh.z) - fresh.log_p
+    np.testing.assert_allclose(evidence.values, np.log(36) - logsumexp(log_v, axis=0), rtol=1e-12)
+    np.testing.assert_array_equal(evidence.errors, batch_means_error(log_v))
 
 
 def test_a_chain_that_has_not_moved_gives_nan(linear):
@@ -493,6 +510,18 @@ def test_the_seed_decides_what_is_resampled(linear):
     one, same, other = (resample_prior(vae, params, linear.x, seed=seed) for seed in (5, 5, 6))
     np.testing.assert_array_equal(one, same)
     assert np.all(one != other)
+    said = resample_prior(vae, params, linear.x, draws=1000, seed=0)
+    np.testing.assert_array_equal(resample_prior(vae, params, linear.x), said)
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"params": None}, "params is NoneType, expected"),
+    ({"draws": 0}, "draws is 0, expected a whole number"),
+])  # fmt: skip
+def test_a_start_is_refused_to_what_does_not_fit(linear, change, message):
+    arguments = {"params": linear.exact_params(), "x": linear.x}
+    with pytest.raises(ValueError, match=message):
+        resample_prior(linear.vae(), **{**arguments, **change})
 
 
 def test_an_outlier_among_the_samples_left_over_does_not_spoil_the_error():

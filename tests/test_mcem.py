@@ -1,5 +1,7 @@
 """Monte Carlo EM: against the exact maximum, against app. E written out, and its contracts."""
 
+import time
+
 import numpy as np
 import pytest
 import scipy.fft
@@ -295,6 +297,39 @@ def test_history_and_callback(small):
     assert np.array_equal(never.params.vector, result.params.vector)
 
 
+def test_the_defaults(small):
+    vae, x = small
+    x = np.tile(x, (3, 1))
+    default = fit_mcem(vae, x, 400, progress=False)
+    said = fit_mcem(vae, x, 400, batch_size=100, optimizer=Adagrad(0.02), weight_prior=True, seed=0,
+                    hmc=HMC(n_leapfrog=10), m_steps=5, progress=False)  # fmt: skip
+    assert np.array_equal(default.params.vector, said.params.vector)
+    assert np.array_equal(default.z, said.z)
+
+
+def test_a_hundred_thousand_samples_between_entries_by_default():
+    vae, x = VAE(2, 1, hidden=()), np.zeros((10_000, 2))
+    result = fit_mcem(
+        vae, x, 110_000, batch_size=10_000, m_steps=1, hmc=HMC(n_leapfrog=1), progress=False
+    )
+    assert result.history.samples == [100_000, 110_000]
+
+
+def test_callbacks_take_no_time(small):
+    vae, x = small
+    started = time.perf_counter()
+    result = fit_mcem(vae, x, 60, batch_size=20, evaluate_every=20, progress=False,
+                      callback=lambda *_: time.sleep(0.1))  # fmt: skip
+    assert result.history.seconds[-1] <= time.perf_counter() - started - 0.3
+
+
+def test_the_bar_ends_with_all_samples_and_shows_log_p(small, capsys):
+    vae, x = small
+    fit_mcem(vae, x, 170, batch_size=20, progress=True)  # nine visits
+    last = capsys.readouterr().err.split("\r")[-1]
+    assert "100%" in last and "170/170" in last and "log p(x, z) -" in last
+
+
 def test_the_acceptance_settles_at_ninety_percent():
     model = linear_gaussian()
     result = fit_mcem(model.vae(), model.x, 6000, batch_size=50, evaluate_every=[1000], **QUIET)
@@ -310,6 +345,16 @@ def test_divergence_is_reported():
         match=r"^the mean of log p\(x, z\), or a parameter, became nan after [\d,]+ samples: try",
     ):
         fit_mcem(vae, x, 1000, batch_size=10, optimizer=SGD(1e6), progress=False)
+
+
+def test_a_single_infinite_parameter_is_divergence():
+    # The hidden units are off, and stay as they are: only the last biases move, by far too much.
+    vae = VAE(4, 2, hidden=(3,), likelihood="gaussian-fixed", activation="relu")
+    params = vae.init_params(np.random.default_rng(0))
+    params["decoder.b1"][:] = -100
+    with pytest.raises(TrainingDiverged, match=r"or a parameter, became nan after 0 samples: try"):
+        fit_mcem(vae, np.full((10, 4), 1e10), 10, batch_size=10, optimizer=SGD(1e300), m_steps=1,
+                 params=params, weight_prior=False, **QUIET)  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -241,11 +241,56 @@ def test_gibbs_on_known_assignments_draws_from_a_beta():
     assert scipy.stats.kstest(w[0], scipy.stats.beta(3, 2).cdf).pvalue > 1e-6
 
 
+def test_the_defaults():
+    log_p1, log_p2 = np.array([0.3, -1.0, 2.0]), np.zeros(3)
+    uniform = Mixture(log_p1, log_p2)
+    assert (uniform.alpha, uniform.beta) == (1, 1)
+    by_default = Mixture.gaussian(np.zeros(3), (0, 1), (1, 1))
+    assert (by_default.alpha, by_default.beta) == (1, 1)
+    # Components that overlap so much make an ascent so slow that some gain is just above 1e-10.
+    slow = Mixture.gaussian(np.linspace(-1, 1.5, 40), (-0.5, 0.5), (1, 1))
+    ascent, said = (
+        coordinate_ascent(slow, **options)
+        for options in ({}, {"start": (1, 1), "sweeps": 1000, "tol": 1e-10})
+    )
+    assert np.array_equal(ascent.elbos, said.elbos)
+    gains = np.diff(coordinate_ascent(slow, tol=1e-13).elbos)
+    assert np.any((gains > 1.1e-10) & (gains < 1.9e-10))
+    draws, said = (
+        gibbs(uniform, 5, np.random.default_rng(0), **options)
+        for options in ({}, {"chains": 1, "burn_in": 100})
+    )
+    assert np.array_equal(draws, said)
+
+
+def test_log_densities_may_be_lists():
+    model = Mixture([0.3, -1.0], [0.0, 2.0])
+    np.testing.assert_array_equal(model.log_ratio, [0.3, -3.0])
+
+
+def test_the_weight_may_be_zero_or_one():
+    model = two_bumps(5)
+    expected = [model.log_p2.sum(), model.log_p1.sum()]
+    np.testing.assert_allclose(model.log_likelihood([0, 1]), expected, rtol=1e-14)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: Mixture([[0.0]], [[0.0]]), r"log_p1 has shape \(1, 1\), expected \(n,\)"),
+        (lambda: Mixture([], []), r"log_p1 has shape \(0,\), expected \(n,\)"),
+        (lambda: Mixture([0.0], [0.0], beta=-1), "beta is -1, expected a positive number"),
+        (lambda: Mixture.gaussian([0.0], (0, 1, 2), (1, 1, 1)), "too many values"),
+        (lambda: Mixture.gaussian([0.0], (0, 1), (1, 1, 1)), "zip"),
+        (lambda: coordinate_ascent(two_bumps(), tol=0), "tol is 0, expected a positive number"),
+        (lambda: coordinate_ascent(two_bumps(), sweeps=0), "sweeps is 0, expected"),
+        (lambda: gibbs(two_bumps(), 10, np.random.default_rng(0), chains=0), "chains is 0, exp"),
+        (
+            lambda: gibbs(two_bumps(), 10, np.random.default_rng(0), burn_in=-1),
+            "burn_in is -1, expected",
+        ),
         (lambda: Mixture([0.0, 1.0], [0.0]), r"log_p2 has shape \(1,\), expected \(n,\)"),
-        (lambda: Mixture([np.inf], [0.0]), "log_p1 has values that are NaN or infinite"),
+        (lambda: Mixture([0.0, np.inf], [0.0, 0.0]), "log_p1 has values that are NaN or infinite"),
         (lambda: Mixture([0.0], [0.0], alpha=0), "alpha is 0, expected a positive number"),
         (lambda: coordinate_ascent(two_bumps(), start=(1, -1)), "start is -1, expected"),
         (lambda: gibbs(two_bumps(), 10, 0), "rng is int, expected"),

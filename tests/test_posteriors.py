@@ -11,6 +11,7 @@ from scipy import stats as distributions
 
 from minivae import VAE, Adam, check_grad, fit, load_model, save_model
 from minivae.gaussian import log_density
+from minivae.layers import ACTIVATIONS
 from minivae.likelihoods import FixedGaussian
 from minivae.posteriors import POSTERIORS, get_posterior
 
@@ -220,6 +221,15 @@ def test_an_isotropic_relu_encoder_and_a_relu_decoder_are_one_line():
     check_grad(lambda p: vae.elbo_and_grad(p, x, eps), params)
 
 
+def test_a_relu_mean_passes_nothing_on_at_zero_like_a_relu_layer():
+    posterior = POSTERIORS["isotropic-relu"]
+    through_layer = np.array([[3.0, 3.0, 3.0]])
+    ACTIVATIONS["relu"].backward(through_layer, np.maximum([[-1.0, 0.0, 1.0]], 0))
+    stats, noise = np.array([[-1.0, 0.0, 1.0, 0.5]]), np.ones((1, 1, 3))
+    dstats = posterior.sample_backward(np.full((1, 1, 3), 3.0), stats, noise, 0)
+    assert np.array_equal(dstats[:, :3], through_layer)
+
+
 @pytest.mark.parametrize("name", POSTERIORS)
 def test_trains_and_is_saved(name, tmp_path):
     rng = np.random.default_rng(0)
@@ -239,3 +249,29 @@ def test_unknown_posteriors_are_refused():
         get_posterior("cauchy")
     with pytest.raises(ValueError, match="posterior is deterministic, expected one that has"):
         POSTERIORS["deterministic"].log_density(np.zeros((1, 1)), np.zeros((1, 1)))
+
+
+def test_a_deterministic_encoder_has_no_noise_and_no_variance():
+    posterior, stats, noise, rng = problem("deterministic", 2, 3, 4, seed=0)
+    noise.fill(np.nan)
+    posterior.draw_noise(rng, noise)
+    assert np.array_equal(noise, np.zeros((2, 3, 4)))
+    mean, log_var = posterior.moments(stats)
+    assert np.array_equal(mean, stats)
+    assert np.array_equal(log_var, np.full((3, 4), -np.inf))
+
+
+@pytest.mark.parametrize("name", POSTERIORS)
+def test_the_moments_are_the_caller_s_to_change(name):
+    posterior, stats, _, _ = problem(name, 1, 3, 2, seed=0)
+    before = stats.copy()
+    for moment in posterior.moments(stats):
+        moment.fill(7.0)
+    assert np.array_equal(stats, before)
+
+
+def test_the_full_gaussian_knows_the_latents_from_the_number_of_stats():
+    posterior = POSTERIORS["full-covariance"]
+    for J in [*range(1, 60), 300]:
+        for moment in posterior.moments(np.zeros((1, posterior.n_stats(J)))):
+            assert moment.shape == (1, J)

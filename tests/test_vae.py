@@ -10,7 +10,7 @@ from scipy.special import expit, ndtr
 from minivae import VAE, Params, check_grad
 from minivae.engine.arena import Arena
 from minivae.layers import ACTIVATIONS
-from minivae.likelihoods import FixedGaussian
+from minivae.likelihoods import Bernoulli, FixedGaussian
 from minivae.parts import sum_up
 from minivae.testing import batches, models
 
@@ -358,6 +358,29 @@ def test_sample_is_a_function_of_the_generator(likelihood, mean, dtype):
     assert first.shape == (7, 5) and first.dtype == dtype
     np.testing.assert_array_equal(first, second)
     assert np.any(first != other)
+
+
+def test_bytes_are_refused_where_the_likelihood_does_not_say_what_they_mean():
+    class Silent(Bernoulli):
+        bytes_are_pixels = None
+
+    vae = VAE(4, 2, (3,), Silent())
+    params = vae.init_params(np.random.default_rng(0))
+    with pytest.raises(ValueError, match="x has dtype uint8, expected a likelihood that says"):
+        vae.encode(params, np.zeros((1, 4), np.uint8))
+
+
+def test_latents_and_noise_may_be_lists():
+    vae = VAE(4, 2, (3,))
+    params = vae.init_params(np.random.default_rng(0), np.float32)
+    z = np.array([[0.5, -1.0]], np.float32)
+    x = vae.decode(params, z)
+    assert np.array_equal(vae.decode(params, z.tolist()), x)
+    assert vae.elbo(params, x, [z.tolist()]) == vae.elbo(params, x, z[None])
+
+
+def test_weights_may_start_at_zero():
+    assert not VAE(4, 2, (3,)).init_params(np.random.default_rng(0), std=0).vector.any()
 
 
 def test_initial_parameters_are_the_paper_s():

@@ -67,6 +67,14 @@ def test_the_dreams_come_from_the_model():
         np.testing.assert_array_less(np.abs(ours.mean(axis=0) - theirs.mean(axis=0)), bound)
 
 
+def test_every_dream_has_a_seed_of_its_own():
+    """Of a thousand numbers below 2^64, two are the same with a probability of 3e-14."""
+    vae, rng, seeds = problem()[0], np.random.default_rng(0), set()
+    for _ in range(1000):
+        seeds.add(WAKE_SLEEP.draw_noise(vae, rng, 1, 1, np.float64).seed)
+    assert len(seeds) == 1000
+
+
 def test_the_bound_is_that_of_aevb():
     vae, params, x, noise = problem()
     bound, _ = bound_and_grad(WAKE_SLEEP, vae, params, x, noise)
