@@ -9,7 +9,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from minivae.engine.lockstep import cut, shares
-from minivae.layers import affine, matmul_nt
+from minivae.layers.dense import affine, matmul_nt
 from minivae.parts import matmul_tn
 
 _LARGE = 0.1  # of the work of the largest

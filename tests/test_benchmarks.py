@@ -26,8 +26,9 @@ import time_to_bound  # noqa: E402
 from rivals.minivae_ import Minivae  # noqa: E402
 from rivals.numpy_textbook import NumpyTextbook, bound_and_gradient  # noqa: E402
 
-from minivae import VAE, layers, optimizers, parts  # noqa: E402
+from minivae import VAE, optimizers, parts  # noqa: E402
 from minivae.engine.team import Team  # noqa: E402
+from minivae.layers import dense  # noqa: E402
 
 SMALL = {
     likelihood: settings.Setting(
@@ -239,7 +240,7 @@ def test_the_products_are_those_that_a_step_takes(hidden, monkeypatch):
     vae = VAE(12, 3, hidden)
     params = vae.init_params(np.random.default_rng(0), np.float32)
     seen = []
-    for place, kind in ((layers, "affine"), (layers, "matmul_nt"), (parts, "matmul_tn")):
+    for place, kind in ((dense, "affine"), (dense, "matmul_nt"), (parts, "matmul_tn")):
         monkeypatch.setattr(
             place, kind, lambda *args, kind=kind: seen.append((kind, args[0].shape, args[1].shape))
         )
@@ -294,12 +295,12 @@ def test_every_product_is_timed_every_way(way):
 def test_the_stopwatch_sees_every_part_and_leaves_no_trace():
     problem = settings.Problem(SMALL["bernoulli"])
     contender = Minivae(problem, 2, problem.initial_params())
-    before = optimizers.adagrad, layers.affine, contender.state.rngs, contender.vae.encoder.rows
+    before = optimizers.adagrad, dense.affine, contender.state.rngs, contender.vae.encoder.rows
     watch = stopwatch.Stopwatch()
     try:
         with stopwatch.instrumented(watch, contender.loop):
             contender.run(4)
-        after = optimizers.adagrad, layers.affine, contender.state.rngs, contender.vae.encoder.rows
+        after = optimizers.adagrad, dense.affine, contender.state.rngs, contender.vae.encoder.rows
         contender.run(4)  # so that both threads have left the wrapped functions
         watched = watch.per_step(4, 2)
         contender.run(4)

@@ -1,0 +1,14 @@
+"""Layers: what encoder and decoder are made of (app. C).
+
+    dense        h = f(x W + b), and its gradients
+    activations  f
+    sequential   layers in a row
+
+A layer is any object that does what `minivae.protocols.Layer` says.
+"""
+
+from minivae.layers.activations import ACTIVATIONS, Activation, get_activation
+from minivae.layers.dense import Dense
+from minivae.layers.sequential import Sequential, mlp, work
+
+__all__ = ["ACTIVATIONS", "Activation", "Dense", "Sequential", "get_activation", "mlp", "work"]
