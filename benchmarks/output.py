@@ -43,7 +43,7 @@ def write(folder, name, result, figure):
 @contextlib.contextmanager
 def picture(width, height, title, result):
     """Make a figure in the house's look, with a title and the machine at its foot."""
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **plots.LOOK}):
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **plots.STYLE}):
         figure = Figure(figsize=(width, height), layout="constrained")
         figure.suptitle(title, fontsize=11)
         yield figure

@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from minivae.plots import LOOK, PALETTE, save
+from minivae.plots import PALETTE, STYLE, save
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
@@ -105,7 +105,7 @@ def picture():
     """Draw the rooms as boxes on their floors, and the arrows."""
     pairs = needed()
     x = places(pairs)
-    with matplotlib.rc_context(LOOK):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9, 0.67 * len(FLOORS)))
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(0, WIDTH), ylim=(-0.5, len(FLOORS) - 0.5))

@@ -22,7 +22,7 @@ from scipy.stats import poisson
 from minivae import VAE, Adam, fit, load
 from minivae.datasets import Dataset
 from minivae.evaluation import importance_sampling, mean_bound
-from minivae.plots import LOOK, PALETTE, save
+from minivae.plots import PALETTE, STYLE, save
 
 
 def football():
@@ -46,7 +46,7 @@ def football():
 
 def picture(history, baseline, z, counts, labels):
     """Draw the learning curve, and the counts' means against the latent."""
-    with matplotlib.rc_context(LOOK):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(10, 4), layout="constrained")
         left, right = figure.subplots(1, 2)
         left.axhline(baseline, color="0.5", linestyle="--", label="independent counts, test")

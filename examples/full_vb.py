@@ -26,7 +26,7 @@ from matplotlib.ticker import EngFormatter
 from minivae import VAE, Adam, fit, load
 from minivae.datasets import Dataset
 from minivae.evaluation import mean_bound
-from minivae.plots import LOOK, PALETTE, save
+from minivae.plots import PALETTE, STYLE, save
 from minivae.training.full_vb import FullVB, fit_full_vb
 from minivae.training.history import History
 
@@ -87,7 +87,7 @@ def print_table(curves):
 
 def picture(curves):
     """Draw the curves: test solid, training dashed."""
-    with matplotlib.rc_context(LOOK):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7, 4.2), layout="constrained")
         axes = figure.subplots()
         for color, (name, history) in zip(PALETTE, curves.items(), strict=False):

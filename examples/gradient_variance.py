@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from minivae import VAE, fit, load
 from minivae.estimators import SGVBA, SGVBB, ScoreFunction, bound_and_grad
-from minivae.plots import LOOK, PALETTE, save
+from minivae.plots import PALETTE, STYLE, save
 
 ESTIMATORS = {
     "SGVB-B (eq. 7): KL analytic": SGVBB(),
@@ -74,7 +74,7 @@ def draw(results, L):
     """Return the picture: a bar for each estimator, on a log scale."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(LOOK)
+        matplotlib.rcParams.update(STYLE)
         figure = Figure(figsize=(9, 3.2), layout="constrained")
         axes = figure.subplots()
         names = list(results)[::-1]

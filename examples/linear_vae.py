@@ -23,7 +23,7 @@ from scipy.linalg import subspace_angles
 
 from minivae import VAE, Adam, fit, load
 from minivae.likelihoods import FixedGaussian
-from minivae.plots import LOOK, PALETTE, save
+from minivae.plots import PALETTE, STYLE, save
 from minivae.relatives.linear_gaussian import em_step, linear_vae_marginal, ppca, ppca_em
 
 STEP_SIZES = (3e-2, 3e-3, 3e-4)
@@ -100,7 +100,7 @@ def print_table(em, aevb):
 
 def picture(em, aevb):
     """Draw both curves, on logarithmic axes."""
-    with matplotlib.rc_context(LOOK):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9, 3.6), layout="constrained")
         panels = figure.subplots(1, 2)
         for name, curve, colour in (("EM", em, PALETTE[0]), ("AEVB", aevb, PALETTE[1])):

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from minivae.plots import LOOK, PALETTE, image_grid
+from minivae.plots import PALETTE, STYLE, image_grid
 
 TRUTH, APPROXIMATION, THIRD, FOURTH, FIFTH, SIXTH = PALETTE[:6]
 PRIOR = "0.6"  # grey
@@ -25,7 +25,7 @@ _DPI = 120
 def _settings():
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(LOOK)
+        matplotlib.rcParams.update(STYLE)
         matplotlib.rcParams.update({"font.size": 10, "axes.titlesize": 10})
         yield
 

@@ -4,12 +4,12 @@ from importlib import import_module
 
 _HOMES = {
     "train": "train",
-    "evaluate": "use",
-    "sample": "use",
-    "reconstruct": "use",
-    "manifold": "use",
-    "interpolate": "use",
-    "latents": "use",
+    "evaluate": "show",
+    "sample": "show",
+    "reconstruct": "show",
+    "manifold": "show",
+    "interpolate": "show",
+    "latents": "show",
     "reproduce": "reproduce",
     "gradcheck": "tools",
     "info": "tools",

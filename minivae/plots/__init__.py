@@ -5,7 +5,7 @@ imported, a display is never needed, and nothing has to be closed. A notebook sh
 is the last value of a cell; `save` writes it to a file.
 
 The pictures share one look, whatever the user's own Matplotlib settings are, and one palette that
-colour-blind readers can tell apart (`minivae.plots.look`).
+colour-blind readers can tell apart (`minivae.plots.style`).
 """
 
 from minivae.plots.curves import bounds_of_methods, learning_curve, log_likelihoods_of_methods
@@ -20,11 +20,11 @@ from minivae.plots.images import (
     side_by_side,
 )
 from minivae.plots.latents import latent_space, latent_usage
-from minivae.plots.look import LOOK, PALETTE, save
+from minivae.plots.style import PALETTE, STYLE, save
 
 __all__ = [
-    "LOOK",
     "PALETTE",
+    "STYLE",
     "bounds_of_methods",
     "image_grid",
     "interpolation",

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from minivae.plots.look import PALETTE, HouseFigure, house_look
+from minivae.plots.style import PALETTE, HouseFigure, house_style
 from minivae.training.history import History
 
 METHODS = {  # the methods of the paper, and their colours
@@ -52,7 +52,7 @@ def learning_curve(history: History) -> Figure:
             curves[name] = samples[shown], bound[shown]
     if not curves:
         raise ValueError("history has no finite bound, expected at least one evaluation")
-    with house_look():
+    with house_style():
         figure = HouseFigure(figsize=(6.4, 4), layout="constrained")
         axes = figure.add_subplot(
             xscale="log", xlabel="training samples seen", ylabel="bound (nats per datapoint)"
@@ -124,7 +124,7 @@ def bounds_of_methods(rows: Sequence[Sequence[Panel]]) -> Figure:
     figure : matplotlib.figure.Figure
     """
     columns = max(map(len, rows))
-    with house_look():
+    with house_style():
         size = (max(2.5 * columns, 5), 2.5 * len(rows) + 0.6)
         figure = HouseFigure(figsize=size, layout="constrained")
         grid = figure.add_gridspec(len(rows), columns)
@@ -167,7 +167,7 @@ def log_likelihoods_of_methods(panels: Sequence[Panel]) -> Figure:
     -------
     figure : matplotlib.figure.Figure
     """
-    with house_look():
+    with house_style():
         figure = HouseFigure(figsize=(4.2 * len(panels) + 0.4, 4.4), layout="constrained")
         for k, (title, tables, limits) in enumerate(panels):
             axes = figure.add_subplot(1, len(panels), k + 1)

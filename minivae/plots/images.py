@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from scipy.special import ndtri
 
 from minivae.params import Params
-from minivae.plots.look import LOOK, HouseFigure, house_look
+from minivae.plots.style import STYLE, HouseFigure, house_style
 from minivae.vae import VAE
 from minivae.validation import as_pixels, check_count
 
@@ -96,7 +96,7 @@ def reconstructions(
     figure = _show(grid, left=135)  # room for the names of the rows
     tops = np.arange(0, len(grid), 2 * height + 4)
     middles = np.add.outer(tops, np.array([height - 1, 3 * height + 1]) / 2).ravel()
-    with house_look():
+    with house_style():
         figure.axes[0].set_yticks(middles, ["original", "reconstruction"] * len(tops))
     return figure
 
@@ -207,14 +207,14 @@ def side_by_side(grids: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
     sizes = [(scale * len(grid), scale * grid.shape[1]) for grid in grids]
     height = top + max(rows for rows, _ in sizes)
     width = sum(columns for _, columns in sizes) + gap * (len(sizes) - 1)
-    with house_look():
+    with house_style():
         canvas = np.add([width, height], 0.01)
-        figure = HouseFigure(figsize=canvas / LOOK["figure.dpi"])
+        figure = HouseFigure(figsize=canvas / STYLE["figure.dpi"])
         left = 0
         for (rows, columns), grid, title in zip(sizes, grids, titles, strict=True):
             bottom = height - top - rows
             place = np.array([left, bottom, columns - 0.01, rows - 0.01]) / [*canvas, *canvas]
-            _draw_image(figure, place, grid).set_title(title, fontsize=LOOK["font.size"])
+            _draw_image(figure, place, grid).set_title(title, fontsize=STYLE["font.size"])
             left += columns + gap
     return figure
 
@@ -277,10 +277,10 @@ def _show(grid: np.ndarray, left: int = 0) -> Figure:
     """Return a figure of a grey image, with a margin on the left of so many screen pixels."""
     scale = max(1, _PICTURE_SIZE // max(grid.shape))
     height, width = (scale * side for side in grid.shape)
-    with house_look():
+    with house_style():
         # Canvases round down and images up: neither may miss a whole number by a hair.
         canvas = np.add([left + width, height], 0.01)
-        figure = HouseFigure(figsize=canvas / LOOK["figure.dpi"])
+        figure = HouseFigure(figsize=canvas / STYLE["figure.dpi"])
         place = np.array([left, 0, width - 0.01, height - 0.01]) / [*canvas, *canvas]
         _draw_image(figure, place, grid)
     return figure

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from minivae.evaluation.latents import LatentUsage
 from minivae.params import Params
 from minivae.plots.images import check_plane
-from minivae.plots.look import PALETTE, HouseFigure, house_look
+from minivae.plots.style import PALETTE, HouseFigure, house_style
 from minivae.vae import VAE
 
 
@@ -43,7 +43,7 @@ def latent_space(
     classes, colors = _classes(labels, len(x))
     mu, _ = vae.encode(params, x)
     order = np.random.default_rng(0).permutation(len(mu))  # so that no class covers the others
-    with house_look():
+    with house_style():
         figure = HouseFigure(figsize=(6.4, 5.6), layout="constrained")
         axes = figure.add_subplot(xlabel="$z_1$", ylabel="$z_2$")
         axes.set_aspect("equal", adjustable="datalim")
@@ -88,7 +88,7 @@ def latent_usage(usage: LatentUsage) -> Figure:
     order = np.argsort(usage.kl)[::-1]
     active = usage.active[order]
     places = np.arange(1, len(order) + 1)
-    with house_look():
+    with house_style():
         figure = HouseFigure(figsize=(6.4, 4), layout="constrained")
         axes = figure.add_subplot(
             xlabel="latents, in order of their KL", ylabel="KL (nats per datapoint)"

@@ -210,7 +210,7 @@ class AEVB(Method):
         params = first_params(vae, self._start, settings.seed, settings.dtype)
         rngs = [stream(settings.seed, NOISE, k) for k in range(self.threads)]
         moments = settings.optimizer.init(params.vector)
-        return TrainingState(params, moments, rngs, History(self.columns))
+        return TrainingState(params, moments, rngs, History(columns=self.columns))
 
     def open(self, state: TrainingState, team: Team) -> None:
         """Get ready for steps."""

@@ -383,7 +383,7 @@ class FullVariationalBayes(Method):
         params = first_params(self.model, self._start, settings.seed, settings.dtype)
         rngs = [stream(settings.seed, NOISE, k) for k in range(2)]  # for eps and for zeta
         moments = settings.optimizer.init(params.vector)
-        return TrainingState(params, moments, rngs, History(self.columns))
+        return TrainingState(params, moments, rngs, History(columns=self.columns))
 
     def open(self, state: TrainingState, team: Team) -> None:
         """Get ready for steps."""

@@ -12,10 +12,10 @@ class History:
 
     Parameters
     ----------
+    *lists, **entries
+        The lists themselves, in the order of the columns or by name; empty when not given.
     columns : sequence of str
         The first is "samples" and the last "seconds"; between them stands what a method measures.
-    **entries
-        The lists themselves, by column; empty when not given.
 
     Attributes
     ----------
@@ -31,8 +31,9 @@ class History:
     samples: list[int]
     seconds: list[float]
 
-    def __init__(self, columns: Sequence[str] = BOUNDS, **entries: list) -> None:
+    def __init__(self, *lists: list, columns: Sequence[str] = BOUNDS, **entries: list) -> None:
         self.columns = tuple(columns)
+        entries = {**dict(zip(self.columns, lists, strict=False)), **entries}
         unknown = set(entries) - set(self.columns)
         if unknown:
             raise ValueError(

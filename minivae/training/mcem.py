@@ -243,7 +243,7 @@ class MonteCarloEM(Method):
         rngs = [stream(settings.seed, NOISE)]
         numbers = {"step_size": settings.hmc.step_size, **_NONE_YET}
         return TrainingState(
-            params, moments, rngs, History(self.columns), numbers=numbers, arrays={"z": z}
+            params, moments, rngs, History(columns=self.columns), numbers=numbers, arrays={"z": z}
         )
 
     def open(self, state: TrainingState, team: Team) -> None:

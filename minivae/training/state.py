@@ -111,7 +111,7 @@ def restore(path: str | Path, method: Method) -> TrainingState:
     for rng_state in saved["rngs"]:
         state.rngs.append(np.random.default_rng())
         state.rngs[-1].bit_generator.state = rng_state
-    state.history = History(method.columns, **saved["history"])
+    state.history = History(columns=method.columns, **saved["history"])
     state.step, state.seconds = saved["step"], saved["seconds"]
     state.numbers = saved.get("memory", {})
     return state

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from minivae.training.checkpoint import atomic_write
 
-LOOK: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "figure.dpi": 100,
     "font.size": 11,
     "axes.spines.top": False,
@@ -33,11 +33,11 @@ _SAVE_DPI = 200  # twice the screen's, so that pixels stay whole
 
 
 @contextlib.contextmanager
-def house_look() -> Iterator[None]:
+def house_style() -> Iterator[None]:
     """Context manager: the house's Matplotlib settings, whatever the user's own are."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(LOOK)
+        matplotlib.rcParams.update(STYLE)
         yield
 
 
@@ -46,7 +46,7 @@ class HouseFigure(Figure):
 
     def draw(self, renderer: Any) -> None:
         """Draw the figure, as Matplotlib asks for it."""
-        with house_look():  # some settings take effect only when the figure is drawn
+        with house_style():  # some settings take effect only when the figure is drawn
             super().draw(renderer)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
@@ -56,7 +56,7 @@ class HouseFigure(Figure):
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    with house_look():
+    with house_style():
         figure.savefig(buffer, format="png", dpi=_SAVE_DPI, metadata={"Software": None})
     return buffer.getvalue()
 
