@@ -65,10 +65,17 @@ def test_both_engines_compute_the_same(tmp_path):
 @pytest.mark.parametrize("engine", ["numba", "NumPy", "1"])
 def test_an_engine_that_there_is_not_is_refused(engine):
     _, error = run(engine, code="import minivae.vae")
-    message = f"ImportError: MINIVAE_ENGINE is {engine!r}, expected one of kernels, numpy"
+    message = f"ValueError: MINIVAE_ENGINE is {engine!r}, expected one of kernels, numpy"
     assert error.splitlines()[-1] == message
 
 
 def test_the_command_line_says_which_engine_runs():
     out, _ = run("numpy", code="from minivae.app.cli import main; main(['info'])")
     assert "not used: MINIVAE_ENGINE is numpy" in out
+
+
+def test_on_the_command_line_that_is_one_line_and_exit_code_2():
+    code = "import sys; from minivae.app.cli import main; sys.exit(main(['info']))"
+    out, error = run("foo", code=code)
+    message = "MINIVAE_ENGINE is 'foo', expected one of kernels, numpy"
+    assert (out, error) == ("", f"minivae info: error: {message}\n")

@@ -20,7 +20,7 @@ _PLACES = ("minivae.engine.kernels", "minivae.engine.products")
 def _chosen() -> str:
     engine = os.environ.get("MINIVAE_ENGINE") or "kernels"
     if engine not in ENGINES:
-        raise ImportError(f"MINIVAE_ENGINE is {engine!r}, expected one of {', '.join(ENGINES)}")
+        raise ValueError(f"MINIVAE_ENGINE is {engine!r}, expected one of {', '.join(ENGINES)}")
     return engine
 
 
