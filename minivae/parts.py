@@ -57,7 +57,8 @@ class Sum(NamedTuple):
 
     def write(self, out: np.ndarray, first: int = 0) -> None:
         """Overwrite `out` with the entries of db from `first` on."""
-        column_sums(self.dy.reshape(len(self.dy), -1), first, out)
+        dy = self.dy if self.dy.ndim == 2 else self.dy.reshape(len(self.dy), -1)
+        column_sums(dy, first, out)
 
 
 def sum_up(parts: Parts, params: Params) -> Params:

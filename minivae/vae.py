@@ -349,9 +349,9 @@ class VAE:
         """
         L, m = len(z), len(x)
         out, saved = self.decoder.forward(params, z.reshape(-1, self.n_latent), new)
-        log_px, dout = new((L, m), out.dtype), out.reshape(L, m, -1)
-        self.likelihood.log_prob_and_grad(dout, x, weight, log_px)  # which overwrites out with dout
-        return log_px, (saved, dout)
+        log_px = new((L, m), out.dtype)
+        self.likelihood.log_prob_and_grad(out.reshape(L, m, -1), x, weight, log_px)
+        return log_px, (saved, out, (L, m))  # `out` is now the gradient with respect to itself
 
     def generative_backward(
         self,
@@ -380,13 +380,10 @@ class VAE:
             None unless `input_gradient`.
         parts : dict of str to Product or Sum
         """
-        layers, dout = saved
+        layers, dout, (L, m) = saved
         if weights is not None:
-            dout *= weights[..., None]
-        L, m, width = dout.shape
-        dz, parts = self.decoder.backward(
-            params, layers, dout.reshape(-1, width), new, input_gradient
-        )
+            dout *= weights.reshape(-1, 1)
+        dz, parts = self.decoder.backward(params, layers, dout, new, input_gradient)
         return dz.reshape(L, m, -1) if input_gradient else None, parts
 
     # --- Using the model --------------------------------------------------------------------------

@@ -175,8 +175,9 @@ def test_threads_get_the_gradient_of_all_rows_whatever_holds_them(make, threads)
         def forward_backward(k, fetched, new):
             return 1.0, make(new, *fetched)
 
-        def update(k, step, part, gradient, bound):
+        def update(k, step, gradient, bound):
             assert bound == threads
+            part = lockstep.slices[0][k]
             found.setdefault(step, np.full(EXPECTED.size, np.nan))[part] = gradient
 
         assert lockstep.run(5, 3, fetch, forward_backward, update) == [threads] * 3
@@ -192,6 +193,6 @@ def test_a_parameter_without_a_part_in_this_step_has_no_gradient():
         lockstep.run(
             0, 2, lambda k, step, new: step,
             lambda k, step, new: (0.0, {} if step else {"b": Sum(DY)}),
-            lambda k, step, part, gradient, bound: found.append(gradient.copy()),
+            lambda k, step, gradient, bound: found.append(gradient.copy()),
         )  # fmt: skip
     np.testing.assert_allclose(found, [DY.sum(axis=0), np.zeros(4)])

@@ -106,10 +106,18 @@ class SharedArena(Arena):
         A vector, in which threads' parts follow each other; None if `array` is from elsewhere.
         """
         for arena in (self, *others):
-            first = arena._first_of(array)
+            whole = arena._wholes.get(id(array))
+            if whole is not None:
+                return whole
+        for arena in (self, *others):
+            first = arena._first_of(array)  # in another shape
             if first is not None:
                 return arena._wholes.get(id(first))
         return None
+
+    def has(self, array: np.ndarray) -> bool:
+        """Whether `array` is one from here, and no view of it."""
+        return id(array) in self._wholes
 
     def _make(self, number: int, array: np.ndarray) -> np.ndarray:
         each, rest = divmod(array.size, self._rows.stop - self._rows.start)

@@ -89,6 +89,8 @@ class Lockstep:
         The datapoints of a minibatch that are each thread's.
     gradient : (n,) array
         That of the last step.
+    slices : list of list of slice
+        For each turn, the parameters that are each thread's.
     """
 
     def __init__(
@@ -110,10 +112,12 @@ class Lockstep:
             [SharedArena(memory, lock, rows, n_rows) for memory in fetched] for rows in self.rows
         ]
         self._parts: list[dict[str, Any]] = [{}] * team.size
-        self._memory: list[dict[str, list]] = [{}] * team.size
+        self._wholes: list[dict[str, Any]] = [{}] * team.size
+        self._known: list[dict[tuple, tuple]] = [{} for _ in range(team.size)]
         self.gradient = np.zeros(sum(map(math.prod, shapes.values())), dtype)
-        self._slices = [cut(shapes, names, team.size) for names in turns]
-        self._shares = [[self._entries(shapes, part) for part in parts] for parts in self._slices]
+        self.slices = [cut(shapes, names, team.size) for names in turns]
+        self._gradients = [[self.gradient[part] for part in parts] for parts in self.slices]
+        self._shares = [[self._entries(shapes, part) for part in parts] for parts in self.slices]
 
     def _entries(
         self, shapes: Mapping[str, tuple[int, ...]], part: slice
@@ -147,7 +151,7 @@ class Lockstep:
             ``forward_backward(k, fetched, new)`` returns their share of the minibatch's bound, and
             what they contribute to the gradient (`minivae.parts`), by the parameters' names.
         update : callable
-            ``update(k, step, part, gradient, bound)`` moves that slice of the parameters.
+            ``update(k, step, gradient, bound)`` moves thread k's slice of the parameters.
 
         Returns
         -------
@@ -182,42 +186,62 @@ class Lockstep:
         fetched = fetch(k, step, fetching)
         self.team.barrier(k)  # every thread has updated its share of the parameters
         bounds[k], self._parts[k] = forward_backward(k, fetched, self._arenas[k].again())
-        self._find_memory(k, fetching)
+        self._find_wholes(k, fetching)
         self.team.barrier(k)  # every thread has carried its rows forward and backward
         bound = sum(bounds.tolist())
         if not math.isfinite(bound):
             return False
-        turn = step % len(self._slices)
+        turn = step % len(self.slices)
         for name, first, out in self._shares[turn][k]:
             self._write(name, out, first)
-        part = self._slices[turn][k]
-        update(k, step, part, self.gradient[part], bound)
+        update(k, step, self._gradients[turn][k], bound)
         return True
 
-    def _find_memory(self, k: int, fetching: SharedArena) -> None:
-        """Find where, among those of all rows, the arrays lie that thread k's parts consist of."""
-        if self.team.size > 1:
-            self._memory[k] = {
-                name: [self._arenas[k].whole(array, fetching) for array in part]
-                for name, part in self._parts[k].items()
-            }
+    def _find_wholes(self, k: int, fetching: SharedArena) -> None:
+        """Find what thread k's parts are parts of: the same arrays with the rows of all threads."""
+        if self.team.size == 1:
+            return
+        known, wholes = self._known[k], {}
+        for name, part in self._parts[k].items():
+            found = known.get(tuple(map(id, part)))
+            wholes[name] = self._whole(k, part, fetching) if found is None else found
+        self._wholes[k] = wholes
+
+    def _whole(self, k: int, part: Any, fetching: SharedArena) -> tuple | None:
+        """Return such a part, and by which memory it is to be recognised; None if not known."""
+        arena = self._arenas[k]
+        memory = [arena.whole(array, fetching) for array in part]
+        arrays = [
+            each.reshape(-1, *array.shape[1:])
+            for each, array in zip(memory, part, strict=True)
+            if each is not None
+        ]
+        if len(arrays) < len(part):
+            return None
+        found = tuple(map(id, memory)), part._make(arrays)
+        if all(arena.has(array) or fetching.has(array) for array in part):  # for good
+            self._known[k][tuple(map(id, part))] = found
+        return found
 
     def _write(self, name: str, out: np.ndarray, first: int) -> None:
         """Write a parameter's gradient, from what all threads have contributed to it."""
-        given = [k for k, parts in enumerate(self._parts) if name in parts]
-        if not given:
-            out.fill(0)
-            return
-        part = self._parts[given[0]][name]
+        part = self._parts[0].get(name)
         if self.team.size > 1:
-            part = part._make(self._of_all_rows(given, name, i) for i in range(len(part)))
-        part.write(out, first)
+            part = self._of_all_rows(name)
+        if part is None:
+            out.fill(0)
+        else:
+            part.write(out, first)
 
-    def _of_all_rows(self, given: list[int], name: str, i: int) -> np.ndarray:
-        """Return what these threads have put into an array, one after the other."""
-        rows = [self._parts[k][name][i] for k in given]
-        memory = [self._memory[k][name][i] for k in given]
-        same = len(given) == self.team.size and all(other is memory[0] for other in memory)
-        if same and memory[0] is not None:
-            return memory[0].reshape(-1, *rows[0].shape[1:])
-        return np.concatenate(rows)  # somebody's fresh ones, or not the same ones in every thread
+    def _of_all_rows(self, name: str) -> Any:
+        """Return what all threads have contributed as one part; None if nothing."""
+        found: Any = self._wholes[0].get(name)
+        for wholes in self._wholes:
+            other: Any = wholes.get(name)
+            if found is None or other is None or other[0] != found[0]:
+                break
+        else:
+            return found[1]
+        # Somebody's fresh arrays, or not the same ones in every thread.
+        rows = [parts[name] for parts in self._parts if name in parts]
+        return rows[0]._make(map(np.concatenate, zip(*rows, strict=True))) if rows else None

@@ -1,7 +1,7 @@
 """Layers in a row: app. C with any number of hidden layers, of any kind."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -80,7 +80,7 @@ class Sequential:
     def init(self, params: Arrays, rng: np.random.Generator, std: float) -> None:
         """Draw all parameters, layer after layer."""
         for layer, names in self.rows:
-            layer.init(_select(params, names), rng, std)
+            layer.init({name: params[full] for name, full in names.items()}, rng, std)
 
     def forward(self, params: Arrays, x: np.ndarray, new: New = np.empty) -> tuple[np.ndarray, Any]:
         """Return what the last layer returns, and what `backward` needs.
@@ -93,17 +93,13 @@ class Sequential:
             Whoever gets it may overwrite it.
         saved : list
         """
-        h, saved = own(x, _dtype(params, x), new), []
+        h, saved = _contiguous(x, _dtype(params, x)), []
         for k, (layer, names) in enumerate(self.rows, 1):
-            n = len(h)
-            h, kept = layer.forward(_select(params, names), h, new)
-            if h.shape != (n, layer.n_out):
-                raise ValueError(
-                    f"layer {k} has returned an array of shape {h.shape}, expected "
-                    f"{(n, layer.n_out)}: {layer!r}"
-                )
-            h = own(h, _dtype(params, x), new)
-            saved.append(kept)
+            n, own_params = len(h), {name: params[full] for name, full in names.items()}
+            h, kept = layer.forward(own_params, h, new)
+            if type(layer) is not Dense:  # whose arrays are as they should be
+                h = _checked(k, layer, h, n, _dtype(params, x))
+            saved.append((own_params, kept))
         if getattr(layer, "keeps_output", True):
             output, h = h, new(h.shape, h.dtype)
             h[...] = output
@@ -119,22 +115,17 @@ class Sequential:
     ) -> tuple[Any, Parts]:
         """Carry dh back through the layers, last to first; see `Dense.backward`."""
         parts: dict[str, Part] = {}
-        dx: Any = dh
+        dtype = _dtype(params, dh)
+        dx: Any = own(dh, dtype, new)
         for k in reversed(range(len(self.rows))):
             layer, names = self.rows[k]
-            dh = own(dx, _dtype(params, dx), new)
-            wanted = input_gradient or k > 0
-            dx, its_parts = layer.backward(_select(params, names), saved[k], dh, new, wanted)
+            own_params, kept = saved[k]
+            dx, its_parts = layer.backward(own_params, kept, dx, new, input_gradient or k > 0)
+            if type(layer) is not Dense:
+                dx = _checked_backward(k + 1, layer, dx, its_parts, dtype, new)
             for name, part in its_parts.items():
-                if name not in names or not hasattr(part, "write"):
-                    raise ValueError(
-                        f"layer {k + 1} has a {type(part).__name__} for {name!r} among its parts, "
-                        f"expected a Product or Sum for one of {', '.join(names)}: {layer!r}"
-                    )
                 parts[names[name]] = part
-            if not isinstance(layer, Dense) and _kept(dx, its_parts):
-                dx = dx.copy()  # the layer below will overwrite what this one has in a part
-        return None if dx is None else own(dx, _dtype(params, dx), new), parts
+        return dx, parts
 
 
 def mlp(widths: Sequence[int], activation: str | Activation, prefix: str = "") -> Sequential:
@@ -172,18 +163,40 @@ def work(layer: Layer) -> int:
     return sum(map(math.prod, layer.shapes.values())) if uses is None else uses
 
 
-def _kept(dx: np.ndarray | None, parts: Parts) -> bool:
-    """Whether a layer gives dx away and keeps it, too, as one that only shifts may do."""
-    arrays = [array for part in parts.values() for array in part]
-    return dx is not None and any(np.may_share_memory(dx, array) for array in arrays)
-
-
 def _numbered(name: str, k: int) -> str:
     return f"{k}.{name}" if name[-1].isdigit() else f"{name}{k}"  # "2.W1": of layers within layers
 
 
-def _select(params: Arrays, names: Mapping[str, str]) -> dict[str, np.ndarray]:
-    return {name: params[full] for name, full in names.items()}
+def _checked(k: int, layer: Layer, h: np.ndarray, n: int, dtype: np.dtype) -> np.ndarray:
+    """Return what a layer has returned as the next one may want it."""
+    if h.shape != (n, layer.n_out):
+        raise ValueError(
+            f"layer {k} has returned an array of shape {h.shape}, "
+            f"expected {(n, layer.n_out)}: {layer!r}"
+        )
+    return _contiguous(h, dtype)
+
+
+def _checked_backward(
+    k: int, layer: Layer, dx: np.ndarray | None, parts: Parts, dtype: np.dtype, new: New
+) -> np.ndarray | None:
+    """Return dx as an array that the layer below may overwrite."""
+    for name, part in parts.items():
+        if name not in layer.shapes or not hasattr(part, "write"):
+            raise ValueError(
+                f"layer {k} has a {type(part).__name__} for "
+                f"{name!r} among its parts, expected a Product or Sum for one of "
+                f"{', '.join(layer.shapes)}: {layer!r}"
+            )
+    if dx is None:
+        return None
+    if any(np.may_share_memory(dx, array) for part in parts.values() for array in part):
+        dx = dx.copy()  # a layer that only shifts may give dx away and keep it in a part
+    return own(dx, dtype, new)
+
+
+def _contiguous(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    return x if x.dtype == dtype and x.flags.c_contiguous else np.ascontiguousarray(x, dtype)
 
 
 def _dtype(params: Arrays, x: np.ndarray) -> np.dtype:

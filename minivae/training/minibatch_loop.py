@@ -61,9 +61,20 @@ class MinibatchLoop:
         self.batch_size, self.noise_samples, self.decay = batch_size, noise_samples, decay
         self.seed, self.estimator, self.binarize = seed, estimator, binarize
         halves = [list(vae.encoder.shapes), list(vae.decoder.shapes)]
-        self._turns = halves if alternate else [halves[0] + halves[1]]
+        turns = halves if alternate else [halves[0] + halves[1]]
         params = state.params
-        self.lockstep = Lockstep(team, batch_size, params.shapes, params.dtype, self._turns)
+        self.lockstep = Lockstep(team, batch_size, params.shapes, params.dtype, turns)
+        # Slices are views: what a thread does to its part it does to the whole vector.
+        self._views = [
+            [
+                (
+                    params.vector[part],
+                    {name: vector[part] for name, vector in state.optimizer_state.items()},
+                )
+                for part in parts
+            ]
+            for parts in self.lockstep.slices
+        ]
         # Settings that the estimator cannot do with are refused before training starts.
         estimator.draw_noise(vae, np.random.default_rng(0), noise_samples, 1, params.dtype)
         self._order = Order(len(train), batch_size, seed)
@@ -110,11 +121,10 @@ class MinibatchLoop:
             self.vae, self.state.params, x, noise, self.batch_size, self.state.numbers, new
         )
 
-    def _update(self, k: int, step: int, part: slice, gradient: np.ndarray, bound: float) -> None:
+    def _update(self, k: int, step: int, gradient: np.ndarray, bound: float) -> None:
         """One step of the optimizer for some of the parameters, along their gradient."""
-        state = self.state
-        moments = {name: vector[part] for name, vector in state.optimizer_state.items()}
-        t = step // len(self._turns) + 1
-        self.optimizer.update(state.params.vector[part], gradient, moments, t, self.decay)
+        round_, turn = divmod(step, len(self._views))
+        theta, moments = self._views[turn][k]
+        self.optimizer.update(theta, gradient, moments, round_ + 1, self.decay)
         if k == 0:
-            self.estimator.update(state.numbers, bound)
+            self.estimator.update(self.state.numbers, bound)
