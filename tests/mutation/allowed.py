@@ -9,6 +9,7 @@ _TWO_AXES = "equivalent: the arrays have two axes"
 _EITHER_SIGN = "equivalent: the noise is as likely to be negative"
 _BAR = "how often the bar is painted"
 _START = "where EM starts is not promised, only that it climbs"
+_LOOKS = "how many steps lie between two looks at the clock"
 _ROUGH = "a margin, of which only the order of magnitude matters"
 _TIE = "the two sides of a rough bound are never equal"
 _ONLY_SPEED = "equivalent: it is computed and thrown away"
@@ -154,6 +155,14 @@ ALLOWED = {
         "MinibatchLoop._fetch: `2` -> `3`": "equivalent: a buffer more than there need be",
     },
     "vae": {"VAE._backward: `False` -> `True`": _ONLY_SPEED},
+    "training": {
+        "module: `0.1` -> `0.2`": _LOOKS,
+        "_Training.run: `1` -> `2`": _LOOKS,
+        "_Training._advance: `_CHUNK_SECONDS * taken` -> `_CHUNK_SECONDS / taken`": _LOOKS,
+        "_Training._advance: `False` -> `True`": _BAR,
+        "_Training.run: `time.monotonic() - self._saved_at > checkpoint_every` -> "
+        "`time.monotonic() - self._saved_at >= checkpoint_every`": _TIE,
+    },
     "checkpoint": {
         "_umask: `0` -> `1`": "equivalent: the mask is read by setting any, and put back at once",
         "_checksum: `sorted(arrays)` -> `arrays`": "files are read in the order of writing",
