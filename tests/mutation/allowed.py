@@ -171,7 +171,6 @@ ALLOWED = {
     "gaussian": {
         "sample_posterior: `1` -> `2`": _ANY_NEGATIVE,
         "sample_posterior_backward: `1` -> `2`": _ANY_NEGATIVE,
-        "split_stats: `-1` -> `1`": _TWO_AXES,
     },
     "mlp": {"MLP.shapes: `True` -> `False`": "equivalent: layers and widths always agree"},
     "likelihoods": {
