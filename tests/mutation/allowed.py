@@ -120,6 +120,10 @@ ALLOWED = {
         "FullVB.mean_bound: `1` -> `2`": "another stream of numbers does as well",
         "fit_full_vb: `1` -> `2`": "equivalent: after the end is after the end",
     },
+    "extensions/reparameterizations/densities": {
+        "dirichlet: `np.abs(z.sum(axis=-1) - 1) > rounding` -> "
+        "`np.abs(z.sum(axis=-1) - 1) >= rounding`": _TIE,
+    },
     "extensions/linear_gaussian": {
         "LinearGaussian._precision_factor: `True` -> `False`": (
             "equivalent: either factor is handed on with the word which one it is"
