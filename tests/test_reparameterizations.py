@@ -303,6 +303,11 @@ def test_gradients_are_summed_over_what_was_broadcast(shape, wanted):
     np.testing.assert_array_equal(sum_to(np.ones((4, 3)), shape), wanted)
 
 
+@pytest.mark.parametrize(("shape", "wanted"), [((2, 1, 4), 3.0), ((3, 1), 8.0), ((1, 4), 6.0)])
+def test_gradients_are_summed_over_axes_in_between(shape, wanted):
+    np.testing.assert_array_equal(sum_to(np.ones((2, 3, 4)), shape), np.full(shape, wanted))
+
+
 def test_without_continuous_parameters_there_is_no_gradient():
     for distribution in (composition.Beta(2, 3), composition.ChiSquared(5), composition.F(3, 6)):
         noise = distribution.draw_noise(np.random.default_rng(0), (4,))

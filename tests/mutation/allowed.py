@@ -10,6 +10,8 @@ _EITHER_SIGN = "equivalent: the noise is as likely to be negative"
 _BAR = "how often the bar is painted"
 _START = "where EM starts is not promised, only that it climbs"
 _LOOKS = "how many steps lie between two looks at the clock"
+_COPY = "equivalent: a copy more"
+_AS_MANY = "equivalent: there are as many of the one as of the other"
 _ROUGH = "a margin, of which only the order of magnitude matters"
 _TIE = "the two sides of a rough bound are never equal"
 _ONLY_SPEED = "equivalent: it is computed and thrown away"
@@ -119,6 +121,16 @@ ALLOWED = {
         "FullVB.mean_bound: `0` -> `1` (2)": "another stream of numbers does as well",
         "FullVB.mean_bound: `1` -> `2`": "another stream of numbers does as well",
         "fit_full_vb: `1` -> `2`": "equivalent: after the end is after the end",
+    },
+    "extensions/reparameterizations/base": {
+        "as_floats: `1.0` -> `2.0`": "equivalent: only its type matters",
+        "Reparameterization.draw_noise: `False` -> `True`": _COPY,
+        "Reparameterization.sample: `False` -> `True`": _COPY,
+        "Reparameterization.backward: `False` -> `True`": _COPY,
+        "Reparameterization.log_density: `False` -> `True`": _COPY,
+        "Reparameterization.backward: `True` -> `False`": _AS_MANY,
+        "Reparameterization._check_params: `True` -> `False`": _AS_MANY,
+        "Reparameterization._check_noise: `True` -> `False`": _AS_MANY,
     },
     "extensions/reparameterizations/densities": {
         "dirichlet: `np.abs(z.sum(axis=-1) - 1) > rounding` -> "
