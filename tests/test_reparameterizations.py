@@ -231,9 +231,11 @@ def test_the_density_of_a_dirichlet_under_several_concentrations():
 
 
 def test_the_density_of_a_dirichlet_is_zero_off_the_simplex():
-    off = np.array([[0.5, 0.3, 0.3], [1.2, 0.3, -0.5], [0.2, 0.3, 0.50001], [0.2, 0.3, 0.5]])
-    came = composition.Dirichlet((2, 1, 4)).log_density(off)
-    assert list(came[:3]) == [-np.inf] * 3 and np.isfinite(came[3])
+    off = [[0.5, 0.3, 0.3], [1.2, 0.3, -0.5], [0.2, 0.3, 0.50001], [0.2, 0.3, 0.49999]]
+    came = composition.Dirichlet((2, 1, 4)).log_density(np.array([*off, [0.2, 0.3, 0.5]]))
+    assert list(came[:4]) == [-np.inf] * 4 and np.isfinite(came[4])
+    edge = composition.Dirichlet((2, 1, 4)).log_density([0.4, 0.0, 0.6])
+    assert edge == pytest.approx(np.log(120) + np.log(0.4) + 3 * np.log(0.6), rel=1e-12)
 
 
 def test_every_vector_may_have_its_own_scale_matrix():
@@ -299,6 +301,11 @@ def test_the_sign_of_the_gradient_of_implicit_shapes():
 )
 def test_gradients_are_summed_over_what_was_broadcast(shape, wanted):
     np.testing.assert_array_equal(sum_to(np.ones((4, 3)), shape), wanted)
+
+
+@pytest.mark.parametrize(("shape", "wanted"), [((2, 1, 4), 3.0), ((3, 1), 8.0), ((1, 4), 6.0)])
+def test_gradients_are_summed_over_axes_in_between(shape, wanted):
+    np.testing.assert_array_equal(sum_to(np.ones((2, 3, 4)), shape), np.full(shape, wanted))
 
 
 def test_without_continuous_parameters_there_is_no_gradient():

@@ -182,12 +182,13 @@ def keep(module, verdicts):
 def table():
     """The score of every module, and the survivors with the reason why they may live."""
     lines = [
-        "| module | mutants | equivalent | killed | score |",
-        "| --- | --- | --- | --- | --- |",
+        "| module | mutants | equivalent | killed | score | with its code and tests |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     survivors = []
     for module in TESTS:
-        _, verdicts = results_of(module)
+        state, verdicts = results_of(module)
+        when = "as they are" if state == state_of(module) else "as they were" if state else "never"
         lived = [where for where, verdict in verdicts.items() if verdict == SURVIVED]
         reasons = ALLOWED.get(module, {})
         equivalent = [where for where in lived if where in reasons]
@@ -196,7 +197,7 @@ def table():
         counted = len(verdicts) - len(equivalent)
         killed = len(verdicts) - len(lived)
         score = f"{100 * killed / counted:.1f} %" if counted else ""
-        lines.append(f"| {module} | {tried} | {len(equivalent)} | {killed} | {score} |")
+        lines.append(f"| {module} | {tried} | {len(equivalent)} | {killed} | {score} | {when} |")
         survivors += [f"- {module}, {where}: {reasons.get(where, '**not explained**')}"
                       for where in sorted(lived)]  # fmt: skip
     return "\n".join([*lines, "", *survivors])
