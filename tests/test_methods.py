@@ -114,6 +114,8 @@ def test_the_bar_counts_samples(train, capsys):
 
 KILLED = """
 import sys
+from randomness import shift_seeds
+shift_seeds()  # as in the process that starts this one
 import test_methods
 from test_methods import METHODS, MODEL, OPTIONS, PIXELS
 print("imported", flush=True)
