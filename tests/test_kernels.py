@@ -321,3 +321,21 @@ def test_the_series_say_that_they_are_for_kernels_only():
     for function in (vector_math.exp, vector_math.log1p):
         with pytest.raises(TypeError, match="compiled loops only"):
             function(0.5)
+
+
+# --- The equations of the products, whose other forms `test_products` compares with NumPy ----------
+
+
+@given(problem=problems, first=st.integers(0, 3))
+def test_the_products_say_what_they_are(problem, first):
+    draw = Draw(**{**problem, "dtype": np.float64})
+    n_in, n_out = draw.width + first, draw.L
+    x, W, dy = draw.normal(draw.M, n_in), draw.normal(n_in, n_out), draw.normal(draw.M, n_out)
+    b, h, dx = draw.normal(n_out), draw.garbage(draw.M, n_out), draw.garbage(draw.M, n_in)
+    dW = draw.garbage(draw.width, n_out)
+    EQUATIONS["affine"](x, W, b, h)
+    EQUATIONS["matmul_nt"](dy, W, dx)
+    EQUATIONS["matmul_tn"](x, dy, dW, first)
+    assert_same(h, np.einsum("ni,io->no", x, W) + b, size=n_in)
+    assert_same(dx, np.einsum("no,io->ni", dy, W), size=n_out)
+    assert_same(dW, np.einsum("ni,no->io", x, dy)[first:], size=draw.M)
