@@ -12,8 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minivae import data_stream, optimizers, vae
 from minivae.engine import kernels, vector_math
 from minivae.engine.mode import EQUATIONS
+
+MODULES = data_stream, optimizers, vae  # and what they import: where the equations stand
 
 DTYPES = (np.float32, np.float64)
 
@@ -323,7 +326,7 @@ def test_the_series_say_that_they_are_for_kernels_only():
             function(0.5)
 
 
-# --- The equations of the products, whose other forms `test_products` compares with NumPy ----------
+# --- The equations of the products ---------------------------------------------------------------
 
 
 @given(problem=problems, first=st.integers(0, 3))
