@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minivae.binarization import fixed_draw
-from minivae.data_stream import NOISE, SUBSET, stream
+from minivae.data_stream import NOISE, stream
 from minivae.engine.team import Team, default_threads
 from minivae.estimators import SGVBB
 from minivae.evaluation import bound_terms_with
@@ -21,7 +21,7 @@ from minivae.protocols import Estimator, Optimizer, members
 from minivae.training.history import History
 from minivae.training.loop import FitResult, Method, TrainingDiverged, train
 from minivae.training.minibatch_loop import MinibatchLoop
-from minivae.training.settings import Settings, first_params, training_and_test
+from minivae.training.settings import Settings, first_params, training_and_test, training_subset
 from minivae.training.state import TrainingState
 from minivae.vae import VAE
 from minivae.validation import check_batch_size, check_count, check_has
@@ -188,18 +188,12 @@ class AEVB(Method):
         self.threads = threads
         if threads is not None:
             self.threads = min(check_count("threads", threads), settings.batch_size)
-        self._evaluated = self._train_subset(), test
+        self._evaluated = training_subset(train, test, settings.seed), test
         if settings.binarize:
             self._evaluated = (
                 fixed_draw("data.train", self._evaluated[0], seed=0),
                 None if test is None else fixed_draw("data.test", test, seed=1),
             )
-
-    def _train_subset(self) -> np.ndarray:
-        """As many training datapoints as there are test datapoints, at random."""
-        n = min(len(self.train), 10_000 if self.test is None else len(self.test))
-        order = stream(self.settings.seed, SUBSET).permutation(len(self.train))
-        return self.train[np.sort(order[:n])]
 
     def begin(self) -> TrainingState:
         """Return the state before the first step."""

@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minivae.data_stream import EVALUATION, NOISE, SUBSET, Order, gather, stream
+from minivae.data_stream import EVALUATION, NOISE, Order, gather, stream
 from minivae.engine.subnormals import flushed_subnormals
 from minivae.engine.team import Team
 from minivae.evaluation import mean_bound
@@ -46,7 +46,7 @@ from minivae.params import Params
 from minivae.protocols import Optimizer
 from minivae.training.history import History
 from minivae.training.loop import FitResult, Method, train
-from minivae.training.settings import Settings, first_params, training_and_test
+from minivae.training.settings import Settings, first_params, training_and_test, training_subset
 from minivae.training.state import TrainingState
 from minivae.vae import VAE
 from minivae.validation import check_batch_size, check_count, check_positive
@@ -369,9 +369,8 @@ class FullVariationalBayes(Method):
         check_batch_size(settings.batch_size, self.train)
         self.model = FullVB(vae, len(self.train), settings.prior_std)
         self._order = Order(len(self.train), settings.batch_size, settings.seed)
-        n_subset = 10_000 if self.test is None else len(self.test)
-        order = stream(settings.seed, SUBSET).permutation(len(self.train))
-        self._evaluated = self.train[np.sort(order[:n_subset])], self.test
+        subset = training_subset(self.train, self.test, settings.seed)
+        self._evaluated = subset, self.test
 
     def model_params(self, params: Params) -> Params:
         """Return phi and the mean of theta: parameters for the VAE."""

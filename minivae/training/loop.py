@@ -7,7 +7,9 @@ signal or when the bound diverges. What a step is, a `Method` says.
 import contextlib
 import math
 import time
+import zlib
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -75,7 +77,13 @@ class Method:
 
     def described(self) -> dict[str, Any]:
         """Return what the run is, for its checkpoint, as a dict that JSON can hold."""
-        return {**self.settings.described(self.train, self.test), "threads": self.threads}
+        return {**self.settings.described(), **self._checksums, "threads": self.threads}
+
+    @cached_property
+    def _checksums(self) -> dict[str, int | None]:
+        """Of the data, so that a run is not resumed on others; once, and not for every save."""
+        parts = {"data": self.train, "test_data": self.test}
+        return {name: None if x is None else zlib.crc32(x.data) for name, x in parts.items()}
 
     def model_params(self, params: Params) -> Params:
         """Return parameters for the VAE, given those that are trained."""

@@ -1,13 +1,12 @@
 """What a training run is given: its data, its start, and the settings that decide its course."""
 
-import zlib
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minivae.data_stream import INIT, stream
+from minivae.data_stream import INIT, SUBSET, stream
 from minivae.params import Params
 from minivae.protocols import Optimizer, members
 from minivae.vae import VAE
@@ -34,6 +33,15 @@ def training_and_test(vae: VAE, data: Any) -> tuple[np.ndarray, np.ndarray | Non
     if test is not None:
         test = vae.check_data("data.test", test)
     return vae.check_data("data.train", data.train), test
+
+
+def training_subset(train: np.ndarray, test: np.ndarray | None, seed: int) -> np.ndarray:
+    """Return as many training datapoints as there are test datapoints, at random, for evaluations.
+
+    All of them, if there are not so many; 10,000 where there is no test set.
+    """
+    n = 10_000 if test is None else len(test)
+    return train[np.sort(stream(seed, SUBSET).permutation(len(train))[:n])]
 
 
 def first_params(model: Any, params: Params | None, seed: int, dtype: DTypeLike) -> Params:
@@ -76,17 +84,9 @@ class Settings:
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)  # of a frozen object, while it is being made
 
-    def described(self, train: np.ndarray, test: np.ndarray | None) -> dict[str, Any]:
-        """Return the settings and checksums of the data as a dict that JSON can hold.
-
-        A run is resumed only if this is the same.
-        """
-        described = {field.name: _described(getattr(self, field.name)) for field in fields(self)}
-        return {
-            **described,
-            "data": zlib.crc32(train.data),
-            "test_data": None if test is None else zlib.crc32(test.data),
-        }
+    def described(self) -> dict[str, Any]:
+        """Return the settings as a dict that JSON can hold."""
+        return {field.name: _described(getattr(self, field.name)) for field in fields(self)}
 
 
 def _described(value: Any) -> Any:
