@@ -225,9 +225,8 @@ class Lockstep:
 
     def _write(self, name: str, out: np.ndarray, first: int) -> None:
         """Write a parameter's gradient, from what all threads have contributed to it."""
-        part = self._parts[0].get(name)
-        if self.team.size > 1:
-            part = self._of_all_rows(name)
+        alone = self.team.size == 1
+        part = self._parts[0].get(name) if alone else self._of_all_rows(name)
         if part is None:
             out.fill(0)
         else:

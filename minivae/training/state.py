@@ -120,20 +120,10 @@ def restore(path: str | Path, method: Method) -> TrainingState:
 def _fill(path: str | Path, fresh: dict[str, np.ndarray], arrays: dict[str, np.ndarray]) -> None:
     """Copy the arrays of a file into those that a run begins with, where they are alike."""
     for name in {**fresh, **arrays}:
-        ours, theirs = fresh.get(name), arrays.get(name)
-        if (
-            ours is None
-            or theirs is None
-            or (ours.shape, ours.dtype)
-            != (
-                theirs.shape,
-                theirs.dtype,
-            )
-        ):
-            raise ValueError(
-                f"checkpoint: {path} has {_shown(theirs)} for {name}, expected {_shown(ours)}"
-            )
-        ours[...] = theirs
+        ours, theirs = _shown(fresh.get(name)), _shown(arrays.get(name))
+        if theirs != ours:
+            raise ValueError(f"checkpoint: {path} has {theirs} for {name}, expected {ours}")
+        fresh[name][...] = arrays[name]
 
 
 def _shown(array: np.ndarray | None) -> str:
