@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from minivae.engine.lockstep import cut, shares
+from minivae.engine import memory
+from minivae.engine.lockstep import deal, shares
 from minivae.layers.dense import affine, matmul_nt
 from minivae.parts import matmul_tn
 
@@ -82,7 +83,7 @@ def calls_of_thread(vae, way, minibatch, n_threads, k):
     calls = {}
     for product in products_of_step(vae):
         n_in, n_out = product.n_in, product.n_out
-        x, W, h = (rng.random(s, np.float32) for s in ((n, n_in), (n_in, n_out), (n, n_out)))
+        x, W, h = (_random(rng, shape) for shape in ((n, n_in), (n_in, n_out), (n, n_out)))
         if product.of_data:
             x = minibatch[rows]
         if way is not TILES:
@@ -93,7 +94,7 @@ def calls_of_thread(vae, way, minibatch, n_threads, k):
             calls[product.name] = partial(matmul_nt, h, W, x)
         elif (mine := rows_of_weights[product.weights]).stop > mine.start:
             # All datapoints, and the rows of the weights that are thread k's.
-            x, h = (rng.random((len(minibatch), width), np.float32) for width in (n_in, n_out))
+            x, h = (_random(rng, (len(minibatch), width)) for width in (n_in, n_out))
             x = minibatch if product.of_data else x
             calls[product.name] = partial(matmul_tn, x, h, W[mine], mine.start)
     return calls
@@ -101,15 +102,25 @@ def calls_of_thread(vae, way, minibatch, n_threads, k):
 
 def _rows_of_weights(shapes, n_threads, k):
     """Return for every matrix of weights the rows whose gradient thread k computes."""
-    part = cut(shapes, list(shapes), n_threads)[k]
+    pieces = deal(shapes, list(shapes), n_threads)[k]
     rows, start = {}, 0
     for name, shape in shapes.items():
         size = math.prod(shape)
-        edges = np.clip([part.start - start, part.stop - start], 0, size)
         if len(shape) == 2:
-            rows[name] = slice(*(int(edge) // shape[1] for edge in edges))
+            rows[name] = slice(0, 0)
+            for piece in pieces:  # of a matrix, a thread has one
+                edges = np.clip([piece.start - start, piece.stop - start], 0, size) // shape[1]
+                if edges[0] < edges[1]:
+                    rows[name] = slice(*edges.tolist())
         start += size
     return rows
+
+
+def _random(rng, shape):
+    """Return an operand, where a step would have it in memory."""
+    array = memory.empty(shape, np.float32)
+    rng.random(out=array, dtype=np.float32)
+    return array
 
 
 def blas_call(kind, x, W, h):

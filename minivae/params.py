@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minivae.engine import memory
+
 
 class Params:
     """A flat vector and the named arrays that tile it.
@@ -54,7 +56,7 @@ class Params:
         self.names = list(self.shapes)
         size = sum(math.prod(shape) for shape in self.shapes.values())
         if vector is None:
-            vector = np.zeros(size, dtype)
+            vector = memory.zeros(size, dtype)
         if vector.shape != (size,) or not vector.flags.c_contiguous:
             raise ValueError(
                 f"vector has shape {vector.shape}, expected a contiguous vector of shape ({size},)"
@@ -91,8 +93,10 @@ class Params:
 
     def copy(self) -> "Params":
         """Return an independent copy."""
-        return self.like(self.vector.copy())
+        return self.astype(self.dtype)
 
     def astype(self, dtype: DTypeLike) -> "Params":
         """Return a copy in another dtype."""
-        return self.like(self.vector.astype(dtype))
+        copy = Params(self.shapes, dtype=dtype)
+        copy.vector[:] = self.vector
+        return copy

@@ -2,6 +2,7 @@
 
 import threading
 from itertools import pairwise
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minivae import Params
+from minivae.engine import lockstep as lockstep_module
 from minivae.engine.arena import Arena, SharedArena, own
-from minivae.engine.lockstep import Lockstep, cut
+from minivae.engine.lockstep import Lockstep, cut, deal
 from minivae.engine.team import Team
 from minivae.parts import Product, Sum, sum_up
 
@@ -113,6 +115,27 @@ def test_cuts_tile_the_parameters_between_rows(shapes, count, data):
             assert params.vector[edge] == params.vector[edge - 1] + 1
 
 
+@given(shape_dicts, st.integers(1, 9), st.integers(0, 40))
+def test_pieces_are_dealt_out_once_and_every_thread_gets_of_every_large_array(shapes, count, large):
+    with patch.object(lockstep_module, "_LARGE", large):
+        pieces = deal(shapes, list(shapes), count)
+    params = Params(shapes)
+    owners = Params(shapes, np.full(params.vector.size, -1.0))
+    for k, mine in enumerate(pieces):
+        for piece in mine:
+            assert np.all(owners.vector[piece] == -1)
+            owners.vector[piece] = k
+    assert np.all(owners.vector >= 0)
+    for name, shape in shapes.items():
+        rows = owners[name].reshape(-1, shape[-1] if len(shape) > 1 else 1)
+        assert np.all(rows == rows[:, :1])
+        if rows.size > large and len(rows) >= 8 * count:  # and small ones are not more than it is
+            follow = sum(np.prod(s) for s in shapes.values() if np.prod(s) <= large)
+            if follow == 0:
+                sizes = [np.sum(owners[name] == k) for k in range(count)]
+                assert max(sizes) - min(sizes) <= 2 * rows.shape[1]
+
+
 # --- Gradients ------------------------------------------------------------------------------------
 
 N, SHAPES = 7, {"W": (2, 3, 4), "b": (4,), "c": (), "unused": (3,)}
@@ -163,7 +186,7 @@ def test_threads_get_the_gradient_of_all_rows_whatever_holds_them(make, threads)
     if make is not_every_thread:
         dy[: N // threads if threads > 1 else 0] = 0
     expected = sum_up(parts_of(X, dy), Params(SHAPES)).vector
-    found = {}
+    found, finished = {}, []
     with Team(threads) as team:
         lockstep = Lockstep(team, N, SHAPES, np.float64, [list(SHAPES)])
 
@@ -175,12 +198,15 @@ def test_threads_get_the_gradient_of_all_rows_whatever_holds_them(make, threads)
         def forward_backward(k, fetched, new):
             return 1.0, make(new, *fetched)
 
-        def update(k, step, gradient, bound):
-            assert bound == threads
-            part = lockstep.slices[0][k]
+        def update(k, step, i, gradient):
+            part = lockstep.slices[0][k][i]
             found.setdefault(step, np.full(EXPECTED.size, np.nan))[part] = gradient
 
-        assert lockstep.run(5, 3, fetch, forward_backward, update) == [threads] * 3
+        def finish(step, bound):
+            finished.append((step, bound))
+
+        assert lockstep.run(5, 3, fetch, forward_backward, update, finish) == [threads] * 3
+    assert finished == [(step, threads) for step in (5, 6, 7)]
     assert sorted(found) == [5, 6, 7]
     for gradient in found.values():
         np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-14)
@@ -193,6 +219,6 @@ def test_a_parameter_without_a_part_in_this_step_has_no_gradient():
         lockstep.run(
             0, 2, lambda k, step, new: step,
             lambda k, step, new: (0.0, {} if step else {"b": Sum(DY)}),
-            lambda k, step, gradient, bound: found.append(gradient.copy()),
+            lambda k, step, i, gradient: found.append(gradient.copy()),
         )  # fmt: skip
     np.testing.assert_allclose(found, [DY.sum(axis=0), np.zeros(4)])

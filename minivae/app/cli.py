@@ -6,6 +6,8 @@ This file reads arguments and turns errors into one line; `minivae.app` does the
 import argparse
 import os
 import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import minivae
 
@@ -16,16 +18,16 @@ EXIT_ERROR = 2
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, without the usage text around it."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         self.exit(EXIT_ERROR, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
-def _number(text):
+def _number(text: str) -> float:
     """Read a number such as 100, 1_000_000 or 1e6."""
     return float(text.replace("_", ""))
 
 
-def positive(text):
+def positive(text: str) -> float:
     """Read a positive finite number."""
     try:
         value = _number(text)
@@ -36,10 +38,10 @@ def positive(text):
     return value
 
 
-def whole(minimum):
+def whole(minimum: int) -> Callable[[str], int]:
     """Return a reader of whole numbers of at least `minimum`."""
 
-    def read(text):
+    def read(text: str) -> int:
         try:
             value = _number(text)
         except ValueError:
@@ -53,12 +55,12 @@ def whole(minimum):
     return read
 
 
-def widths(text):
+def widths(text: str) -> list[int]:
     """Read the widths of hidden layers, such as 500 or 200,100."""
     return [whole(1)(part) for part in text.split(",")]
 
 
-def build_parser():
+def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     parser = _Parser(
         prog="minivae",
@@ -88,14 +90,16 @@ def build_parser():
     return parser
 
 
-def _add_command(commands, name, summary, example):
+def _add_command(
+    commands: argparse._SubParsersAction, name: str, summary: str, example: str
+) -> argparse.ArgumentParser:
     return commands.add_parser(
         name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.",
         epilog=f"Example: {example}",
     )  # fmt: skip
 
 
-def _add_train(commands):
+def _add_train(commands: argparse._SubParsersAction) -> None:
     parser = _add_command(
         commands,
         "train",
@@ -143,7 +147,9 @@ def _add_train(commands):
     add("--quiet", action="store_true", help="no progress bar and no messages")
 
 
-def _add_run_command(commands, name, summary, example):
+def _add_run_command(
+    commands: argparse._SubParsersAction, name: str, summary: str, example: str
+) -> None:
     parser = _add_command(commands, name, summary, f"minivae {name} runs/mnist-20{example}")
     parser.add_argument("run", metavar="RUN", help="a folder that minivae train made")
     parser.add_argument("--seed", type=whole(0), default=0, help="for random choices (0)")
@@ -165,7 +171,7 @@ def _add_run_command(commands, name, summary, example):
     parser.add_argument("--out", metavar="PNG", help="the picture's file (in the run folder)")
 
 
-def _add_reproduce(commands):
+def _add_reproduce(commands: argparse._SubParsersAction) -> None:
     parser = _add_command(
         commands,
         "reproduce",
@@ -198,7 +204,7 @@ def _add_reproduce(commands):
     add("--quiet", action="store_true", help="no progress bar and no messages")
 
 
-def _add_gradcheck(commands):
+def _add_gradcheck(commands: argparse._SubParsersAction) -> None:
     parser = _add_command(
         commands,
         "gradcheck",
@@ -209,7 +215,7 @@ def _add_gradcheck(commands):
     parser.add_argument("--seed", type=whole(0), default=0, help="for the problems (0)")
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Parameters
@@ -245,7 +251,7 @@ def main(argv=None):
         return EXIT_ERROR
 
 
-def _one_line(error):
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 

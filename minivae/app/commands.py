@@ -1,5 +1,6 @@
 """What the commands of the command line do; each takes the parsed arguments."""
 
+import argparse
 from importlib import import_module
 
 _HOMES = {
@@ -16,7 +17,7 @@ _HOMES = {
 }
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> int | None:
     """Run the command that was asked for, and return its exit code; None means 0."""
     home = import_module(f"minivae.app.{_HOMES[arguments.command]}")
     return getattr(home, arguments.command)(arguments)

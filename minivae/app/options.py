@@ -1,9 +1,12 @@
 """The settings of a run: their defaults, and the data that they speak of."""
 
+from pathlib import Path
+from typing import Any
+
 from minivae import datasets
 from minivae.app import runs
 
-DEFAULTS = {
+DEFAULTS: dict[str, Any] = {
     "data": "mnist",
     "data_path": None,
     "binarize": None,
@@ -25,14 +28,14 @@ DEFAULTS = {
 }
 
 
-def open_run(folder):
+def open_run(folder: str | Path) -> runs.Run:
     """Open an existing run folder; see `minivae.app.runs.open_run`."""
     run = runs.open_run(folder, set(DEFAULTS) - {"binarize"})
     run.settings.setdefault("binarize", None)  # a setting that older runs do not have
     return run
 
 
-def load_data(settings, fixed=False):
+def load_data(settings: dict[str, Any], fixed: bool = False) -> datasets.Dataset:
     """Return the data of a run, for training, or the same but for `fixed` pixels in any case."""
     binarize = settings["binarize"]
     if fixed and binarize is not None:

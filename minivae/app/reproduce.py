@@ -1,5 +1,6 @@
 """`minivae reproduce`: the paper's figures 2 to 5."""
 
+import argparse
 import sys
 
 from minivae.experiments import reproduce as reproduce_figures
@@ -7,7 +8,7 @@ from minivae.experiments.running import CurvesFailed
 from minivae.training.interruption import Interrupted
 
 
-def reproduce(arguments):
+def reproduce(arguments: argparse.Namespace) -> int:
     """Compute what is missing of a figure and draw it."""
     folder = arguments.out
     try:

@@ -10,11 +10,14 @@ manifold.png, latent_space.png      with two latents
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from minivae.params import Params
 from minivae.training.checkpoint import atomic_write, load_model, read_archive
 from minivae.training.history import History
+from minivae.vae import VAE
 
 SETTINGS = "settings.json"
 MODEL = "model.npz"
@@ -24,42 +27,42 @@ class Run(NamedTuple):
     """A run folder and the settings in it."""
 
     folder: Path
-    settings: dict
+    settings: dict[str, Any]
 
     @property
-    def model_path(self):
+    def model_path(self) -> Path:
         """Where the model is, or will be."""
         return self.folder / MODEL
 
-    def load_model(self):
+    def load_model(self) -> tuple[VAE, Params]:
         """Return ``(vae, params)``."""
         return load_model(self.model_path)
 
-    def history(self):
+    def history(self) -> History:
         """Return the `History` in the checkpoint."""
         meta, _ = read_archive(self.model_path)
         return History(**meta["training"]["history"])
 
-    def samples_seen(self):
+    def samples_seen(self) -> int:
         """Return how many training samples the checkpoint has seen; none if there is none yet."""
         if not self.model_path.exists():
             return 0
         meta, _ = read_archive(self.model_path)
         return meta["training"]["step"] * meta["training"]["settings"]["batch_size"]
 
-    def save_settings(self):
+    def save_settings(self) -> None:
         """Write settings.json."""
         with atomic_write(self.folder / SETTINGS, "w") as file:
             json.dump(self.settings, file, indent=2)
             file.write("\n")
 
-    def save_history(self, history):
+    def save_history(self, history: History) -> None:
         """Write history.csv."""
         with atomic_write(self.folder / "history.csv", "w", newline="") as file:
             history.write_csv(file)
 
 
-def create_run(folder, settings):
+def create_run(folder: str | Path, settings: dict[str, Any]) -> Run:
     """Make a run folder and write its settings.
 
     Raises
@@ -81,7 +84,7 @@ def create_run(folder, settings):
     return run
 
 
-def open_run(folder, names):
+def open_run(folder: str | Path, names: Iterable[str]) -> Run:
     """Open an existing run folder, whose settings have these names.
 
     Raises
@@ -106,7 +109,7 @@ def open_run(folder, names):
     return Run(folder, settings)
 
 
-def free_folder(stem):
+def free_folder(stem: str) -> Path:
     """Return ``runs/stem``, or ``runs/stem-2``, ... : the first that does not exist."""
     number = 1
     while True:

@@ -1,18 +1,24 @@
 """What can be done with a run: numbers and pictures."""
 
+import argparse
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from minivae import plots
 from minivae.app.options import load_data, open_run
 from minivae.binarization import SCORES_DIFFER
+from minivae.datasets import Dataset
 from minivae.evaluation import bound_terms
 from minivae.evaluation.latents import ACTIVE_ABOVE, latent_usage
+from minivae.params import Params
+from minivae.vae import VAE
 
 
-def evaluate(arguments):
+def evaluate(arguments: argparse.Namespace) -> None:
     """Print the bound on both parts of the data, and its two terms."""
     run = open_run(arguments.run)
     vae, params = run.load_model()
@@ -34,7 +40,9 @@ def evaluate(arguments):
         )
 
 
-def _picture(arguments, name, draw):
+def _picture(
+    arguments: argparse.Namespace, name: str, draw: Callable[[VAE, Params, Dataset], Figure]
+) -> None:
     """Draw one picture of a run, ``draw(vae, params, data)``, and say where it is."""
     run = open_run(arguments.run)
     vae, params = run.load_model()
@@ -44,7 +52,7 @@ def _picture(arguments, name, draw):
     print(path)
 
 
-def sample(arguments):
+def sample(arguments: argparse.Namespace) -> None:
     """Draw fresh samples from the model."""
     rng = np.random.default_rng(arguments.seed)
     _picture(
@@ -56,10 +64,10 @@ def sample(arguments):
     )
 
 
-def reconstruct(arguments):
+def reconstruct(arguments: argparse.Namespace) -> None:
     """Draw test images above their reconstructions."""
 
-    def draw(vae, params, data):
+    def draw(vae: VAE, params: Params, data: Dataset) -> Figure:
         n = min(arguments.n, len(data.test))
         rows = np.random.default_rng(arguments.seed).permutation(len(data.test))[:n]
         return plots.reconstructions(vae, params, data.test[rows], data.image_shape)
@@ -67,7 +75,7 @@ def reconstruct(arguments):
     _picture(arguments, "reconstructions", draw)
 
 
-def manifold(arguments):
+def manifold(arguments: argparse.Namespace) -> None:
     """Draw the two-dimensional latent space, decoded."""
     _picture(
         arguments,
@@ -76,10 +84,10 @@ def manifold(arguments):
     )
 
 
-def interpolate(arguments):
+def interpolate(arguments: argparse.Namespace) -> None:
     """Draw the way from one test image to another, through the latent space."""
 
-    def draw(vae, params, data):
+    def draw(vae: VAE, params: Params, data: Dataset) -> Figure:
         n = min(arguments.n, len(data.test) // 2)
         rows = np.random.default_rng(arguments.seed).permutation(len(data.test))
         x_from, x_to = data.test[rows[:n]], data.test[rows[n : 2 * n]]
@@ -88,10 +96,10 @@ def interpolate(arguments):
     _picture(arguments, "interpolation", draw)
 
 
-def latents(arguments):
+def latents(arguments: argparse.Namespace) -> None:
     """Print the bound on the test set, split by latent, and draw it."""
 
-    def draw(vae, params, data):
+    def draw(vae: VAE, params: Params, data: Dataset) -> Figure:
         usage = latent_usage(vae, params, data.test, seed=arguments.seed)
         print(f"{'latent':<8} {'KL (nats)':>10} {'variance of its mean':>21}")
         for j in np.argsort(usage.kl)[::-1]:

@@ -5,9 +5,11 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 # OpenBLAS picks its kernels by CPU when it is loaded, unless one of these says otherwise.
 PINS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
@@ -34,7 +36,7 @@ print(json.dumps({"seconds": min(times), "kernels": kernels}))
 """
 
 
-def cpu_name():
+def cpu_name() -> str:
     """Return the CPU's name as the system tells it."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -45,7 +47,7 @@ def cpu_name():
     return platform.processor() or platform.machine()
 
 
-def blas_pools():
+def blas_pools() -> list[dict[str, Any]]:
     """Return threadpoolctl's description of each BLAS library in this process."""
     import numpy  # noqa: F401  (loads its BLAS)
     from threadpoolctl import threadpool_info
@@ -53,7 +55,7 @@ def blas_pools():
     return [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
 
 
-def package_versions():
+def package_versions() -> dict[str, str]:
     """Return the installed version of each run-time dependency."""
     versions = {}
     for name in _PACKAGES:
@@ -64,12 +66,12 @@ def package_versions():
     return versions
 
 
-def pins():
+def pins() -> dict[str, str]:
     """Return those variables of the environment that pin OpenBLAS's choice of kernels."""
     return {name: os.environ[name] for name in PINS if os.environ.get(name)}
 
 
-def _own_products():
+def _own_products() -> str:
     """Say what the BLAS is not needed for."""
     from minivae.engine.mode import NUMPY_ONLY
 
@@ -88,7 +90,7 @@ class BlasProbe:
     Creating one starts the work; `advice` waits for it.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.pins = pins()
         self._children = []
         if self.pins:
@@ -96,7 +98,7 @@ class BlasProbe:
             self._children = [self._start(os.environ), self._start(free)]
 
     @staticmethod
-    def _start(environment):
+    def _start(environment: Mapping[str, str]) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-c", _PROBE],
             env=environment,
@@ -105,7 +107,7 @@ class BlasProbe:
             text=True,
         )
 
-    def advice(self, command="minivae train"):
+    def advice(self, command: str = "minivae train") -> str | None:
         """Return one line on what the pins cost and how to unset them, or None if all is well."""
         slowdown, kernels = self._outcome
         if slowdown is None or slowdown < 1.15:  # less is within the noise
@@ -117,7 +119,7 @@ class BlasProbe:
             f"unset: env {unset} {command}"
         )
 
-    def report(self):
+    def report(self) -> str:
         """Return one line for `minivae info`, whatever there is to say."""
         if not self.pins:
             return "OpenBLAS chooses its kernels freely: nothing to improve."
@@ -128,11 +130,11 @@ class BlasProbe:
         cost = "what that costs could not be measured" if unknown else "it costs nothing here"
         return f"{self._pinned()} pins OpenBLAS's kernels; {cost}."
 
-    def _pinned(self):
+    def _pinned(self) -> str:
         return " ".join(f"{name}={value}" for name, value in self.pins.items())
 
     @cached_property
-    def _outcome(self):
+    def _outcome(self) -> tuple[float | None, str | None]:
         """How many times slower, and than which kernels; (None, None) if that is unknown."""
         try:
             outputs = [child.communicate(timeout=20)[0] for child in self._children]
@@ -144,7 +146,7 @@ class BlasProbe:
         return pinned["seconds"] / free["seconds"], free["kernels"]
 
 
-def describe():
+def describe() -> list[tuple[str, str]]:
     """Return the lines of `minivae info`: CPU, BLAS and its kernel set, Numba, versions."""
     from minivae.engine.mode import compiled_for
     from minivae.engine.team import available_cores

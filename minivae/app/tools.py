@@ -1,11 +1,13 @@
 """`minivae gradcheck` and `minivae info`."""
 
+import argparse
+
 from minivae.app.system import BlasProbe, describe
 from minivae.checks.selfcheck import run_checks
 from minivae.datasets.download import cache_folder
 
 
-def gradcheck(arguments):
+def gradcheck(arguments: argparse.Namespace) -> int:
     """Print the table of gradient checks; the exit code is 1 if one fails."""
     print(f"{'gradient of':<42} {'cases':>5} {'parameters':>10} {'worst rel. error':>17}")
     failures = []
@@ -29,7 +31,7 @@ def gradcheck(arguments):
     return 1 if failures else 0
 
 
-def info(arguments):
+def info(arguments: argparse.Namespace) -> None:
     """Print what matters about this machine, and advice if its BLAS kernels are held back."""
     probe = BlasProbe()
     lines = [*describe(), ("data cache", str(cache_folder()))]

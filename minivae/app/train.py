@@ -1,27 +1,34 @@
 """`minivae train`: a new run folder, or an old one that goes on."""
 
+import argparse
 import contextlib
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from minivae import plots
 from minivae.app.options import DEFAULTS, load_data, open_run
-from minivae.app.runs import create_run, free_folder
+from minivae.app.runs import Run, create_run, free_folder
 from minivae.app.system import BlasProbe
 from minivae.binarization import SCORES_DIFFER
+from minivae.datasets import Dataset
 from minivae.engine.mode import NUMPY_ONLY
 from minivae.likelihoods import FixedGaussian
 from minivae.optimizers import OPTIMIZERS, Adagrad
+from minivae.params import Params
+from minivae.protocols import Optimizer
 from minivae.training import choose_step_size, fit
+from minivae.training.history import History
 from minivae.training.interruption import Interrupted
 from minivae.vae import VAE
 from minivae.validation import check_batch_size
 
 
-def train(arguments):
+def train(arguments: argparse.Namespace) -> int:
     """Train a model, or go on training one, and draw its pictures."""
     say = _silent if arguments.quiet else _say
     probe = BlasProbe()  # works in the background while the data are read
@@ -52,15 +59,15 @@ def train(arguments):
     return 0
 
 
-def _say(message):
+def _say(message: str) -> None:
     print(message, flush=True)
 
 
-def _silent(message):
+def _silent(message: str) -> None:
     pass
 
 
-def _new_run(requested, folder):
+def _new_run(requested: dict[str, Any], folder: str | Path | None) -> tuple[Run, Dataset, VAE]:
     settings = {**DEFAULTS, **requested}
     if settings["data_path"] is not None:
         settings["data_path"] = str(Path(settings["data_path"]).resolve())
@@ -77,7 +84,9 @@ def _new_run(requested, folder):
     return create_run(folder, settings), data, vae
 
 
-def _resumed_run(requested, arguments):
+def _resumed_run(
+    requested: dict[str, Any], arguments: argparse.Namespace
+) -> tuple[Run, Dataset, VAE]:
     fixed = sorted(set(requested) - {"samples"})
     if fixed or arguments.out is not None:
         option = (fixed or ["out"])[0].replace("_", "-")
@@ -93,7 +102,7 @@ def _resumed_run(requested, arguments):
     return run, data, _build_vae(run.settings, data)
 
 
-def _default_likelihood(data):
+def _default_likelihood(data: Dataset) -> str:
     """Return what the paper uses for digits and faces, and what fits the range of other data."""
     if data.name == "frey":
         return "gaussian-sigmoid"
@@ -101,7 +110,7 @@ def _default_likelihood(data):
     return "bernoulli" if in_range else "gaussian"
 
 
-def _build_vae(settings, data):
+def _build_vae(settings: dict[str, Any], data: Dataset) -> VAE:
     likelihood = settings["likelihood"]
     if settings["sigma"] is not None:
         if likelihood != "gaussian-fixed":
@@ -116,14 +125,14 @@ def _build_vae(settings, data):
     )
 
 
-def _build_optimizer(settings):
+def _build_optimizer(settings: dict[str, Any]) -> Optimizer:
     name, step_size = settings["optimizer"], settings["step_size"]
     if name not in OPTIMIZERS:
         raise ValueError(f"optimizer is {name!r}, expected one of {', '.join(OPTIMIZERS)}")
     return OPTIMIZERS[name]() if step_size is None else OPTIMIZERS[name](step_size)
 
 
-def _check_settings(settings, vae, data):
+def _check_settings(settings: dict[str, Any], vae: VAE, data: Dataset) -> None:
     """Raise ValueError for what `fit` would refuse, before there is a folder for it."""
     if settings["dtype"] not in ("float32", "float64"):  # as text: NumPy knows other spellings
         raise ValueError(f"dtype is {settings['dtype']!r}, expected float32 or float64")
@@ -132,7 +141,7 @@ def _check_settings(settings, vae, data):
     check_batch_size(settings["batch_size"], data.train)
 
 
-def _title(settings, data):
+def _title(settings: dict[str, Any], data: Dataset) -> str:
     widths = [data.train.shape[1], *settings["hidden"], settings["latent"]]
     layers = "-".join(map(str, widths + widths[-2::-1]))
     kind = f"{settings['likelihood']}, {settings['activation']}"
@@ -141,7 +150,7 @@ def _title(settings, data):
 
 
 @contextlib.contextmanager
-def _after(seconds, action):
+def _after(seconds: float, action: Callable[[], None]) -> Iterator[None]:
     """Call `action` if the block takes longer than that."""
     timer = threading.Timer(seconds, action)
     timer.daemon = True
@@ -152,7 +161,7 @@ def _after(seconds, action):
         timer.cancel()
 
 
-def _compile(vae, data, settings, say):
+def _compile(vae: VAE, data: Dataset, settings: dict[str, Any], say: Callable[[str], None]) -> None:
     """Have every kernel compiled, and tell the user if that takes long (on a first run only).
 
     One step does it, with as many datapoints as take the loops that real steps will take.
@@ -175,7 +184,9 @@ def _compile(vae, data, settings, say):
         )
 
 
-def _fit(run, vae, data, quiet, say):
+def _fit(
+    run: Run, vae: VAE, data: Dataset, quiet: bool, say: Callable[[str], None]
+) -> tuple[History, Params]:
     settings = run.settings
     options = {
         "batch_size": settings["batch_size"],
@@ -207,7 +218,9 @@ def _fit(run, vae, data, quiet, say):
     return result.history, result.params
 
 
-def _draw_pictures(run, vae, params, data, history):
+def _draw_pictures(
+    run: Run, vae: VAE, params: Params, data: Dataset, history: History
+) -> list[str]:
     """Write the run's pictures and return their names."""
     rng = np.random.default_rng(run.settings["seed"])
     shape = data.image_shape
@@ -227,7 +240,7 @@ def _draw_pictures(run, vae, params, data, history):
     return list(figures)
 
 
-def _report(run, history, pictures, say):
+def _report(run: Run, history: History, pictures: list[str], say: Callable[[str], None]) -> None:
     samples, train_bound, test_bound, seconds = history.rows()[-1]
     speed = samples / seconds
     say(

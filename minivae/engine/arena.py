@@ -6,12 +6,15 @@ stays warm in the cache, and the allocator is never called. What they gave is go
 step.
 """
 
+import math
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
+
+from minivae.engine import memory
 
 A = TypeVar("A", bound="Arena")
 
@@ -33,7 +36,8 @@ class Arena:
     def __init__(self) -> None:
         self._next = 0
         self._arrays: dict[Any, np.ndarray] = {}
-        # By id, and by address: what lives here has them to itself.
+        self._last: list[tuple] = []  # by number: shape and dtype as asked for, what was given
+        # By the id of their base, which they have to themselves (`memory.part`).
         self._mine: dict[int, np.ndarray] = {}
 
     def again(self: A) -> A:
@@ -43,34 +47,38 @@ class Arena:
 
     def __call__(self, shape: tuple[int, ...], dtype: DTypeLike = float) -> np.ndarray:
         """Return an array with arbitrary contents, as `numpy.empty` does."""
-        key = self._next, shape, dtype
+        number, last = self._next, self._last
         self._next += 1
+        if number < len(last):
+            as_before, of_dtype, array = last[number]
+            if shape == as_before and dtype is of_dtype:
+                return array
+        key = number, shape, dtype
         array = self._arrays.get(key)
         if array is None:
-            array = self._arrays[key] = self._make(key[0], np.empty(shape, dtype))
-            self._mine[id(array)] = self._mine[_address(array)] = array
+            array = self._arrays[key] = self._make(*key)
+            self._mine[id(array.base)] = array
+        last[number : number + 1] = [(shape, dtype, array)]
         return array
 
     def own(self, array: np.ndarray, dtype: DTypeLike) -> np.ndarray:
         """See the function `own`."""
-        if id(array) in self._mine:
-            return array
         array = np.asarray(array)
-        if array.dtype == dtype and self._first_of(array) is not None:
-            return array  # such as z of L samples, (L, M, J), as (L * M, J)
+        if self.first_of(array) is not None and array.dtype == dtype:
+            return array  # also z of L samples, (L, M, J), as (L * M, J)
         copy = self(array.shape, dtype)
         copy[...] = array
         return copy
 
-    def _make(self, number: int, array: np.ndarray) -> np.ndarray:
-        return array
+    def _make(self, number: int, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+        return memory.part(memory.empty(math.prod(shape), dtype), 0, shape)
 
-    def _first_of(self, array: np.ndarray) -> np.ndarray | None:
+    def first_of(self, array: np.ndarray) -> np.ndarray | None:
         """The array from here that has the same memory, in whatever shape; None for others'."""
-        mine = self._mine.get(id(array))
-        if mine is None and array.flags.c_contiguous:
-            mine = self._mine.get(_address(array))
-        return mine if mine is not None and mine.nbytes == array.nbytes else None
+        mine = self._mine.get(id(array.base))
+        if mine is array or mine is None:
+            return mine
+        return mine if array.nbytes == mine.nbytes and array.flags.c_contiguous else None
 
 
 class SharedArena(Arena):
@@ -82,10 +90,10 @@ class SharedArena(Arena):
 
     Parameters
     ----------
-    memory : dict
+    wholes : dict
         The larger arrays, by number, size and dtype; all threads are given the same one.
     lock : threading.Lock
-        For changing `memory`.
+        For changing `wholes`.
     rows : slice
         Which datapoints of the minibatch are this thread's.
     n_rows : int
@@ -93,12 +101,12 @@ class SharedArena(Arena):
     """
 
     def __init__(
-        self, memory: dict[Any, np.ndarray], lock: threading.Lock, rows: slice, n_rows: int
+        self, wholes: dict[Any, np.ndarray], lock: threading.Lock, rows: slice, n_rows: int
     ) -> None:
         super().__init__()
-        self._memory, self._lock = memory, lock
+        self._wholes, self._lock = wholes, lock
         self._rows, self._n_rows = rows, n_rows
-        self._wholes: dict[int, np.ndarray] = {}  # by the id of an array from here
+        self._whole_of: dict[int, np.ndarray] = {}  # by the id of an array from here
 
     def whole(self, array: np.ndarray, *others: "SharedArena") -> np.ndarray | None:
         """Return the memory, for all rows, of which `array` from here (or `others`) is a part.
@@ -106,32 +114,24 @@ class SharedArena(Arena):
         A vector, in which threads' parts follow each other; None if `array` is from elsewhere.
         """
         for arena in (self, *others):
-            whole = arena._wholes.get(id(array))
-            if whole is not None:
-                return whole
-        for arena in (self, *others):
-            first = arena._first_of(array)  # in another shape
+            first = arena.first_of(array)
             if first is not None:
-                return arena._wholes.get(id(first))
+                return arena._whole_of.get(id(first))
         return None
 
     def has(self, array: np.ndarray) -> bool:
         """Whether `array` is one from here, and no view of it."""
-        return id(array) in self._wholes
+        return id(array) in self._whole_of
 
-    def _make(self, number: int, array: np.ndarray) -> np.ndarray:
-        each, rest = divmod(array.size, self._rows.stop - self._rows.start)
+    def _make(self, number: int, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+        each, rest = divmod(math.prod(shape), self._rows.stop - self._rows.start)
         if rest:
-            return array  # it has no rows for datapoints
-        key = number, each, array.dtype
+            return super()._make(number, shape, dtype)  # it has no rows for datapoints
+        key = number, each, np.dtype(dtype)
         with self._lock:
-            if key not in self._memory:
-                self._memory[key] = np.empty(each * self._n_rows, array.dtype)
-            whole = self._memory[key]
-        part = whole[each * self._rows.start : each * self._rows.stop].reshape(array.shape)
-        self._wholes[id(part)] = whole
-        return part
-
-
-def _address(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]
+            if key not in self._wholes:
+                self._wholes[key] = memory.empty(each * self._n_rows, dtype)
+            whole = self._wholes[key]
+        array = memory.part(whole, each * self._rows.start, shape)
+        self._whole_of[id(array)] = whole
+        return array

@@ -9,10 +9,10 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from minivae.engine.kernels import kernel
+from minivae.engine.compiled import part
+from minivae.engine.turns import enter, leave
 
 APART = 16  # counters two cache lines apart, so that one thread's writing disturbs no other
-_LAG = 40_000  # some microseconds: what a thread does in Python before it lets go of the lock
 
 
 def _element(context, builder, signature, arguments):
@@ -45,22 +45,10 @@ def _store(typing_context, array, i, value):
     return types.int64(array, types.intp, types.int64), generate
 
 
-@kernel
-def _dawdle(arrivals, k):
-    """Let k times a few microseconds pass; True."""
-    passed = 0
-    for _ in range(k * _LAG):
-        passed += _load(arrivals, k * APART)
-    return passed >= 0
-
-
-@kernel
+@part
 def arrive(arrivals, k, spins):
-    """Count thread k's arrival, then watch for the others; False if they do not come soon.
-
-    Threads leave one after the other. If all wanted the interpreter's lock at the same moment, all
-    but one would be put to sleep, and it takes long to wake up.
-    """
+    """Count thread k's arrival, then watch for the others; False if they do not come soon."""
+    leave()
     mine = _load(arrivals, k * APART) + 1
     _store(arrivals, k * APART, mine)
     for _ in range(spins):
@@ -68,5 +56,6 @@ def arrive(arrivals, k, spins):
         for i in range(0, arrivals.size, APART):
             missing += _load(arrivals, i) < mine
         if missing == 0:
-            return _dawdle(arrivals, k)
+            enter()
+            return True
     return False

@@ -1,15 +1,12 @@
 """x86's control register of floating-point arithmetic, which every thread has for itself."""
 
-import platform
-
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from minivae.engine.kernels import kernel
+from minivae.engine.compiled import kernel
 
-X86 = platform.machine().lower() in ("x86_64", "amd64")
 FLUSH = 0x8040  # bits of MXCSR: results that are subnormal become zero, and so do operands
 
 

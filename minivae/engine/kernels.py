@@ -11,36 +11,14 @@ allocated, the GIL is released. A matrix has one datapoint per row; samples are 
 axes, (L, M, ...).
 """
 
-import numba
 import numpy as np
 
+from minivae.engine.compiled import kernel
 from minivae.engine.prefetch import prefetch
 from minivae.engine.vector_math import exp, log1p
 
 _LOG_2PI = float(np.log(2.0 * np.pi))
 _BLOCK = 512  # parameters that are updated while the next ones are fetched
-
-# Reassociation lets sums run in SIMD lanes. NaN and infinity keep their meaning (no "nnan", no
-# "ninf"): training relies on a diverged bound being NaN. error_model="numpy" because the check for
-# a zero divisor would stop vectorisation.
-_OPTIONS = {
-    "nogil": True,
-    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
-    "error_model": "numpy",
-}
-
-
-def kernel(loop):
-    """Compile `loop` on first use, keeping the machine code in Numba's cache where one can be.
-
-    The cache notices changes of the file in which a loop stands, but not of what the loop calls
-    from elsewhere (`vector_math`, `prefetch`, `tiles`, `sparsity`): after editing those,
-    delete ``minivae/engine/__pycache__/*.nb*``.
-    """
-    try:
-        return numba.njit(cache=True, **_OPTIONS)(loop)
-    except RuntimeError:  # neither the package's folder nor the user's cache can be written
-        return numba.njit(**_OPTIONS)(loop)
 
 
 # --- Minibatches ----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -22,6 +22,8 @@ from threadpoolctl import threadpool_limits
 from minivae.engine.arena import SharedArena
 from minivae.engine.subnormals import flushed_subnormals
 from minivae.engine.team import Team
+
+_LARGE = 50_000  # numbers: an array of which each thread has a part
 
 
 def blas_single_threaded() -> AbstractContextManager:
@@ -69,6 +71,45 @@ def cut(shapes: Mapping[str, tuple[int, ...]], names: Sequence[str], count: int)
     return [slice(start, stop) for start, stop in pairwise([first, *inner, stop])]
 
 
+def deal(
+    shapes: Mapping[str, tuple[int, ...]], names: Sequence[str], count: int
+) -> list[list[slice]]:
+    """Deal out parameters to `count` threads, in pieces.
+
+    Of every large array each thread has a part, so that all have as much to do: how long a number's
+    gradient takes depends on the array (where many datapoints are zero, it is computed sooner).
+
+    Returns
+    -------
+    pieces : list of list of slice
+        Of the vector, for each thread.
+    """
+    groups: list[list[str]] = [[]]
+    for name in names:  # a large array, and the small ones behind it
+        if math.prod(shapes[name]) > _LARGE and any(
+            math.prod(shapes[other]) > _LARGE for other in groups[-1]
+        ):
+            groups.append([])
+        groups[-1].append(name)
+    dealt = [cut(shapes, group, count) for group in groups]
+    return [list(pieces) for pieces in zip(*dealt, strict=True)]
+
+
+class _Piece(NamedTuple):
+    """Parameters that are neighbours in the vector, and moved at once.
+
+    Attributes
+    ----------
+    gradient : array
+        Its part of the gradient.
+    entries : list of (str, int, array)
+        What it consists of: a parameter's name, the first of its numbers, their gradient.
+    """
+
+    gradient: np.ndarray
+    entries: list[tuple[str, int, np.ndarray]]
+
+
 class Lockstep:
     """Takes gradient steps with the threads of a team.
 
@@ -89,8 +130,8 @@ class Lockstep:
         The datapoints of a minibatch that are each thread's.
     gradient : (n,) array
         That of the last step.
-    slices : list of list of slice
-        For each turn, the parameters that are each thread's.
+    slices : list of list of list of slice
+        For each turn and thread, the pieces of the parameters' vector that are its to move.
     """
 
     def __init__(
@@ -115,14 +156,16 @@ class Lockstep:
         self._wholes: list[dict[str, Any]] = [{}] * team.size
         self._known: list[dict[tuple, tuple]] = [{} for _ in range(team.size)]
         self.gradient = np.zeros(sum(map(math.prod, shapes.values())), dtype)
-        self.slices = [cut(shapes, names, team.size) for names in turns]
-        self._gradients = [[self.gradient[part] for part in parts] for parts in self.slices]
-        self._shares = [[self._entries(shapes, part) for part in parts] for parts in self.slices]
+        self.slices = [deal(shapes, names, team.size) for names in turns]
+        self._pieces = [
+            [[_Piece(self.gradient[p], self._entries(shapes, p)) for p in mine] for mine in dealt]
+            for dealt in self.slices
+        ]
 
     def _entries(
         self, shapes: Mapping[str, tuple[int, ...]], part: slice
     ) -> list[tuple[str, int, np.ndarray]]:
-        """What a slice of the vector holds: names, their first entries, places of the gradient."""
+        """What a slice of the vector holds; see `_Piece`."""
         found, start = [], 0
         for name, shape in shapes.items():
             stop = start + math.prod(shape)
@@ -139,6 +182,7 @@ class Lockstep:
         fetch: Callable,
         forward_backward: Callable,
         update: Callable,
+        finish: Callable | None = None,
     ) -> list[float]:
         """Take up to `n_steps` steps, the first of which has the number `first`.
 
@@ -151,7 +195,9 @@ class Lockstep:
             ``forward_backward(k, fetched, new)`` returns their share of the minibatch's bound, and
             what they contribute to the gradient (`minivae.parts`), by the parameters' names.
         update : callable
-            ``update(k, step, gradient, bound)`` moves thread k's slice of the parameters.
+            ``update(k, step, i, gradient)`` moves the i-th of thread k's pieces of the parameters.
+        finish : callable, optional
+            ``finish(step, bound)`` is called once in a step, by one of the threads.
 
         Returns
         -------
@@ -160,12 +206,13 @@ class Lockstep:
             taken: parameters are as after the one before.
         """
         bounds = np.full((n_steps, self.team.size), np.nan)
+        callables = fetch, forward_backward, update, finish
 
         def work(k: int) -> None:
             # A diverging bound is reported once, by the caller, and not as a NumPy warning as well.
             with np.errstate(all="ignore"), flushed_subnormals():
                 for i in range(n_steps):
-                    if not self._step(k, first + i, bounds[i], fetch, forward_backward, update):
+                    if not self._step(k, first + i, bounds[i], *callables):
                         return
 
         self.team.run(work)
@@ -181,6 +228,7 @@ class Lockstep:
         fetch: Callable,
         forward_backward: Callable,
         update: Callable,
+        finish: Callable | None,
     ) -> bool:
         fetching = self._fetching[k][step % 2].again()
         fetched = fetch(k, step, fetching)
@@ -191,10 +239,12 @@ class Lockstep:
         bound = sum(bounds.tolist())
         if not math.isfinite(bound):
             return False
-        turn = step % len(self.slices)
-        for name, first, out in self._shares[turn][k]:
-            self._write(name, out, first)
-        update(k, step, self._gradients[turn][k], bound)
+        if k == 0 and finish is not None:
+            finish(step, bound)
+        for i, piece in enumerate(self._pieces[step % len(self._pieces)][k]):
+            for name, first, out in piece.entries:
+                self._write(name, out, first)
+            update(k, step, i, piece.gradient)
         return True
 
     def _find_wholes(self, k: int, fetching: SharedArena) -> None:

@@ -8,6 +8,7 @@ lines that are read are the lines that run.
 
 import importlib
 import os
+import platform
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ def _chosen() -> str:
 
 
 NUMPY_ONLY = _chosen() == "numpy"
+X86 = platform.machine().lower() in ("x86_64", "amd64")
 
 EQUATIONS: dict[str, Callable] = {}
 """The NumPy form of every kernel, by name."""

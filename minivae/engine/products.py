@@ -19,7 +19,7 @@ bits, but for one thing: zero times infinity is left out as well.
 import numpy as np
 
 from minivae.engine import kernels
-from minivae.engine.kernels import kernel
+from minivae.engine.compiled import kernel, part
 from minivae.engine.sparsity import has_zero_strips, nonzero_in_columns, nonzero_in_rows
 from minivae.engine.tiles import (
     COLUMNS,
@@ -30,6 +30,7 @@ from minivae.engine.tiles import (
     dot_tile,
     outer_tile,
 )
+from minivae.engine.turns import enter, leave
 
 # Where the loops are faster than OpenBLAS, as measured: with the 32 vector registers of AVX-512, or
 # with AVX2 and many zeros; then
@@ -38,6 +39,9 @@ _WORTHWHILE = 250_000  # from so many multiplications, or
 _WORTH_A_LOOK = 2_000_000  # from so many, where it is zeros that make it worthwhile;
 _SHORT = 128  # and for matmul_nt, whose tiles take some summing in the end, so many terms.
 
+# Multiplications: a BLAS that takes as long as it takes to wake up a thread does not keep others
+# from the interpreter.
+_LONG = 5_000_000
 _SMALL = 20_000  # numbers in `out`: up to here `numpy.dot` is faster than `numpy.matmul`
 
 
@@ -111,7 +115,24 @@ def _multiply(a, b, out):
             return
         except ValueError:  # it converts nothing; and matmul says better what is wrong
             pass
-    np.matmul(a, b, out=out)
+    if out.size * a.shape[1] < _LONG:
+        np.matmul(a, b, out=out)
+    else:
+        _rest()
+        np.matmul(a, b, out=out)
+        _resume()
+
+
+@part
+def _rest():
+    """Let other threads have their turn with the interpreter while a BLAS is busy."""
+    leave()
+
+
+@part
+def _resume():
+    """Wait for a turn."""
+    enter()
 
 
 def _choose(work, arrays, loop, skipping=None):
@@ -132,11 +153,12 @@ def _choose(work, arrays, loop, skipping=None):
     a, out = arrays[0], arrays[-1]
     if len(a) > THIN or min(out.shape) < ROWS or out.shape[1] * out.itemsize < VECTOR_BYTES:
         return None
-    for array in arrays:
-        if array.dtype != out.dtype or not array.flags.c_contiguous:
-            return None
-    if out.dtype.char not in "fd":
+    dtype = out.dtype
+    if dtype.char not in "fd":
         return None
+    for array in arrays:
+        if array.dtype is not dtype or not array.flags.c_contiguous:
+            return None
     if skipping and work >= _WORTH_A_LOOK and has_zero_strips(a, ROWS):
         return skipping
     return loop if HAS_AVX512 else None
@@ -164,7 +186,7 @@ def _matmul_tn_skipping(a, b, out, first):
     _cover(a, first, 1, a.shape[1], b, terms, counts, None, out)
 
 
-@kernel
+@part
 def _cover(a, start, row, step, b, terms, counts, bias, out):
     """Cover `out` with tiles, down each panel of columns; so that part of b stays in the cache."""
     height = out.shape[0]

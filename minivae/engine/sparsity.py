@@ -15,7 +15,7 @@ NaN is not zero.
 
 import numpy as np
 
-from minivae.engine.kernels import kernel
+from minivae.engine.compiled import kernel, part
 
 
 @kernel
@@ -30,7 +30,7 @@ def has_zero_strips(a, height):
     return 4 * zeros >= a.shape[1]
 
 
-@kernel
+@part
 def nonzero_in_rows(a, height):
     """For every strip of rows of `a`, find the columns that matter; see above."""
     n, p = a.shape
@@ -45,7 +45,7 @@ def nonzero_in_rows(a, height):
     return _indices(some)
 
 
-@kernel
+@part
 def nonzero_in_columns(a, first, n_columns, height):
     """For every strip of that many columns of `a` from the first on, find the rows that matter."""
     n_strips = (n_columns + height - 1) // height
@@ -65,7 +65,7 @@ def nonzero_in_columns(a, first, n_columns, height):
     return _indices(some)
 
 
-@kernel
+@part
 def _indices(some):
     """List the entries of every row that are not zero."""
     terms, counts = np.empty(some.shape, np.int64), np.empty(len(some), np.int64)

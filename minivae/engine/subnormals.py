@@ -10,18 +10,16 @@ register; other processors hardly slow down, and need none.
 import contextlib
 from collections.abc import Iterator
 
-from minivae.engine.mode import NUMPY_ONLY
+from minivae.engine.mode import NUMPY_ONLY, X86
 
-if NUMPY_ONLY:
-    X86 = False  # no way to get at the register
-else:
-    from minivae.engine.control_register import FLUSH, X86, exchange
+if not NUMPY_ONLY:
+    from minivae.engine.control_register import FLUSH, exchange
 
 
 @contextlib.contextmanager
 def flushed_subnormals() -> Iterator[None]:
     """Context manager: this thread treats subnormals as zero, and afterwards as it did before."""
-    if not X86:
+    if NUMPY_ONLY or not X86:  # there is no way to get at the register
         yield
         return
     before = exchange(FLUSH, FLUSH)

@@ -22,7 +22,7 @@ else:
     from minivae.engine.barrier import APART as _APART
     from minivae.engine.barrier import arrive as _arrive
 
-_SPINS = 2_000_000  # some tens of microseconds of watching: equal parts differ by less
+_SPINS = 60_000  # a tenth of a millisecond: equal parts differ by less, unless a core is taken
 
 
 class TeamBroken(RuntimeError):

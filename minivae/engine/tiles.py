@@ -117,9 +117,23 @@ class _Emitter:
             for total, value_before, value_after in zip(row, row_before, row_after, strict=True):
                 total.add_incoming(value_before, before)
                 total.add_incoming(value_after, loop)
-        builder.cbranch(builder.icmp_signed("<", following, stop), loop, after)
+        repeat = builder.cbranch(builder.icmp_signed("<", following, stop), loop, after)
+        repeat.set_metadata("llvm.loop", self.as_it_is())
         builder.position_at_end(after)
         return sums
+
+    def as_it_is(self):
+        """Metadata of a loop that is not to be unrolled.
+
+        Two rounds of a tile's loop at once need more registers than there are: some compilers'
+        ideas of a processor (LLVM's of Zen 4) find that worth it, and vectors travel to the stack
+        and back in every round, three times slower where the stack lies across cache lines.
+        """
+        module = self.builder.module
+        disable = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
+        loop = module.add_metadata([disable])
+        loop.operands = (loop, disable)  # LLVM knows such metadata by their naming themselves
+        return loop
 
 
 def _data(context, builder, signature, arguments, position):

@@ -11,8 +11,6 @@ exp    x = n ln 2 + r with n whole and |r| <= ln(2) / 2, so exp(x) = 2^n sum_k r
        2^n is made by writing n into the exponent bits of a float.
 log1p  for 0 <= t <= 1 only (it is used on t = exp(-|a|)): log(1 + t) = 2 artanh(s) with
        s = t / (2 + t) <= 1/3, so log1p(t) = 2 s sum_k (s^2)^k / (2 k + 1).
-
-Numba's cache does not notice changes of this file: see `minivae.engine.kernels.kernel`.
 """
 
 import math

@@ -6,10 +6,12 @@
 4. `reproduction`: the whole, from an empty folder to tables and pictures.
 """
 
+from typing import Any
+
 __all__ = ["EXPERIMENTS", "reproduce"]
 
 
-def __getattr__(name):  # when first used: worker processes need no pictures
+def __getattr__(name: str) -> Any:  # when first used: worker processes need no pictures
     if name not in __all__:
         raise AttributeError(f"module 'minivae.experiments' has no attribute {name!r}")
     from minivae.experiments import reproduction

@@ -2,17 +2,23 @@
 
 import contextlib
 import math
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from minivae.datasets import Dataset
 from minivae.engine.lockstep import blas_single_threaded
 from minivae.estimators.wake_sleep import WakeSleep
 from minivae.evaluation.evidence import appendix_d, resample_prior
-from minivae.experiments.curves import BOUNDS, CurveFolder
+from minivae.experiments.curves import BOUNDS, Curve, CurveFolder
 from minivae.optimizers import Adagrad
-from minivae.training import choose_step_size, fit
-from minivae.training.mcem import fit_mcem
+from minivae.params import Params
+from minivae.training import FitResult, choose_step_size, fit
+from minivae.training.mcem import MCEMResult, fit_mcem
+from minivae.vae import VAE
 
 _TRIAL = 100_000  # training samples after which the step sizes are compared; sooner, the least wins
 _MCEM_STEP_SIZE = 0.02  # there is no bound to choose it by
@@ -20,7 +26,7 @@ _CHECKPOINT_SECONDS = 10.0
 _AT_THE_END = 2**53  # `fit` evaluates at its end in any case; with this, nowhere else
 
 
-def run_curve(curve, folder, threads=1):
+def run_curve(curve: Curve, folder: str | Path, threads: int | None = 1) -> str:
     """Compute a curve, or what is missing of it.
 
     This is what worker processes run: a function of a module, whose arguments can be pickled.
@@ -51,7 +57,7 @@ def run_curve(curve, folder, threads=1):
     return curve.name
 
 
-def _compute(curve, place, threads):
+def _compute(curve: Curve, place: CurveFolder, threads: int | None) -> None:
     data = curve.load_data()
     vae = curve.build_model(data)
     train = _trainer(curve, place, vae, data, threads)
@@ -75,9 +81,11 @@ def _compute(curve, place, threads):
         place.save_rows(rows)
 
 
-def _trainer(curve, place, vae, data, threads):
+def _trainer(
+    curve: Curve, place: CurveFolder, vae: VAE, data: Dataset, threads: int | None
+) -> Callable[..., FitResult | MCEMResult]:
     """Return the curve's method, `fit` or `fit_mcem` with all settings that stay."""
-    options = {"batch_size": curve.batch_size, "seed": curve.seed}
+    options: dict[str, Any] = {"batch_size": curve.batch_size, "seed": curve.seed}
     if curve.method == "mcem":
         place.save_settings({**place.settings(), "step_size": _MCEM_STEP_SIZE})
         return partial(fit_mcem, optimizer=Adagrad(_MCEM_STEP_SIZE), **options)
@@ -88,7 +96,14 @@ def _trainer(curve, place, vae, data, threads):
     return partial(fit, optimizer=optimizer, threads=None if resumed else threads, **options)
 
 
-def _step_size(curve, place, vae, data, threads, options):
+def _step_size(
+    curve: Curve,
+    place: CurveFolder,
+    vae: VAE,
+    data: Dataset,
+    threads: int | None,
+    options: dict[str, Any],
+) -> float:
     """Return the step size in the curve's settings, or choose one as the paper does."""
     settings = place.settings()
     if "step_size" not in settings:
@@ -100,13 +115,15 @@ def _step_size(curve, place, vae, data, threads, options):
     return settings["step_size"]
 
 
-def _log_likelihoods(curve, vae, params, data, threads):
+def _log_likelihoods(
+    curve: Curve, vae: VAE, params: Params, data: Dataset, threads: int | None
+) -> dict[str, float]:
     """Estimate log p(x) on both parts of the data as in appendix D, if the curve asks for it.
 
     The means over the datapoints, in nats, with two standard errors: of the mean as one for all
     digits, of which these are a few; and of the Monte Carlo estimate for these datapoints.
     """
-    row = {}
+    row: dict[str, float] = {}
     if curve.log_px_datapoints:
         for part in ("train", "test"):
             x = getattr(data, part)[: curve.log_px_datapoints]

@@ -13,10 +13,12 @@ import csv
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from minivae import datasets
+from minivae.params import Params
 from minivae.training.checkpoint import atomic_write, load_model, read_archive
 from minivae.vae import VAE
 from minivae.validation import check_count
@@ -61,7 +63,7 @@ class Curve:
     method: str
     n_latent: int
     hidden: int
-    points: tuple
+    points: tuple[int, ...]
     likelihood: str = "bernoulli"
     n_train: int | None = None
     log_px_datapoints: int = 0
@@ -69,7 +71,7 @@ class Curve:
     seed: int = 0
     data_path: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"method is {self.method!r}, expected one of {', '.join(METHODS)}")
         points = tuple(check_count("points", point) for point in self.points)
@@ -78,40 +80,40 @@ class Curve:
         object.__setattr__(self, "points", points)
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The name of its folder."""
         part = "" if self.n_train is None else f"-{self.n_train}"
         data = Path(self.dataset).stem
         return f"{data}{part}-h{self.hidden}-z{self.n_latent}-{self.method}"
 
     @property
-    def samples(self):
+    def samples(self) -> int:
         """Its budget: the training samples seen at its end."""
         return self.points[-1]
 
     @property
-    def columns(self):
+    def columns(self) -> tuple[str, ...]:
         """The columns of its curve.csv."""
         measured = LOG_LIKELIHOODS if self.log_px_datapoints else ()
         return ("samples", "seconds", *BOUNDS, *measured)
 
     @property
-    def identity(self):
+    def identity(self) -> dict[str, Any]:
         """What must be the same for it to go on from what is in its folder, as a dict."""
         settings = asdict(self)
         del settings["points"], settings["data_path"]
         return settings
 
-    def load_data(self):
+    def load_data(self) -> datasets.Dataset:
         """Return its `Dataset`."""
         data = datasets.load(self.dataset, self.data_path)
         return data if self.n_train is None else data._replace(train=data.train[: self.n_train])
 
-    def build_model(self, data):
+    def build_model(self, data: datasets.Dataset) -> VAE:
         """Return its `VAE`."""
         return VAE(data.train.shape[1], self.n_latent, (self.hidden,), self.likelihood)
 
-    def merged_with(self, other):
+    def merged_with(self, other: "Curve") -> "Curve":
         """Return a curve that serves two figures: the one with the larger budget, with all points.
 
         Raises
@@ -135,22 +137,22 @@ class CurveFolder:
         The folder of the whole reproduction; the curve's own need not exist yet.
     """
 
-    def __init__(self, curve, folder):
+    def __init__(self, curve: Curve, folder: str | Path) -> None:
         self.curve = curve
         self.path = Path(folder) / "curves" / curve.name
         self.model_path = self.path / "model.npz"
 
     @property
-    def is_finished(self):
+    def is_finished(self) -> bool:
         """Whether the curve has reached its budget."""
         return self.measured_until() >= self.curve.samples
 
-    def measured_until(self):
+    def measured_until(self) -> int:
         """Return the training samples seen at the last measurement."""
         rows = self.rows()
         return rows[-1]["samples"] if rows else 0
 
-    def samples_seen(self):
+    def samples_seen(self) -> int:
         """Return how many training samples are behind the last measurement or checkpoint."""
         seen = self.measured_until()
         if self.model_path.exists():
@@ -158,7 +160,7 @@ class CurveFolder:
             seen = max(seen, training["step"] * training["settings"]["batch_size"])
         return min(seen, self.curve.samples)
 
-    def settings(self):
+    def settings(self) -> dict[str, Any]:
         """Return the curve's settings; make the folder if there is none.
 
         Raises
@@ -184,13 +186,13 @@ class CurveFolder:
                 )
         return settings
 
-    def save_settings(self, settings):
+    def save_settings(self, settings: dict[str, Any]) -> None:
         """Write settings.json."""
         with atomic_write(self.path / "settings.json", "w") as file:
             json.dump(settings, file, indent=2)
             file.write("\n")
 
-    def rows(self):
+    def rows(self) -> list[dict[str, Any]]:
         """Return what was measured: a dict for each row of curve.csv, if there is such a file.
 
         Raises
@@ -211,24 +213,24 @@ class CurveFolder:
         except (ValueError, TypeError, csv.Error) as error:
             raise ValueError(f"{path} is damaged ({error}); remove {self.path}") from error
 
-    def save_rows(self, rows):
+    def save_rows(self, rows: list[dict[str, Any]]) -> None:
         """Write curve.csv."""
         with atomic_write(self.path / "curve.csv", "w", newline="") as file:
             table = csv.DictWriter(file, self.curve.columns)
             table.writeheader()
             table.writerows(rows)
 
-    def table(self):
+    def table(self) -> dict[str, np.ndarray]:
         """Return what was measured: a dict with an array for each column."""
         rows = self.rows()
         return {name: np.array([row[name] for row in rows]) for name in self.curve.columns}
 
-    def load_model(self):
+    def load_model(self) -> tuple[VAE, Params]:
         """Return ``(vae, params)`` of the last checkpoint."""
         return load_model(self.model_path)
 
 
-def _number(text):
+def _number(text: str) -> int | float:
     try:
         return int(text)
     except ValueError:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from matplotlib.figure import Figure
+
+from minivae.experiments.curves import Curve, CurveFolder
 from minivae.validation import check_count
 
 
@@ -40,11 +43,11 @@ class Experiment:
 
     name: str
     samples: int
-    curves: Callable
-    draw: Callable
+    curves: Callable[[int], list[Curve]]
+    draw: Callable[[list[CurveFolder]], Figure]
 
 
-def log_spaced(samples, first=10_000):
+def log_spaced(samples: int, first: int = 10_000) -> tuple[int, ...]:
     """Return round numbers of samples, five in a decade, that end with `samples`.
 
     The others do not depend on `samples`, so that a curve can go on to a larger budget.
@@ -57,11 +60,11 @@ def log_spaced(samples, first=10_000):
     return (*(point for point in points if point < samples), samples)
 
 
-def title(curve):
+def title(curve: Curve) -> str:
     """Return what the paper calls a model, such as "MNIST, $N_z$ = 3"."""
     return f"{dataset_title(curve.dataset)}, $N_z$ = {curve.n_latent}"
 
 
-def dataset_title(dataset):
+def dataset_title(dataset: str) -> str:
     """Return what the paper calls a data set; of a file, the name."""
     return {"mnist": "MNIST", "frey": "Frey Faces"}.get(dataset, Path(dataset).stem)

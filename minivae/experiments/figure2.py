@@ -4,15 +4,19 @@ MNIST with 3, 5, 10, 20 and 200 latents and 500 hidden units, Frey Faces with 2,
 latents and 200 hidden units.
 """
 
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
 from minivae import plots
-from minivae.experiments.curves import Curve
-from minivae.experiments.experiment import FREY, MNIST, Experiment, log_spaced, title
+from minivae.experiments.curves import Curve, CurveFolder
+from minivae.experiments.experiment import FREY, MNIST, Experiment, Model, log_spaced, title
 
 _MODELS = (*MNIST[1:], *FREY)
 _LIMITS = {"mnist": (-150, -100), "frey": (0, 1600)}  # the paper's
 
 
-def curves(samples, models=_MODELS):
+def curves(samples: int, models: Sequence[Model] = _MODELS) -> list[Curve]:
     """Return the figure's curves, with that budget."""
     points = log_spaced(samples)
     return [
@@ -22,7 +26,7 @@ def curves(samples, models=_MODELS):
     ]
 
 
-def draw(places):
+def draw(places: Sequence[CurveFolder]) -> Figure:
     """Draw a row of panels for each data set, a panel for each number of latents."""
     rows: dict = {}
     for place in places:

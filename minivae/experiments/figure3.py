@@ -5,8 +5,12 @@ as in appendix D, with 50 samples and 4 leapfrog steps, on the first digits of b
 data. (The paper has Monte Carlo EM for 1000 digits only.)
 """
 
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
 from minivae import plots
-from minivae.experiments.curves import METHODS, Curve
+from minivae.experiments.curves import METHODS, Curve, CurveFolder
 from minivae.experiments.experiment import Experiment, Model
 
 DATAPOINTS = 200  # the paper's are 1000
@@ -15,7 +19,9 @@ _LIMITS = {1000: (-160, -100), 50_000: (-160, -125)}  # the paper's
 _N_POINTS = 8
 
 
-def curves(samples, model=_MODEL, sizes=tuple(_LIMITS)):
+def curves(
+    samples: int, model: Model = _MODEL, sizes: Sequence[int] = tuple(_LIMITS)
+) -> list[Curve]:
     """Return the figure's curves, with that budget."""
     # Close to each other in the beginning, when most happens.
     points = sorted({max(1, samples * k**2 // _N_POINTS**2) for k in range(1, _N_POINTS + 1)})
@@ -35,7 +41,7 @@ def curves(samples, model=_MODEL, sizes=tuple(_LIMITS)):
     ]
 
 
-def draw(places):
+def draw(places: Sequence[CurveFolder]) -> Figure:
     """Draw a panel for each size of the training set."""
     panels: dict = {}
     for place in places:

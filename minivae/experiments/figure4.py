@@ -1,17 +1,21 @@
 """Figure 4: the manifolds that models with two latents learn of Frey Faces and of MNIST."""
 
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
 from minivae import plots
-from minivae.experiments.curves import Curve
-from minivae.experiments.experiment import FREY, MNIST, Experiment, dataset_title, log_spaced
+from minivae.experiments.curves import Curve, CurveFolder
+from minivae.experiments.experiment import FREY, MNIST, Experiment, Model, dataset_title, log_spaced
 
 
-def curves(samples, models=(FREY[0], MNIST[0])):
+def curves(samples: int, models: Sequence[Model] = (FREY[0], MNIST[0])) -> list[Curve]:
     """Return the models, as curves with that budget."""
     points = log_spaced(samples)
     return [Curve(m.dataset, "aevb", m.n_latent, m.hidden, points, m.likelihood) for m in models]
 
 
-def draw(places):
+def draw(places: Sequence[CurveFolder]) -> Figure:
     """Draw the manifolds side by side."""
     grids, titles = [], []
     for place, letter in zip(places, "ab", strict=False):

@@ -1,18 +1,23 @@
 """Figure 5: random samples of models of MNIST with 2, 5, 10 and 20 latents."""
 
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
 from minivae import plots
 from minivae.experiments import figure4
-from minivae.experiments.experiment import MNIST, Experiment
+from minivae.experiments.curves import Curve, CurveFolder
+from minivae.experiments.experiment import MNIST, Experiment, Model
 
 _MODELS = tuple(model for model in MNIST if model.n_latent in (2, 5, 10, 20))
 
 
-def curves(samples, models=_MODELS):
+def curves(samples: int, models: Sequence[Model] = _MODELS) -> list[Curve]:
     """Return the models, as curves with that budget."""
     return figure4.curves(samples, models)
 
 
-def draw(places):
+def draw(places: Sequence[CurveFolder]) -> Figure:
     """Draw a hundred samples of each model, side by side."""
     grids, titles = [], []
     for place, letter in zip(places, "abcd", strict=False):

@@ -2,13 +2,15 @@
 
 import csv
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from minivae import datasets, plots
 from minivae.engine.team import available_cores
-from minivae.experiments.curves import CurveFolder
+from minivae.experiments.curves import Curve, CurveFolder
 from minivae.experiments.experiment import Experiment
 from minivae.experiments.figure2 import FIGURE2
 from minivae.experiments.figure3 import FIGURE3
@@ -24,20 +26,20 @@ _IDENTITY = ("dataset", "n_train", "n_latent", "hidden", "method", "seed")
 
 
 def reproduce(
-    figure,
-    folder,
-    samples=None,
+    figure: str | Experiment,
+    folder: str | Path,
+    samples: int | None = None,
     *,
-    executor=None,
-    workers=None,
-    threads=None,
-    only="*",
-    datapoints=None,
-    seed=0,
-    data_path=None,
-    skip_frey=False,
-    progress=None,
-):
+    executor: Any = None,
+    workers: int | None = None,
+    threads: int | None = None,
+    only: str = "*",
+    datapoints: int | None = None,
+    seed: int = 0,
+    data_path: str | Path | None = None,
+    skip_frey: bool = False,
+    progress: bool | None = None,
+) -> list[Path]:
     """Compute the curves of a figure, as far as they are not in the folder yet, and draw it.
 
     Whatever interrupts it, the same call goes on where it was: in the middle of a curve, too. A
@@ -129,7 +131,7 @@ def reproduce(
     return files
 
 
-def _experiments(figure):
+def _experiments(figure: str | Experiment) -> list[Experiment]:
     if isinstance(figure, Experiment):
         return [figure]
     if figure != "all" and figure not in EXPERIMENTS:
@@ -137,7 +139,9 @@ def _experiments(figure):
     return list(EXPERIMENTS.values()) if figure == "all" else [EXPERIMENTS[figure]]
 
 
-def _adjuster(datapoints, seed, data_path):
+def _adjuster(
+    datapoints: int | None, seed: int, data_path: str | Path | None
+) -> Callable[[Curve], Curve]:
     """Return a function that gives a curve what was asked for."""
     seed = check_count("seed", seed, minimum=0)
     if datapoints is not None:
@@ -145,8 +149,8 @@ def _adjuster(datapoints, seed, data_path):
     if data_path is not None:
         data_path = str(Path(data_path).expanduser().resolve())
 
-    def adjust(curve):
-        changes = {"seed": seed}
+    def adjust(curve: Curve) -> Curve:
+        changes: dict[str, Any] = {"seed": seed}
         if curve.log_px_datapoints and datapoints is not None:
             changes["log_px_datapoints"] = datapoints
         if curve.dataset == "frey":
@@ -156,16 +160,16 @@ def _adjuster(datapoints, seed, data_path):
     return adjust
 
 
-def _merged(plan):
+def _merged(plan: dict[Experiment, list[Curve]]) -> list[Curve]:
     """Return the curves of all figures, each once."""
-    curves: dict = {}
+    curves: dict[str, Curve] = {}
     for curve in (curve for parts in plan.values() for curve in parts):
         known = curves.get(curve.name)
         curves[curve.name] = curve if known is None else known.merged_with(curve)
     return list(curves.values())
 
 
-def _chosen(curves, only):
+def _chosen(curves: list[Curve], only: str) -> list[Curve]:
     chosen = [curve for curve in curves if fnmatchcase(curve.name, only)]
     if not chosen:
         names = ", ".join(curve.name for curve in curves)
@@ -173,7 +177,7 @@ def _chosen(curves, only):
     return chosen
 
 
-def _check_data(curves):
+def _check_data(curves: list[Curve]) -> None:
     """Find every data set before the work starts, and download it once if need be."""
     for dataset, path in {(curve.dataset, curve.data_path) for curve in curves}:
         try:
@@ -183,7 +187,7 @@ def _check_data(curves):
             raise FileNotFoundError(f"{first_line}; or leave it out (--skip-frey)") from error
 
 
-def _check_folder(folder, curves):
+def _check_folder(folder: Path, curves: list[Curve]) -> None:
     """Make the folders of all curves, or say what is in the way, before the work starts."""
     folder.mkdir(parents=True, exist_ok=True)
     for curve in curves:
@@ -194,7 +198,7 @@ def _check_folder(folder, curves):
         raise PermissionError(f"folder: {folder} cannot be written")
 
 
-def _write(experiment, places, folder):
+def _write(experiment: Experiment, places: list[CurveFolder], folder: Path) -> list[Path]:
     """Write the figure's table and picture, and return their paths."""
     table, picture = (folder / f"{experiment.name}.{suffix}" for suffix in ("csv", "png"))
     with atomic_write(table, "w", newline="") as file:

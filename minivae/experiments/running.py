@@ -11,12 +11,15 @@ import os
 import signal
 import threading
 import time
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, NoReturn
 
 from tqdm import tqdm
 
 from minivae.experiments.computing import run_curve
-from minivae.experiments.curves import CurveFolder
+from minivae.experiments.curves import Curve, CurveFolder
 from minivae.training.interruption import Interrupted, InterruptionGuard
 
 _LOOK_SECONDS = 0.1  # between looks at the futures and at the keyboard
@@ -28,7 +31,14 @@ class CurvesFailed(RuntimeError):
     """Some curves could not be computed; the others are finished."""
 
 
-def run_curves(curves, folder, executor=None, workers=1, threads=1, progress=None):
+def run_curves(
+    curves: list[Curve],
+    folder: str | Path,
+    executor: Any = None,
+    workers: int = 1,
+    threads: int | None = 1,
+    progress: bool | None = None,
+) -> None:
     """Compute what is missing of some curves.
 
     Parameters
@@ -73,12 +83,12 @@ def run_curves(curves, folder, executor=None, workers=1, threads=1, progress=Non
         _wait(pending, guard, bar)
 
 
-def _cost(curve):
+def _cost(curve: Curve) -> tuple[bool, int, int]:
     """Return something that grows with the time that a curve takes."""
     return curve.method == "mcem", curve.samples * curve.hidden, curve.n_latent
 
 
-def _wait(pending, guard, bar):
+def _wait(pending: dict[str, Any], guard: InterruptionGuard, bar: "_Bar") -> None:
     """Wait for futures, given by the names of their curves, until none is left."""
     failures = []
     while pending:
@@ -96,7 +106,7 @@ def _wait(pending, guard, bar):
         raise CurvesFailed(f"{name}{others}: {_reason(first)}") from first
 
 
-def _reason(error):
+def _reason(error: Exception) -> str:
     if isinstance(error, concurrent.futures.BrokenExecutor):
         return "a worker process was ended from outside; is there enough memory?"
     return str(error) or type(error).__name__
@@ -105,7 +115,7 @@ def _reason(error):
 class _Bar:
     """A progress bar over the samples of all curves, read from the curves' folders."""
 
-    def __init__(self, places, progress):
+    def __init__(self, places: list[CurveFolder], progress: bool | None) -> None:
         self._seen = {place: place.samples_seen() for place in places}
         self._looked_at = time.monotonic()
         self._bar = tqdm(
@@ -117,21 +127,21 @@ class _Bar:
             disable=None if progress is None else not progress,
         )
 
-    def __enter__(self):
+    def __enter__(self) -> "_Bar":
         self._bar.__enter__()
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         if exception[0] is None:
             self._look()
         self._bar.__exit__(*exception)
 
-    def update(self):
+    def update(self) -> None:
         """Bring the bar up to date, if the last time was a while ago."""
         if not self._bar.disable and time.monotonic() - self._looked_at > _BAR_SECONDS:
             self._look()
 
-    def _look(self):
+    def _look(self) -> None:
         before = sum(self._seen.values())
         for place, seen in self._seen.items():
             if seen < place.curve.samples:
@@ -153,20 +163,20 @@ class _WorkerProcesses:
     Processes are spawned, not forked: forks of a process with BLAS or Numba threads may hang.
     """
 
-    def __init__(self, count):
+    def __init__(self, count: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._pool = concurrent.futures.ProcessPoolExecutor(count, context, _prepare_worker)
         self._strangers = set(multiprocessing.active_children())
 
-    def submit(self, function, *arguments):
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> concurrent.futures.Future:
         """Schedule a call of `function`, and return its future."""
         with _ctrl_c_ignored():  # here workers are born, and they inherit this
             return self._pool.submit(_call_in_worker, function, *arguments)
 
-    def __enter__(self):
+    def __enter__(self) -> "_WorkerProcesses":
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         with contextlib.ExitStack() as stack:
             if exception[0] is not None:
                 workers = set(multiprocessing.active_children()) - self._strangers
@@ -179,7 +189,7 @@ class _WorkerProcesses:
 
 
 @contextlib.contextmanager
-def _ctrl_c_ignored():
+def _ctrl_c_ignored() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -193,7 +203,7 @@ def _ctrl_c_ignored():
 _worker = {"busy": False, "stopping": False}  # what the handler of SIGTERM must know in a worker
 
 
-def _prepare_worker():
+def _prepare_worker() -> None:
     """Have the parent alone decide when a worker stops, and end when the parent has ended."""
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # a terminal sends Ctrl-C to the parent's group
@@ -202,14 +212,14 @@ def _prepare_worker():
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _stop(signum, frame):
+def _stop(signum: int, frame: object) -> None:
     """Break off the call under way; while it trains, training handles the signal, and saves."""
     _worker["stopping"] = True
     if _worker["busy"]:
         raise Interrupted(signum)
 
 
-def _call_in_worker(function, *arguments):
+def _call_in_worker(function: Callable[..., Any], *arguments: Any) -> Any:
     _worker["busy"] = True
     try:
         if not _worker["stopping"]:
@@ -221,12 +231,12 @@ def _call_in_worker(function, *arguments):
     raise CurvesFailed("stopped")
 
 
-def _kill(processes):
+def _kill(processes: Iterable[BaseProcess]) -> None:
     for process in processes:
         process.kill()
 
 
-def _end_with_parent():
+def _end_with_parent() -> NoReturn:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -93,12 +93,13 @@ class Sequential:
             Whoever gets it may overwrite it.
         saved : list
         """
-        h, saved = _contiguous(x, _dtype(params, x)), []
+        dtype = _dtype(params, x)
+        h, saved = _contiguous(x, dtype), []
         for k, (layer, names) in enumerate(self.rows, 1):
             n, own_params = len(h), {name: params[full] for name, full in names.items()}
             h, kept = layer.forward(own_params, h, new)
             if type(layer) is not Dense:  # whose arrays are as they should be
-                h = _checked(k, layer, h, n, _dtype(params, x))
+                h = _checked(k, layer, h, n, dtype)
             saved.append((own_params, kept))
         if getattr(layer, "keeps_output", True):
             output, h = h, new(h.shape, h.dtype)

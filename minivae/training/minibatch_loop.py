@@ -64,16 +64,19 @@ class MinibatchLoop:
         turns = halves if alternate else [halves[0] + halves[1]]
         params = state.params
         self.lockstep = Lockstep(team, batch_size, params.shapes, params.dtype, turns)
-        # Slices are views: what a thread does to its part it does to the whole vector.
+        # Slices are views: what a thread does to its pieces it does to the whole vector.
         self._views = [
             [
-                (
-                    params.vector[part],
-                    {name: vector[part] for name, vector in state.optimizer_state.items()},
-                )
-                for part in parts
+                [
+                    (
+                        params.vector[piece],
+                        {name: vector[piece] for name, vector in state.optimizer_state.items()},
+                    )
+                    for piece in pieces
+                ]
+                for pieces in dealt
             ]
-            for parts in self.lockstep.slices
+            for dealt in self.lockstep.slices
         ]
         # Settings that the estimator cannot do with are refused before training starts.
         estimator.draw_noise(vae, np.random.default_rng(0), noise_samples, 1, params.dtype)
@@ -96,7 +99,9 @@ class MinibatchLoop:
         step = self.state.step
         self._order.rows(step)  # draws the epoch's order once, before threads ask for it
         n_steps = min(n_steps, self.steps_per_epoch - step % self.steps_per_epoch)
-        bounds = self.lockstep.run(step, n_steps, self._fetch, self._forward_backward, self._update)
+        bounds = self.lockstep.run(
+            step, n_steps, self._fetch, self._forward_backward, self._update, self._finish
+        )
         self.state.step += int(np.isfinite(bounds).sum())
         return bounds
 
@@ -121,10 +126,11 @@ class MinibatchLoop:
             self.vae, self.state.params, x, noise, self.batch_size, self.state.numbers, new
         )
 
-    def _update(self, k: int, step: int, gradient: np.ndarray, bound: float) -> None:
+    def _update(self, k: int, step: int, i: int, gradient: np.ndarray) -> None:
         """One step of the optimizer for some of the parameters, along their gradient."""
         round_, turn = divmod(step, len(self._views))
-        theta, moments = self._views[turn][k]
+        theta, moments = self._views[turn][k][i]
         self.optimizer.update(theta, gradient, moments, round_ + 1, self.decay)
-        if k == 0:
-            self.estimator.update(self.state.numbers, bound)
+
+    def _finish(self, step: int, bound: float) -> None:
+        self.estimator.update(self.state.numbers, bound)
