@@ -32,9 +32,11 @@ def run(main):
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line and exit status 2."""
 
-    def __init__(self, description, seconds):
+    def __init__(self, description, seconds, rounds=9):
         super().__init__(description=description.splitlines()[0])
-        self.add_argument("--rounds", type=whole, default=9, help="turns of each (default 9)")
+        self.add_argument(
+            "--rounds", type=whole, default=rounds, help=f"turns of each (default {rounds})"
+        )
         self.add_argument(
             "--seconds",
             type=positive,

@@ -16,7 +16,8 @@ from rivals import CONTENDERS, missing_packages
 
 _SETTLE = 0.2  # seconds after a turn in which the threads of a BLAS may still spin
 _WARM_UP = 0.1  # seconds, before the measured part of a turn
-_TRIALS = 3  # of each number of threads
+_TRIALS = 9  # of each number of threads: a bad moment spoils a few, and not their median
+_TRIAL = 1 / 3  # of a turn
 
 
 class ContenderFailed(Failure):
@@ -220,6 +221,11 @@ class Field:
             }
         return entries
 
+    def add_again(self, entries, seconds):
+        """Start what another field has started, with the numbers of threads chosen there."""
+        for name, entry in entries.items():
+            self.add(name, [entry["threads"]], seconds)
+
     def _spawn(self, name, threads):
         variables = dict.fromkeys(CONTENDERS[name].thread_variables, str(threads))
         environment = {**self._environment, **variables}
@@ -229,9 +235,9 @@ class Field:
     def _probe(self, candidates, seconds):
         rates = {count: [] for count in candidates}
         steps = {
-            count: self._steps_for(child, seconds / _TRIALS) for count, child in candidates.items()
+            count: self._steps_for(child, _TRIAL * seconds) for count, child in candidates.items()
         }
-        for _ in range(_TRIALS):
+        for _ in range(_TRIALS if len(candidates) > 1 else 3):
             for count, child in candidates.items():
                 warm_up = in_units(steps[count] / 2, child.granularity)
                 reply = child.turn(steps[count], warm_up)

@@ -1,9 +1,10 @@
 """Training speed of minivae, NumPy, PyTorch and JAX at equal work, in interleaved rounds.
 
-Every contender lives in a child process of its own and sleeps while the others have their turn. All
-start from the same parameters and see the same minibatches in the same order. No ratio is printed
-unless they agree: after a few steps without noise in every digit that float32 allows, after an
-epoch with noise in the bound.
+Every contender lives in a child process of its own and sleeps while the others have their turn;
+after some rounds all begin again in fresh ones, since a process can be unlucky for life. They start
+from the same parameters and see the same minibatches in the same order. No ratio is printed unless
+they agree: after a few steps without noise in every digit that float32 allows, after an epoch with
+noise in the bound.
 """
 
 import statistics
@@ -39,17 +40,24 @@ def measure(setting, options):
     -------
     result : dict
         For the JSON file: the setting, and by contender the threads, probes, start-up seconds,
-        bounds after an epoch, samples/s of every round and ratios minivae / contender.
+        bounds after an epoch, samples/s of every round of every process, ratios minivae / contender
+        and each process's median.
     """
     problem = Problem(setting)
-    with Field(problem, options.keep_env) as field:
-        contenders = field.add_all(options.contenders, options.threads, options.seconds)
-        check_first_steps(field, contenders)
-        check_epoch(field, contenders)
-        blas = field.children["minivae"].ask("describe")["blas"]
-        conditions = machine.Conditions(field.cpu_seconds)
-        run_rounds(field, contenders, options)
-        conditions = conditions.report()
+    contenders, conditions = {}, []
+    for _ in range(options.processes):
+        with Field(problem, options.keep_env) as field:
+            if contenders:
+                field.add_again(contenders, options.seconds)
+            else:
+                contenders = field.add_all(options.contenders, options.threads, options.seconds)
+                check_first_steps(field, contenders)
+                check_epoch(field, contenders)
+                blas = field.children["minivae"].ask("describe")["blas"]
+            meanwhile = machine.Conditions(field.cpu_seconds)
+            run_rounds(field, contenders, options)
+            conditions.append(meanwhile.report())
+    summarise(contenders, options)
     return {
         "setting": setting.name,
         "title": setting.title,
@@ -123,19 +131,26 @@ def check_epoch(field, contenders):
 
 
 def run_rounds(field, contenders, options):
-    """Give the contenders turns, A B C A B C, and add rates and ratios to their entries."""
-    for entry in contenders.values():
-        entry["samples_per_second"] = []
+    """Give the contenders turns, A B C A B C, and add their rates to their entries."""
     for _ in range(options.rounds):
         for name, entry in contenders.items():
             child = field.children[name]
             reply = child.turn(child.steps_per_turn, child.warm_up)
-            entry["samples_per_second"].append(field.samples_per_second(reply))
-    own = np.array(contenders["minivae"]["samples_per_second"])
+            entry.setdefault("samples_per_second", []).append(field.samples_per_second(reply))
     for name, entry in contenders.items():
-        entry["steps_per_turn"] = field.children[name].steps_per_turn
-        entry["minivae_is_faster_by"] = (own / entry["samples_per_second"]).tolist()
-        entry["busy_while_idle"] = field.children[name].busy_while_idle
+        child = field.children[name]
+        entry["steps_per_turn"] = child.steps_per_turn
+        entry["busy_while_idle"] = max(child.busy_while_idle, entry.get("busy_while_idle", 0))
+
+
+def summarise(contenders, options):
+    """Add to the entries every round's ratio, and every process's median."""
+    own = np.array(contenders["minivae"]["samples_per_second"])
+    for entry in contenders.values():
+        rates = np.array(entry["samples_per_second"])
+        entry["minivae_is_faster_by"] = (own / rates).tolist()
+        of_processes = rates.reshape(options.processes, options.rounds)
+        entry["medians_of_processes"] = np.median(of_processes, axis=1).tolist()
 
 
 def table(result):
@@ -202,7 +217,13 @@ def draw_setting(axes, one):
 
 
 def parse(argv):
-    parser = command.Parser(__doc__, seconds=0.7)
+    parser = command.Parser(__doc__, seconds=0.7, rounds=5)
+    parser.add_argument(
+        "--processes",
+        type=command.whole,
+        default=3,
+        help="of each, one after the other (default 3)",
+    )
     command.add_setting(parser)
     command.add_contenders(parser)
     return parser.parse_args(argv)
@@ -214,6 +235,7 @@ def main(argv=None):
         "benchmark": "throughput",
         "environment": machine.describe_environment(options.keep_env),
         "machine": machine.describe(),
+        "processes": options.processes,
         "rounds": options.rounds,
         "seconds": options.seconds,
         "tolerance": {
@@ -230,7 +252,8 @@ def main(argv=None):
         result["blas"] = one.pop("blas")
         result["settings"].append(one)
         command.say(*table(one), sep="\n")
-        command.warn(machine.conditions_warning(one["conditions"]))
+        for warning in {machine.conditions_warning(each) for each in one["conditions"]} - {None}:
+            command.warn(warning)
     name = options.setting[0] if len(options.setting) == 1 else "all"
     output.write(options.out, f"throughput_{name}", result, draw(result))
 

@@ -1,7 +1,7 @@
 """The Gaussian q(z|x): reparameterisation, KL and log density (eq. 9, app. B).
 
-A diagonal Gaussian is kept as `stats`, an (M, 2 J) array whose left half is mu and whose right half
-is log_var = log sigma^2.
+A diagonal Gaussian is kept as `q_params`, an (M, 2 J) array whose left half is mu and whose right
+half is log_var = log sigma^2.
 """
 
 import numpy as np
@@ -13,27 +13,29 @@ LOG_2PI = float(np.log(2.0 * np.pi))
 
 
 @has_kernel
-def reparameterize(stats: np.ndarray, eps: np.ndarray, z: np.ndarray, minus_kl: np.ndarray) -> None:
+def reparameterize(
+    q_params: np.ndarray, eps: np.ndarray, z: np.ndarray, minus_kl: np.ndarray
+) -> None:
     """Set z <- mu + sigma * eps per sample; minus_kl <- -KL(q || N(0, I)) per datapoint."""
-    mu, log_var = split_stats(stats)
+    mu, log_var = halves(q_params)
     z[:] = mu + np.exp(log_var / 2) * eps
     minus_kl[:] = 0.5 * np.sum(1 + log_var - mu**2 - np.exp(log_var), axis=1)
 
 
 @has_kernel
 def reparameterize_backward(
-    dz: np.ndarray, stats: np.ndarray, eps: np.ndarray, scale: float, dstats: np.ndarray
+    dz: np.ndarray, q_params: np.ndarray, eps: np.ndarray, scale: float, dq_params: np.ndarray
 ) -> None:
-    """Set dstats <- the gradient through z, plus scale times that of the sum of minus_kl."""
-    mu, log_var = split_stats(stats)
+    """Set dq_params <- the gradient through z, plus scale times that of the sum of minus_kl."""
+    mu, log_var = halves(q_params)
     dmu = np.sum(dz, axis=0) - scale * mu
     through_z = np.sum(dz * eps, axis=0) * np.exp(log_var / 2) / 2
     dlog_var = through_z + scale / 2 * (1 - np.exp(log_var))
-    np.concatenate([dmu, dlog_var], axis=1, out=dstats)
+    np.concatenate([dmu, dlog_var], axis=1, out=dq_params)
 
 
 def sample_posterior(
-    stats: np.ndarray, noise: np.ndarray, new: New = np.empty
+    q_params: np.ndarray, noise: np.ndarray, new: New = np.empty
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw z = mu + sigma * eps (eq. 9) and compute -KL(q(z|x) || N(0, I)) (app. B).
 
@@ -41,7 +43,7 @@ def sample_posterior(
 
     Parameters
     ----------
-    stats : (M, 2 J) array
+    q_params : (M, 2 J) array
         mu and log_var of each datapoint.
     noise : (L, M, J) array
         eps, standard normal.
@@ -54,15 +56,15 @@ def sample_posterior(
     minus_kl : (M,) array
         In nats.
     """
-    z, minus_kl = new(noise.shape, stats.dtype), new((len(stats),), stats.dtype)
-    reparameterize(stats, noise, z, minus_kl)
+    z, minus_kl = new(noise.shape, q_params.dtype), new((len(q_params),), q_params.dtype)
+    reparameterize(q_params, noise, z, minus_kl)
     return z, minus_kl
 
 
 def sample_posterior_backward(
-    dz: np.ndarray, stats: np.ndarray, noise: np.ndarray, scale: float, new: New = np.empty
+    dz: np.ndarray, q_params: np.ndarray, noise: np.ndarray, scale: float, new: New = np.empty
 ) -> np.ndarray:
-    """Return the gradient with respect to `stats` of what `sample_posterior` feeds.
+    """Return the gradient with respect to `q_params` of what `sample_posterior` feeds.
 
     With S = sum_m scale * minus_kl_m + (a function of z with gradient dz):
 
@@ -72,7 +74,7 @@ def sample_posterior_backward(
     Parameters
     ----------
     dz : (L, M, J) array
-    stats : (M, 2 J) array
+    q_params : (M, 2 J) array
     noise : (L, M, J) array
         The noise that `sample_posterior` was given: the same, not a fresh draw.
     scale : float
@@ -81,16 +83,16 @@ def sample_posterior_backward(
 
     Returns
     -------
-    dstats : (M, 2 J) array
+    dq_params : (M, 2 J) array
     """
-    dstats = new(stats.shape, stats.dtype)
-    reparameterize_backward(dz, stats, noise, stats.dtype.type(scale), dstats)
-    return dstats
+    dq_params = new(q_params.shape, q_params.dtype)
+    reparameterize_backward(dz, q_params, noise, q_params.dtype.type(scale), dq_params)
+    return dq_params
 
 
-def split_stats(stats: np.ndarray) -> list[np.ndarray]:
-    """Return ``(mu, log_var)``, views of the halves of `stats` along its last axis."""
-    return np.split(stats, 2, axis=-1)
+def halves(q_params: np.ndarray) -> list[np.ndarray]:
+    """Return ``(mu, log_var)``, views of the halves of `q_params` along its last axis."""
+    return np.split(q_params, 2, axis=-1)
 
 
 def log_density(

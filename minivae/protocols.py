@@ -271,7 +271,7 @@ class Posterior(Protocol):
         """What messages and saved models call it."""
         ...
 
-    def n_stats(self, n_latent: int) -> int:
+    def n_params(self, n_latent: int) -> int:
         """Return how many numbers the encoder emits for a datapoint, given J."""
         ...
 
@@ -287,13 +287,13 @@ class Posterior(Protocol):
         ...
 
     def sample(
-        self, stats: np.ndarray, noise: np.ndarray, new: New = np.empty
+        self, q_params: np.ndarray, noise: np.ndarray, new: New = np.empty
     ) -> tuple[np.ndarray, np.ndarray]:
         """Compute z = g(eps, x) and the bound's second term.
 
         Parameters
         ----------
-        stats : (m, n_stats) array
+        q_params : (m, n_params) array
             The encoder's outputs.
         noise : (L, m, J) array
             eps.
@@ -302,7 +302,7 @@ class Posterior(Protocol):
         Returns
         -------
         z : (L, m, J) array
-            A view of `stats` is allowed: nobody overwrites it.
+            A view of `q_params` is allowed: nobody overwrites it.
         minus_kl : (m,) array
             -KL(q(z|x) || N(0, I)) in nats. Where it has no simple form, an estimate from z: the
             mean over the L samples of log p(z) - log q(z|x).
@@ -312,7 +312,7 @@ class Posterior(Protocol):
     def sample_backward(
         self,
         dz: np.ndarray,
-        stats: np.ndarray,
+        q_params: np.ndarray,
         noise: np.ndarray,
         scale: float,
         new: New = np.empty,
@@ -323,7 +323,7 @@ class Posterior(Protocol):
         ----------
         dz : (L, m, J) array
             The gradient, with respect to z, of what is computed from z alone.
-        stats, noise : array
+        q_params, noise : array
             As they were in `sample`.
         scale : float
             The weight of every datapoint's -KL: 1 / M, or 0 for the chain rule through z alone.
@@ -331,8 +331,8 @@ class Posterior(Protocol):
 
         Returns
         -------
-        dstats : (m, n_stats) array
-            The gradient, with respect to the stats, of (what is computed from z) + scale * (sum of
+        dq_params : (m, n_params) array
+            The gradient, with respect to q_params, of (what is computed from z) + scale * (sum of
             minus_kl). If the latter is an estimate from z, this includes its way through z.
             Whoever gets it overwrites it.
         """
@@ -347,31 +347,31 @@ class PosteriorWithDensity(Posterior, Protocol):
     wake-sleep, `moments` by `VAE.encode`, and so by reconstructions and pictures of the latents.
     """
 
-    def log_density(self, z: np.ndarray, stats: np.ndarray) -> np.ndarray:
-        """Return log q(z|x) in nats, (L, m), for z, (L, m, J), and stats, (m, n_stats)."""
+    def log_density(self, z: np.ndarray, q_params: np.ndarray) -> np.ndarray:
+        """Return log q(z|x) in nats, (L, m), for z, (L, m, J), and q_params, (m, n_params)."""
         ...
 
     def log_density_grad(
-        self, z: np.ndarray, stats: np.ndarray, weights: np.ndarray
+        self, z: np.ndarray, q_params: np.ndarray, weights: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the gradient of the sum of weights * log q(z|x), each argument by itself.
 
         Parameters
         ----------
         z : (L, m, J) array
-        stats : (m, n_stats) array
+        q_params : (m, n_params) array
         weights : (L, m) array
 
         Returns
         -------
         dz : (L, m, J) array
-            With the stats held fixed.
-        dstats : (m, n_stats) array
+            With q_params held fixed.
+        dq_params : (m, n_params) array
             With z held fixed, summed over the samples. Whoever gets it overwrites it.
         """
         ...
 
-    def moments(self, stats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def moments(self, q_params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean and the log variance of every latent given x: new arrays, (m, J)."""
         ...
 

@@ -295,8 +295,8 @@ def batches(
         x = vae.sample(params, M, rng)
     noise = rng.standard_normal((L, M, vae.n_latent))
 
-    encoder, stats = _preactivations(vae.encoder, params, x)
-    mu, log_var = np.split(stats, 2, axis=1)
+    encoder, q_params = _preactivations(vae.encoder, params, x)
+    mu, log_var = np.split(q_params, 2, axis=1)
     z = (mu + np.exp(log_var / 2) * noise).reshape(-1, vae.n_latent)
     decoder, _ = _preactivations(vae.decoder, params, z)
     assume(_clear_of_kinks(encoder + decoder))

@@ -109,8 +109,8 @@ class VAE:
         self.n_latent = check_count("n_latent", n_latent)
         self.hidden = tuple(check_count("hidden", width) for width in np.atleast_1d(hidden))
         self.activation = get_activation(activation)
-        n_stats, n_outputs = self._ends()
-        widths = (self.n_features, *self.hidden, n_stats)
+        n_params, n_outputs = self._ends()
+        widths = (self.n_features, *self.hidden, n_params)
         self.encoder = mlp(widths, self.activation, "encoder.")
         widths = (self.n_latent, *reversed(self.hidden), n_outputs)
         self.decoder = mlp(widths, self.activation, "decoder.")
@@ -147,8 +147,8 @@ class VAE:
 
     def _ends(self) -> tuple[int, int]:
         """How many numbers the posterior takes from the encoder, the likelihood from decoder."""
-        n_stats = self.posterior.n_stats(self.n_latent)
-        return n_stats, self.n_features * self.likelihood.outputs_per_pixel
+        n_params = self.posterior.n_params(self.n_latent)
+        return n_params, self.n_features * self.likelihood.outputs_per_pixel
 
     def __repr__(self) -> str:
         name = self.likelihood.name
@@ -287,22 +287,22 @@ class VAE:
             What they contribute to its gradient; `minivae.parts.sum_up` adds it up.
         """
         L = len(noise)
-        stats, encoder = self.recognition(params, x if inputs is None else inputs, new)
-        z, minus_kl = self.posterior.sample(stats, noise, new)  # eq. 9, app. B
+        q_params, encoder = self.recognition(params, x if inputs is None else inputs, new)
+        z, minus_kl = self.posterior.sample(q_params, noise, new)  # eq. 9, app. B
         log_px, decoder = self.generative(params, z, x, 1 / (L * M), new)  # eq. 11, 12
         elbo = float(log_px.sum() / L + minus_kl.sum()) / M
 
         dz, decoder_parts = self.generative_backward(params, decoder, new)
-        dstats = self.posterior.sample_backward(dz, stats, noise, 1 / M, new)
-        encoder_parts = self.recognition_backward(params, encoder, dstats, new)
+        dq_params = self.posterior.sample_backward(dz, q_params, noise, 1 / M, new)
+        encoder_parts = self.recognition_backward(params, encoder, dq_params, new)
         return elbo, {**encoder_parts, **decoder_parts}
 
     def terms(
         self, params: Params, x: np.ndarray, noise: np.ndarray, new: New = np.empty
     ) -> tuple[np.ndarray, np.ndarray]:
         """Do the work of `elbo_terms`. Nothing is checked."""
-        stats, _ = self.recognition(params, x, new)
-        z, minus_kl = self.posterior.sample(stats, noise, new)
+        q_params, _ = self.recognition(params, x, new)
+        z, minus_kl = self.posterior.sample(q_params, noise, new)
         log_px, _ = self.generative(params, z, x, 1.0, new)
         return log_px, minus_kl
 
@@ -313,7 +313,7 @@ class VAE:
 
         Returns
         -------
-        stats : (m, n_stats) array
+        q_params : (m, n_params) array
             For the posterior: mu and log sigma^2.
         saved : list
             For `recognition_backward`.
@@ -321,10 +321,10 @@ class VAE:
         return self.encoder.forward(params, x, new)
 
     def recognition_backward(
-        self, params: Params, saved: Any, dstats: np.ndarray, new: New = np.empty
+        self, params: Params, saved: Any, dq_params: np.ndarray, new: New = np.empty
     ) -> Parts:
-        """Return what the gradient of phi is made of, given that of the stats (overwritten)."""
-        return self.encoder.backward(params, saved, dstats, new, input_gradient=False)[1]
+        """Return what the gradient of phi is made of, given that of q_params (overwritten)."""
+        return self.encoder.backward(params, saved, dq_params, new, input_gradient=False)[1]
 
     def generative(
         self, params: Params, z: np.ndarray, x: np.ndarray, weight: float, new: New = np.empty
@@ -391,8 +391,8 @@ class VAE:
     def encode(self, params: Params, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return ``(mu, log_var)``: mean and log variance of q(z|x), each (M, n_latent)."""
         x = self._check_x(params, x)
-        stats, _ = self.recognition(params, x)
-        return self.posterior.moments(stats)
+        q_params, _ = self.recognition(params, x)
+        return self.posterior.moments(q_params)
 
     def decode(self, params: Params, z: np.ndarray) -> np.ndarray:
         """Return the mean of p(x|z), (n, n_features), for z of shape (n, n_latent)."""

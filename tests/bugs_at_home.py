@@ -25,8 +25,8 @@ from minivae.params import Params
 
 @bug(caught_by=[gradient()], missed_by=[checks.evidence, checks.kl_by_hand])
 def sign_of_the_kl_gradient_flipped(patch):
-    def backward(original, dz, stats, noise, scale, dstats):
-        original(dz, stats, noise, -scale, dstats)
+    def backward(original, dz, q_params, noise, scale, dq_params):
+        original(dz, q_params, noise, -scale, dq_params)
 
     in_latent_block(patch, backward=backward)
 
@@ -36,12 +36,12 @@ def sign_of_the_kl_gradient_flipped(patch):
     missed_by=[gradient(), checks.latents_twice, checks.posterior_samples],
 )
 def kl_without_its_one_half(patch):
-    def forward(original, stats, noise, z, minus_kl):
-        original(stats, noise, z, minus_kl)
+    def forward(original, q_params, noise, z, minus_kl):
+        original(q_params, noise, z, minus_kl)
         minus_kl *= 2
 
-    def backward(original, dz, stats, noise, scale, dstats):
-        original(dz, stats, noise, 2 * scale, dstats)
+    def backward(original, dz, q_params, noise, scale, dq_params):
+        original(dz, q_params, noise, 2 * scale, dq_params)
 
     in_latent_block(patch, forward, backward)
 
@@ -51,38 +51,38 @@ def kl_without_its_one_half(patch):
     missed_by=[gradient(), checks.latents_twice],
 )
 def log_var_read_as_log_sigma_everywhere(patch):
-    def doubled(stats):
-        mu, log_sigma = halves(stats)
+    def doubled(q_params):
+        mu, log_sigma = halves(q_params)
         return np.hstack([mu, 2 * log_sigma])
 
-    def forward(original, stats, *rest):
-        original(doubled(stats), *rest)
+    def forward(original, q_params, *rest):
+        original(doubled(q_params), *rest)
 
-    def backward(original, dz, stats, noise, scale, dstats):
-        original(dz, doubled(stats), noise, scale, dstats)
-        halves(dstats)[1][:] *= 2
+    def backward(original, dz, q_params, noise, scale, dq_params):
+        original(dz, doubled(q_params), noise, scale, dq_params)
+        halves(dq_params)[1][:] *= 2
 
     in_latent_block(patch, forward, backward)
 
 
 @bug(caught_by=[gradient(L=2), checks.samples_averaged], missed_by=[gradient(L=1)])
 def backward_takes_the_mean_over_samples_where_the_sum_belongs(patch):
-    def backward(original, dz, stats, noise, scale, dstats):
-        original(dz / len(noise), stats, noise, scale, dstats)
+    def backward(original, dz, q_params, noise, scale, dq_params):
+        original(dz / len(noise), q_params, noise, scale, dq_params)
 
     in_latent_block(patch, backward=backward)
 
 
 @bug(caught_by=[checks.two_parts, checks.own_noise], missed_by=[gradient(), checks.noise_twice])
 def all_datapoints_share_the_noise_of_the_first(patch):
-    def shared(stats, noise):
-        return np.repeat(noise[:, :1], len(stats), axis=1)
+    def shared(q_params, noise):
+        return np.repeat(noise[:, :1], len(q_params), axis=1)
 
-    def forward(original, stats, noise, z, minus_kl):
-        original(stats, shared(stats, noise), z, minus_kl)
+    def forward(original, q_params, noise, z, minus_kl):
+        original(q_params, shared(q_params, noise), z, minus_kl)
 
-    def backward(original, dz, stats, noise, scale, dstats):
-        original(dz, stats, shared(stats, noise), scale, dstats)
+    def backward(original, dz, q_params, noise, scale, dq_params):
+        original(dz, q_params, shared(q_params, noise), scale, dq_params)
 
     in_latent_block(patch, forward, backward)
 
@@ -92,12 +92,12 @@ def all_datapoints_share_the_noise_of_the_first(patch):
     missed_by=[gradient(), checks.latents_twice],
 )
 def kl_summed_over_the_batch(patch):
-    def forward(original, stats, noise, z, minus_kl):
-        original(stats, noise, z, minus_kl)
-        minus_kl *= len(stats)
+    def forward(original, q_params, noise, z, minus_kl):
+        original(q_params, noise, z, minus_kl)
+        minus_kl *= len(q_params)
 
-    def backward(original, dz, stats, noise, scale, dstats):
-        original(dz, stats, noise, scale * len(stats), dstats)
+    def backward(original, dz, q_params, noise, scale, dq_params):
+        original(dz, q_params, noise, scale * len(q_params), dq_params)
 
     in_latent_block(patch, forward, backward)
 

@@ -17,24 +17,24 @@ from minivae.training.minibatch_loop import MinibatchLoop
     missed_by=[gradient("bernoulli"), gradient("gaussian"), checks.kl_by_hand],
 )
 def sampler_scales_noise_by_exp_of_log_var_and_backward_agrees(patch):
-    def forward(original, stats, noise, z, minus_kl):
-        original(stats, noise, z, minus_kl)
-        mu, log_var = halves(stats)
+    def forward(original, q_params, noise, z, minus_kl):
+        original(q_params, noise, z, minus_kl)
+        mu, log_var = halves(q_params)
         z[:] = mu + np.exp(log_var) * noise
 
-    def backward(original, dz, stats, noise, scale, dstats):
-        original(0 * dz, stats, noise, scale, dstats)
-        _, log_var = halves(stats)
-        dstats += np.hstack([dz.sum(axis=0), (dz * noise * np.exp(log_var)).sum(axis=0)])
+    def backward(original, dz, q_params, noise, scale, dq_params):
+        original(0 * dz, q_params, noise, scale, dq_params)
+        _, log_var = halves(q_params)
+        dq_params += np.hstack([dz.sum(axis=0), (dz * noise * np.exp(log_var)).sum(axis=0)])
 
     in_latent_block(patch, forward, backward)
 
 
 @bug(caught_by=[gradient(), checks.evidence_by_samples], missed_by=[checks.posterior_samples])
 def forward_draws_a_second_noise_vector(patch):
-    def second_draw(stats, noise, new):
+    def second_draw(q_params, noise, new):
         fresh = np.random.default_rng(1).standard_normal(noise.shape)
-        return gaussian.sample_posterior(stats, fresh, new)
+        return gaussian.sample_posterior(q_params, fresh, new)
 
     patch.setattr(diagonal, "sample_posterior", second_draw)
 
@@ -81,12 +81,12 @@ def weight_decay_lost_to_an_integer_division(patch):
     missed_by=[gradient("bernoulli"), gradient("gaussian"), gradient("gaussian-fixed")],
 )
 def kl_averaged_over_latents_and_reconstruction_over_pixels(patch):
-    def forward(original, stats, noise, z, minus_kl):
-        original(stats, noise, z, minus_kl)
+    def forward(original, q_params, noise, z, minus_kl):
+        original(q_params, noise, z, minus_kl)
         minus_kl /= noise.shape[-1]
 
-    def backward(original, dz, stats, noise, scale, dstats):
-        original(dz, stats, noise, scale / noise.shape[-1], dstats)
+    def backward(original, dz, q_params, noise, scale, dq_params):
+        original(dz, q_params, noise, scale / noise.shape[-1], dq_params)
 
     def log_prob(original, likelihood, out, x, scale, log_px):
         original(likelihood, out, x, scale / x.shape[1], log_px)

@@ -334,8 +334,8 @@ def run_script(script, *arguments):
 
 def test_throughput_end_to_end(tmp_path):
     out = tmp_path / "new" / "folder"
-    arguments = "--setting 64-100-2 --contenders numpy --threads 1 --rounds 2 --seconds 0.02"
-    done = run_script("throughput.py", *arguments.split(), "--out", str(out))
+    arguments = "--setting 64-100-2 --contenders numpy --threads 1 --rounds 1 --processes 2"
+    done = run_script("throughput.py", *arguments.split(), "--seconds", "0.02", "--out", str(out))
     assert done.returncode == 0, done.stderr
     assert "OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE removed" in done.stdout
     text = (out / "throughput_64-100-2.json").read_text()
@@ -351,6 +351,15 @@ def test_throughput_end_to_end(tmp_path):
         rival["minivae_is_faster_by"],
         np.divide(own["samples_per_second"], rival["samples_per_second"]),
     )
+
+
+def test_processes_end_to_end(tmp_path):
+    arguments = f"--setting 64-100-2 --processes 2 --out {tmp_path}"
+    done = run_script("processes.py", *arguments.split())
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "processes_64-100-2.json").read_text())
+    assert len(result["medians"]) == 2 and min(map(min, result["medians"])) > 0
+    assert "encoder x W1" in done.stdout and (tmp_path / "processes_64-100-2.png").exists()
 
 
 def test_a_contender_that_is_not_installed_is_skipped_by_name():

@@ -56,12 +56,12 @@ class Reversed(DiagonalGaussian):
 
     name = "reversed"
 
-    def sample(self, stats, noise, new=np.empty):
-        return super().sample(np.ascontiguousarray(stats[:, ::-1]), noise, new)
+    def sample(self, q_params, noise, new=np.empty):
+        return super().sample(np.ascontiguousarray(q_params[:, ::-1]), noise, new)
 
-    def sample_backward(self, dz, stats, noise, scale, new=np.empty):
-        stats = np.ascontiguousarray(stats[:, ::-1])
-        return super().sample_backward(dz, stats, noise, scale, new)[:, ::-1]
+    def sample_backward(self, dz, q_params, noise, scale, new=np.empty):
+        q_params = np.ascontiguousarray(q_params[:, ::-1])
+        return super().sample_backward(dz, q_params, noise, scale, new)[:, ::-1]
 
 
 class WrittenOut(DiagonalGaussian):
@@ -76,14 +76,14 @@ class WrittenOut(DiagonalGaussian):
     def _fresh(self, array):
         return np.array(array, self.dtype, order=self.order)
 
-    def sample(self, stats, noise, new=np.empty):
-        mu, log_var = np.split(stats, 2, axis=1)
+    def sample(self, q_params, noise, new=np.empty):
+        mu, log_var = np.split(q_params, 2, axis=1)
         z = mu + np.exp(log_var / 2) * noise
         minus_kl = 0.5 * np.sum(1 + log_var - mu**2 - np.exp(log_var), axis=1)
         return self._fresh(z), self._fresh(minus_kl)
 
-    def sample_backward(self, dz, stats, noise, scale, new=np.empty):
-        mu, log_var = np.split(stats, 2, axis=1)
+    def sample_backward(self, dz, q_params, noise, scale, new=np.empty):
+        mu, log_var = np.split(q_params, 2, axis=1)
         dmu = dz.sum(axis=0) - scale * mu
         slope = np.sum(dz * noise, axis=0) * np.exp(log_var / 2) / 2
         dlog_var = slope + scale / 2 * (1 - np.exp(log_var))

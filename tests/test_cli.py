@@ -504,8 +504,8 @@ def test_gradcheck_fails_on_a_wrong_gradient(capsys, monkeypatch):
     monkeypatch.setattr(selfcheck, "catalogue", standard.catalogue)  # the rest is not touched
     right = gaussian.reparameterize_backward
 
-    def wrong(dz, stats, noise, scale, dstats):
-        right(dz, stats, noise, -scale, dstats)
+    def wrong(dz, q_params, noise, scale, dq_params):
+        right(dz, q_params, noise, -scale, dq_params)
 
     monkeypatch.setattr(gaussian, "reparameterize_backward", wrong)
     assert minivae("gradcheck", "--cases", 1) == 1

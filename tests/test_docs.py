@@ -188,7 +188,7 @@ def test_the_step_can_be_watched_in_a_debugger(tmp_path):
     arguments = [part for command in commands for part in ("-c", command.strip("'"))]
     done = subprocess.run(
         [sys.executable, "-m", "pdb", *arguments, str(program)],
-        input="n\np stats.shape if 'stats' in vars() else len(x)\nq\n",
+        input="n\np q_params.shape if 'q_params' in vars() else len(x)\nq\n",
         env={"MINIVAE_ENGINE": "numpy", "PYTHONPATH": str(PACKAGE.parent), "PATH": ""},
         capture_output=True,
         text=True,

@@ -61,19 +61,19 @@ def test_the_score_function_is_the_gradient_of_its_surrogate(estimator, posterio
     bound, grad = bound_and_grad(estimator, vae, params, x, noise, memory)
 
     def forward(p):
-        stats, _ = vae.recognition(p, x)
+        q_params, _ = vae.recognition(p, x)
         log_px, _ = vae.generative(p, z, x, 1.0)
-        return log_px, vae.posterior.log_density(z, stats), stats
+        return log_px, vae.posterior.log_density(z, q_params), q_params
 
-    stats, _ = vae.recognition(params, x)
-    z = vae.posterior.sample(stats, noise)[0]
+    q_params, _ = vae.recognition(params, x)
+    z = vae.posterior.sample(q_params, noise)[0]
     log_px, log_q, _ = forward(params)
     f = log_px - 0.5 * np.sum(z**2 + np.log(2 * np.pi), axis=-1) - log_q
     assert bound == pytest.approx(f.mean(), rel=1e-12)
     if estimator.baseline == "optimal":  # one baseline for every stat: its own, slow words
-        expected = np.zeros_like(stats)
+        expected = np.zeros_like(q_params)
         scores = [
-            vae.posterior.log_density_grad(z[k : k + 1], stats, np.ones((1, M)))[1]
+            vae.posterior.log_density_grad(z[k : k + 1], q_params, np.ones((1, M)))[1]
             for k in range(L)
         ]
         for k in range(L):
@@ -81,7 +81,9 @@ def test_the_score_function_is_the_gradient_of_its_surrogate(estimator, posterio
             top = sum(f[j][:, None] * scores[j] ** 2 for j in others)
             b = top / sum(scores[j] ** 2 for j in others)
             expected += (f[k][:, None] - b) * scores[k] / (L * M)
-        np.testing.assert_allclose(dstats_of(vae, estimator, params, x, noise), expected, rtol=1e-9)
+        np.testing.assert_allclose(
+            dq_params_of(vae, estimator, params, x, noise), expected, rtol=1e-9
+        )
         return
     signal = f - (-3.0 if memory else 0.0)
 
@@ -92,7 +94,7 @@ def test_the_score_function_is_the_gradient_of_its_surrogate(estimator, posterio
     check_grad(surrogate, params, lambda p: grad)
 
 
-def dstats_of(vae, estimator, params, x, noise):
+def dq_params_of(vae, estimator, params, x, noise):
     _, parts = estimator.forward_backward(vae, params, x, noise, len(x), {})
     return parts["encoder.b2"].dy
 

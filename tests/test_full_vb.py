@@ -35,7 +35,7 @@ from minivae.gaussian import log_density
 from minivae.layers import Activation
 from minivae.likelihoods import FixedGaussian
 from minivae.testing import batches, models
-from minivae.training import TrainingDiverged, full_vb
+from minivae.training import TrainingDiverged, bayesian_decoder
 from minivae.training.full_vb import FullVB, fit_full_vb
 
 SMALL = {"batch_size": 20, "evaluate_every": 200, "draws": 2, "progress": False}
@@ -393,7 +393,7 @@ def test_every_draw_of_theta_has_its_own_noise_and_the_seed_decides_both(small, 
         drawn.append((seed, theta.vector.tobytes()))
         return 0.0
 
-    monkeypatch.setattr(full_vb, "mean_bound", recording)
+    monkeypatch.setattr(bayesian_decoder, "mean_bound", recording)
     for seed in (0, 100, 0):
         model.mean_bound(params, x, draws=3, seed=seed)
     assert drawn[:3] == drawn[6:]
@@ -444,7 +444,7 @@ def test_evaluations_look_at_as_many_training_as_test_datapoints(monkeypatch, sm
         looked_at.append(x)
         return 0.0
 
-    monkeypatch.setattr(full_vb, "mean_bound", recording)
+    monkeypatch.setattr(bayesian_decoder, "mean_bound", recording)
     x = np.arange(10_050, dtype=np.float64)[:, None] / 10_050
     data = SimpleNamespace(train=x, test=None if n_test is None else np.ones((n_test, 1)))
     history = fit_full_vb(

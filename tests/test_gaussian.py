@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 
 from minivae import check_grad
 from minivae.gaussian import (
+    halves,
     log_density,
     sample_posterior,
     sample_posterior_backward,
-    split_stats,
 )
 from minivae.testing import arrays
 
 
 @st.composite
 def latents(draw):
-    """Draw ``(stats, noise)``."""
+    """Draw ``(q_params, noise)``."""
     M, J, L = (draw(st.integers(1, 4)) for _ in range(3))
     return draw(arrays((M, 2 * J))), draw(arrays((L, M, J)))
 
@@ -38,11 +38,11 @@ def kl_by_integration(mu, log_var):
 
 @given(latents())
 def test_z_is_mu_plus_sigma_eps_sample_after_sample(problem):
-    stats, noise = problem
+    q_params, noise = problem
     L, M, J = noise.shape
-    z, _ = sample_posterior(stats, noise)
+    z, _ = sample_posterior(q_params, noise)
     for sample, m, j in itertools.product(range(L), range(M), range(J)):
-        mu, log_var = stats[m, j], stats[m, J + j]
+        mu, log_var = q_params[m, j], q_params[m, J + j]
         expected = mu + np.sqrt(np.exp(log_var)) * noise[sample, m, j]
         assert z[sample, m, j] == pytest.approx(expected)
 
@@ -57,49 +57,49 @@ def test_kl_is_the_integral_that_defines_it(mu, log_var):
 
 def test_kl_of_known_cases():
     # 1/2 (sigma^2 + mu^2 - 1 - log sigma^2), worked out by hand.
-    stats = np.array([[0, 0, 0, 0], [1, 0, 0, 0], [0, 3, 0, 0], [1, 0, np.log(4), 0]], float)
-    _, minus_kl = sample_posterior(stats, np.zeros((1, 4, 2)))
+    q_params = np.array([[0, 0, 0, 0], [1, 0, 0, 0], [0, 3, 0, 0], [1, 0, np.log(4), 0]], float)
+    _, minus_kl = sample_posterior(q_params, np.zeros((1, 4, 2)))
     np.testing.assert_allclose(minus_kl, [0, -0.5, -4.5, -1.3068528194400546], atol=1e-15)
 
 
 @given(latents())
 def test_kl_adds_up_over_dimensions_and_is_never_negative(problem):
-    stats, noise = problem
-    mu, log_var = split_stats(stats)
-    _, minus_kl = sample_posterior(stats, noise)
-    parts = np.zeros(len(stats))
+    q_params, noise = problem
+    mu, log_var = halves(q_params)
+    _, minus_kl = sample_posterior(q_params, noise)
+    parts = np.zeros(len(q_params))
     for j in range(mu.shape[1]):
         pair = np.stack([mu[:, j], log_var[:, j]], axis=1)
-        parts += sample_posterior(pair, np.zeros((1, len(stats), 1)))[1]
+        parts += sample_posterior(pair, np.zeros((1, len(q_params), 1)))[1]
     np.testing.assert_allclose(minus_kl, parts, rtol=1e-12, atol=1e-14)
     assert np.all(minus_kl <= 0)
 
 
 @given(latents(), st.floats(0.1, 2))
 def test_gradient_through_z_and_kl(problem, scale):
-    stats, noise = problem
+    q_params, noise = problem
     weights = np.random.default_rng(0).standard_normal(noise.shape)
 
-    def objective(stats):
-        z, minus_kl = sample_posterior(stats, noise)
+    def objective(q_params):
+        z, minus_kl = sample_posterior(q_params, noise)
         # Not linear in z, so that the gradient at z is needed and no other.
         value = np.sum(weights * np.sin(z)) + scale * np.sum(minus_kl)
         dz = weights * np.cos(z)
-        return float(value), sample_posterior_backward(dz, stats, noise, scale)
+        return float(value), sample_posterior_backward(dz, q_params, noise, scale)
 
-    check_grad(objective, stats)
+    check_grad(objective, q_params)
 
 
 @given(latents())
 def test_gradient_of_kl_alone(problem):
-    stats, noise = problem
+    q_params, noise = problem
 
-    def minus_kl(stats):
-        value = np.sum(sample_posterior(stats, noise)[1])
+    def minus_kl(q_params):
+        value = np.sum(sample_posterior(q_params, noise)[1])
         no_dz = np.zeros(noise.shape)
-        return float(value), sample_posterior_backward(no_dz, stats, noise, 1.0)
+        return float(value), sample_posterior_backward(no_dz, q_params, noise, 1.0)
 
-    check_grad(minus_kl, stats)
+    check_grad(minus_kl, q_params)
 
 
 @given(arrays((3, 2)), arrays((3, 2)), arrays((2,)))
@@ -109,16 +109,16 @@ def test_log_density_is_scipy_s(z, mu, log_var):
     np.testing.assert_allclose(log_density(z), scipy.stats.norm.logpdf(z).sum(axis=-1), rtol=1e-12)
 
 
-def test_split_stats_gives_views():
-    stats = np.arange(12.0).reshape(2, 6)
-    mu, log_var = split_stats(stats)
+def test_halves_are_views():
+    q_params = np.arange(12.0).reshape(2, 6)
+    mu, log_var = halves(q_params)
     np.testing.assert_array_equal(mu, [[0, 1, 2], [6, 7, 8]])
     np.testing.assert_array_equal(log_var, [[3, 4, 5], [9, 10, 11]])
-    assert np.shares_memory(mu, stats) and np.shares_memory(log_var, stats)
+    assert np.shares_memory(mu, q_params) and np.shares_memory(log_var, q_params)
 
 
-def test_split_stats_splits_the_last_axis():
-    stats = np.arange(24.0).reshape(2, 3, 4)
-    mu, log_var = split_stats(stats)
-    np.testing.assert_array_equal(mu, stats[..., :2])
-    np.testing.assert_array_equal(log_var, stats[..., 2:])
+def test_halves_are_of_the_last_axis():
+    q_params = np.arange(24.0).reshape(2, 3, 4)
+    mu, log_var = halves(q_params)
+    np.testing.assert_array_equal(mu, q_params[..., :2])
+    np.testing.assert_array_equal(log_var, q_params[..., 2:])

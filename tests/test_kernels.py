@@ -84,14 +84,14 @@ def column_sums_case(draw):
 
 
 def posterior_case(draw):
-    stats = draw.normal(draw.M, 2 * draw.width)
+    q_params = draw.normal(draw.M, 2 * draw.width)
     noise = draw.normal(draw.L, draw.M, draw.width)
-    return stats, noise, draw.garbage(*noise.shape), draw.garbage(draw.M)
+    return q_params, noise, draw.garbage(*noise.shape), draw.garbage(draw.M)
 
 
 def posterior_backward_case(draw):
-    stats, noise, z, _ = posterior_case(draw)
-    return draw.normal(*z.shape), stats, noise, draw.dtype(0.3), draw.garbage(*stats.shape)
+    q_params, noise, z, _ = posterior_case(draw)
+    return draw.normal(*z.shape), q_params, noise, draw.dtype(0.3), draw.garbage(*q_params.shape)
 
 
 def bernoulli_case(draw):
@@ -237,12 +237,12 @@ LOG_VARS = np.linspace(-20, 20, 81)
 def test_posterior_with_extreme_variances(dtype):
     log_var = column(dtype, LOG_VARS)
     mu, eps = np.full_like(log_var, 0.7), np.full_like(log_var, -1.3)
-    stats = np.concatenate([mu, log_var], axis=1)
+    q_params = np.concatenate([mu, log_var], axis=1)
     eps = eps[None]
     z, minus_kl = np.empty_like(eps), np.empty(len(mu), dtype)
-    for ours, theirs in run_both("reparameterize", (stats, eps, z, minus_kl)):
+    for ours, theirs in run_both("reparameterize", (q_params, eps, z, minus_kl)):
         assert_same(ours, theirs)
-    arguments = (eps, stats, eps, dtype(1), np.empty_like(stats))
+    arguments = (eps, q_params, eps, dtype(1), np.empty_like(q_params))
     for ours, theirs in run_both("reparameterize_backward", arguments):
         assert_same(ours, theirs)
 

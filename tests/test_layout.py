@@ -23,7 +23,7 @@ FLOORS = [
     ["estimators", "relatives", "datasets"],
     ["vae"],
     ["layers", "likelihoods", "posteriors", "reparameterizations"],
-    ["optimizers", "gaussian", "parts", "data_stream", "binarization"],
+    ["optimizers", "gaussian", "standard_densities", "parts", "data_stream", "binarization"],
     ["protocols"],
     ["params", "validation"],
     ["engine"],

@@ -232,24 +232,24 @@ def test_a_complex_step_gives_the_derivative():
 
 @pytest.mark.parametrize("name", ["gaussian", "isotropic", "isotropic-relu", "laplace", "logistic"])
 def test_the_densities_written_out_are_scipy_s(name):
-    stats, z = np.random.default_rng(0).standard_normal((2, 1, 5, 6))
-    stats, z = stats[..., : POSTERIORS[name].n_stats(3)], z[..., :3]
-    mu, log_scale = stats[..., :3], stats[..., 3:]
+    q_params, z = np.random.default_rng(0).standard_normal((2, 1, 5, 6))
+    q_params, z = q_params[..., : POSTERIORS[name].n_params(3)], z[..., :3]
+    mu, log_scale = q_params[..., :3], q_params[..., 3:]
     if name in ("laplace", "logistic"):
         law = getattr(distributions, name)(mu, np.exp(log_scale))
     else:
         mu = np.maximum(mu, 0) if name == "isotropic-relu" else mu
         law = distributions.norm(mu, np.exp(log_scale / 2))
-    came = written_out.POSTERIORS[name](stats, 3).log_density(z)
+    came = written_out.POSTERIORS[name](q_params, 3).log_density(z)
     np.testing.assert_allclose(came, law.logpdf(z).sum(axis=-1), rtol=1e-12)
 
 
 def test_the_full_covariance_written_out_is_scipy_s():
-    stats, z = np.random.default_rng(0).standard_normal((1, 1, 9)), np.array([0.3, -0.2, 1.1])
-    a, b, c, d, e, f = stats[0, 0, 3:]
+    q_params, z = np.random.default_rng(0).standard_normal((1, 1, 9)), np.array([0.3, -0.2, 1.1])
+    a, b, c, d, e, f = q_params[0, 0, 3:]
     C = np.array([[np.exp(a), 0, 0], [d, np.exp(b), 0], [e, f, np.exp(c)]])
-    law = distributions.multivariate_normal(stats[0, 0, :3], C @ C.T)
-    came = written_out.full(stats, 3).log_density(z)
+    law = distributions.multivariate_normal(q_params[0, 0, :3], C @ C.T)
+    came = written_out.full(q_params, 3).log_density(z)
     np.testing.assert_allclose(came[0, 0], law.logpdf(z), rtol=1e-12)
 
 

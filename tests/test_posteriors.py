@@ -22,46 +22,46 @@ problems = st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), st
 
 
 def problem(name, L, M, J, seed):
-    """A posterior, stats of M datapoints and noise for L samples of each."""
+    """A posterior, q_params of M datapoints and noise for L samples of each."""
     posterior = POSTERIORS[name]
     rng = np.random.default_rng(seed)
     noise = np.empty((L, M, J))
     posterior.draw_noise(rng, noise)
-    stats = 0.7 * rng.standard_normal((M, posterior.n_stats(J)))
-    return posterior, stats, noise, rng
+    q_params = 0.7 * rng.standard_normal((M, posterior.n_params(J)))
+    return posterior, q_params, noise, rng
 
 
 @pytest.mark.parametrize("name", POSTERIORS)
 @given(sizes=problems)
 @examples(15)
 def test_gradient_of_sample_and_kl(name, sizes):
-    posterior, stats, noise, rng = problem(name, *sizes)
+    posterior, q_params, noise, rng = problem(name, *sizes)
     weights = rng.standard_normal(noise.shape)
     for scale in (0.0, 0.7):
 
-        def f(stats, scale=scale):
-            z, minus_kl = posterior.sample(stats, noise)
-            grad = posterior.sample_backward(weights, stats, noise, scale)
+        def f(q_params, scale=scale):
+            z, minus_kl = posterior.sample(q_params, noise)
+            grad = posterior.sample_backward(weights, q_params, noise, scale)
             return np.sum(weights * z) + scale * np.sum(minus_kl), grad
 
-        check_grad(f, stats)
+        check_grad(f, q_params)
 
 
 @pytest.mark.parametrize("name", RANDOM)
 @given(sizes=problems)
 @examples(15)
 def test_gradient_of_log_density(name, sizes):
-    posterior, stats, noise, rng = problem(name, *sizes)
-    z = posterior.sample(stats, noise)[0]
+    posterior, q_params, noise, rng = problem(name, *sizes)
+    z = posterior.sample(q_params, noise)[0]
     weights = rng.standard_normal(z.shape[:2])
 
     def f(arrays):
-        z, stats = arrays["z"], arrays["stats"]
-        dz, dstats = posterior.log_density_grad(z, stats, weights)
-        value = np.sum(weights * posterior.log_density(z, stats))
-        return value, {"z": dz, "stats": dstats}
+        z, q_params = arrays["z"], arrays["q_params"]
+        dz, dq_params = posterior.log_density_grad(z, q_params, weights)
+        value = np.sum(weights * posterior.log_density(z, q_params))
+        return value, {"z": dz, "q_params": dq_params}
 
-    check_grad(f, {"z": z, "stats": stats})
+    check_grad(f, {"z": z, "q_params": q_params})
 
 
 def assert_mean(samples, exact):
@@ -73,55 +73,57 @@ def assert_mean(samples, exact):
 @pytest.mark.parametrize("name", RANDOM)
 def test_samples_follow_the_density_and_the_moments(name):
     """Against the mean and the covariance that the density itself has."""
-    posterior, stats, _, rng = problem(name, 1, 1, 2, seed=3)
-    stats[:] = [[0.6, 0.7, 0.1, -0.5, -0.7][: stats.size]]  # scales that suit the grid
+    posterior, q_params, _, rng = problem(name, 1, 1, 2, seed=3)
+    q_params[:] = [[0.6, 0.7, 0.1, -0.5, -0.7][: q_params.size]]  # scales that suit the grid
     noise = np.empty((200_000, 1, 2))
     posterior.draw_noise(rng, noise)
-    z = posterior.sample(stats, noise)[0][:, 0]
+    z = posterior.sample(q_params, noise)[0][:, 0]
     grid = np.linspace(-20, 20, 1201)
     points = np.stack(np.meshgrid(grid, grid, indexing="ij"), axis=-1).reshape(-1, 2)
-    density = np.exp(posterior.log_density(points[:, None], stats))[:, 0] * (grid[1] - grid[0]) ** 2
+    density = (
+        np.exp(posterior.log_density(points[:, None], q_params))[:, 0] * (grid[1] - grid[0]) ** 2
+    )
     assert density.sum() == pytest.approx(1, abs=1e-3)
     mean = density @ points
     covariance = (points - mean).T @ ((points - mean) * density[:, None])
     assert_mean(z, mean)
     assert_mean((z - mean)[:, :, None] * (z - mean)[:, None, :], covariance)
-    exact_mean, exact_log_var = posterior.moments(stats)
+    exact_mean, exact_log_var = posterior.moments(q_params)
     np.testing.assert_allclose(exact_mean[0], mean, atol=1e-3)
     np.testing.assert_allclose(np.exp(exact_log_var[0]), np.diag(covariance), rtol=5e-3)
 
 
 @pytest.mark.parametrize("name", ["laplace", "logistic"])
 def test_marginals_pass_kolmogorov_smirnov(name):
-    posterior, stats, _, rng = problem(name, 1, 1, 1, seed=5)
+    posterior, q_params, _, rng = problem(name, 1, 1, 1, seed=5)
     noise = np.empty((20_000, 1, 1))
     posterior.draw_noise(rng, noise)
-    z = posterior.sample(stats, noise)[0][:, 0]
-    mu, log_s = stats[0]
+    z = posterior.sample(q_params, noise)[0][:, 0]
+    mu, log_s = q_params[0]
     law = getattr(distributions, name)(loc=mu, scale=np.exp(log_s))
     assert distributions.kstest(z[:, 0], law.cdf).pvalue > 1e-7
     points = np.linspace(-4, 4, 9).reshape(-1, 1, 1)
-    log_density = posterior.log_density(points, stats)
+    log_density = posterior.log_density(points, q_params)
     np.testing.assert_allclose(log_density, law.logpdf(points[:, 0]), rtol=1e-12)
 
 
 def test_full_covariance_agrees_with_scipy():
-    posterior, stats, noise, _ = problem("full-covariance", 4, 1, 3, seed=1)
-    z, minus_kl = posterior.sample(stats, noise)
-    C = posterior.cholesky(stats)[0]
+    posterior, q_params, noise, _ = problem("full-covariance", 4, 1, 3, seed=1)
+    z, minus_kl = posterior.sample(q_params, noise)
+    C = posterior.cholesky(q_params)[0]
     assert np.array_equal(C, np.tril(C))
-    law = distributions.multivariate_normal(stats[0, :3], C @ C.T)
-    log_density = posterior.log_density(z, stats)[:, 0]
+    law = distributions.multivariate_normal(q_params[0, :3], C @ C.T)
+    log_density = posterior.log_density(z, q_params)[:, 0]
     np.testing.assert_allclose(log_density, law.logpdf(z[:, 0]), rtol=1e-10)
-    mu, covariance = stats[0, :3], C @ C.T
+    mu, covariance = q_params[0, :3], C @ C.T
     kl = 0.5 * (np.trace(covariance) + mu @ mu - 3 - np.linalg.slogdet(covariance)[1])
     assert -minus_kl[0] == pytest.approx(kl, rel=1e-12)
 
 
 def test_a_diagonal_factor_is_a_diagonal_gaussian():
-    _, stats, noise, _ = problem("gaussian", 3, 4, 2, seed=2)
-    full = np.hstack([stats[:, :2], stats[:, 2:] / 2, np.zeros((4, 1))])
-    expected = POSTERIORS["gaussian"].sample(stats, noise)
+    _, q_params, noise, _ = problem("gaussian", 3, 4, 2, seed=2)
+    full = np.hstack([q_params[:, :2], q_params[:, 2:] / 2, np.zeros((4, 1))])
+    expected = POSTERIORS["gaussian"].sample(q_params, noise)
     came = POSTERIORS["full-covariance"].sample(full, noise)
     for a, b in zip(came, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
@@ -129,11 +131,11 @@ def test_a_diagonal_factor_is_a_diagonal_gaussian():
 
 @pytest.mark.parametrize("name", RANDOM)
 def test_kl_is_the_mean_of_log_q_minus_log_p(name):
-    posterior, stats, _, rng = problem(name, 1, 1, 3, seed=4)
+    posterior, q_params, _, rng = problem(name, 1, 1, 3, seed=4)
     noise = np.empty((100_000, 1, 3))
     posterior.draw_noise(rng, noise)
-    z, minus_kl = posterior.sample(stats, noise)
-    assert_mean(log_density(z) - posterior.log_density(z, stats), minus_kl[0])
+    z, minus_kl = posterior.sample(q_params, noise)
+    assert_mean(log_density(z) - posterior.log_density(z, q_params), minus_kl[0])
 
 
 @pytest.mark.parametrize(("name", "kl_of_unit"), [
@@ -225,9 +227,9 @@ def test_a_relu_mean_passes_nothing_on_at_zero_like_a_relu_layer():
     posterior = POSTERIORS["isotropic-relu"]
     through_layer = np.array([[3.0, 3.0, 3.0]])
     ACTIVATIONS["relu"].backward(through_layer, np.maximum([[-1.0, 0.0, 1.0]], 0))
-    stats, noise = np.array([[-1.0, 0.0, 1.0, 0.5]]), np.ones((1, 1, 3))
-    dstats = posterior.sample_backward(np.full((1, 1, 3), 3.0), stats, noise, 0)
-    assert np.array_equal(dstats[:, :3], through_layer)
+    q_params, noise = np.array([[-1.0, 0.0, 1.0, 0.5]]), np.ones((1, 1, 3))
+    dq_params = posterior.sample_backward(np.full((1, 1, 3), 3.0), q_params, noise, 0)
+    assert np.array_equal(dq_params[:, :3], through_layer)
 
 
 @pytest.mark.parametrize("name", POSTERIORS)
@@ -252,26 +254,26 @@ def test_unknown_posteriors_are_refused():
 
 
 def test_a_deterministic_encoder_has_no_noise_and_no_variance():
-    posterior, stats, noise, rng = problem("deterministic", 2, 3, 4, seed=0)
+    posterior, q_params, noise, rng = problem("deterministic", 2, 3, 4, seed=0)
     noise.fill(np.nan)
     posterior.draw_noise(rng, noise)
     assert np.array_equal(noise, np.zeros((2, 3, 4)))
-    mean, log_var = posterior.moments(stats)
-    assert np.array_equal(mean, stats)
+    mean, log_var = posterior.moments(q_params)
+    assert np.array_equal(mean, q_params)
     assert np.array_equal(log_var, np.full((3, 4), -np.inf))
 
 
 @pytest.mark.parametrize("name", POSTERIORS)
 def test_the_moments_are_the_caller_s_to_change(name):
-    posterior, stats, _, _ = problem(name, 1, 3, 2, seed=0)
-    before = stats.copy()
-    for moment in posterior.moments(stats):
+    posterior, q_params, _, _ = problem(name, 1, 3, 2, seed=0)
+    before = q_params.copy()
+    for moment in posterior.moments(q_params):
         moment.fill(7.0)
-    assert np.array_equal(stats, before)
+    assert np.array_equal(q_params, before)
 
 
-def test_the_full_gaussian_knows_the_latents_from_the_number_of_stats():
+def test_the_full_gaussian_knows_the_latents_from_how_many_numbers_there_are():
     posterior = POSTERIORS["full-covariance"]
     for J in [*range(1, 60), 300]:
-        for moment in posterior.moments(np.zeros((1, posterior.n_stats(J)))):
+        for moment in posterior.moments(np.zeros((1, posterior.n_params(J)))):
             assert moment.shape == (1, J)

@@ -73,7 +73,7 @@ def test_a_built_in_part_keeps_its_contract(protocol, built_in):
 
 
 def test_the_members_are_those_of_the_bases_as_well():
-    assert members(Posterior) == ("name", "n_stats", "draw_noise", "sample", "sample_backward")
+    assert members(Posterior) == ("name", "n_params", "draw_noise", "sample", "sample_backward")
     more = ("log_density", "log_density_grad", "moments")
     assert members(PosteriorWithDensity) == members(Posterior) + more
 
@@ -157,14 +157,14 @@ def test_a_built_in_posterior_changes_nothing(posterior):
     rng = np.random.default_rng(0)
     noise, dz = np.empty((3, 5, 2)), rng.standard_normal((3, 5, 2))
     posterior.draw_noise(rng, noise)
-    stats, weights = rng.standard_normal((5, posterior.n_stats(2))), rng.random((3, 5))
-    before = [array.copy() for array in (noise, dz, stats, weights)]
-    z, _ = posterior.sample(stats, noise)
-    posterior.sample_backward(dz, stats, noise, 0.5)
-    posterior.moments(stats)[0][:] = 0
+    q_params, weights = rng.standard_normal((5, posterior.n_params(2))), rng.random((3, 5))
+    before = [array.copy() for array in (noise, dz, q_params, weights)]
+    z, _ = posterior.sample(q_params, noise)
+    posterior.sample_backward(dz, q_params, noise, 0.5)
+    posterior.moments(q_params)[0][:] = 0
     if posterior.name != "deterministic":
-        posterior.log_density_grad(z, stats, weights)
-    for array, as_before in zip((noise, dz, stats, weights), before, strict=True):
+        posterior.log_density_grad(z, q_params, weights)
+    for array, as_before in zip((noise, dz, q_params, weights), before, strict=True):
         np.testing.assert_array_equal(array, as_before)
 
 

@@ -12,7 +12,7 @@ import scipy.stats
 from scipy.special import expit
 
 from minivae import VAE, Params, check_grad
-from minivae.gaussian import log_density, sample_posterior, split_stats
+from minivae.gaussian import halves, log_density, sample_posterior
 from minivae.likelihoods import LIKELIHOODS, Bernoulli, FixedGaussian, Gaussian
 from minivae.posteriors import POSTERIORS
 
@@ -64,7 +64,7 @@ def test_every_datapoint_gets_its_own_noise():
 def test_the_kl_term_is_what_the_samples_say():
     # KL = E_q[log q(z) - log p(z)]: the same q for the samples, the density and the closed form.
     z, minus_kl = posterior_samples()
-    terms = log_density(z, *split_stats(STATS)) - log_density(z)
+    terms = log_density(z, *halves(STATS)) - log_density(z)
     error = terms.mean(axis=0) - (-minus_kl)
     np.testing.assert_array_less(np.abs(error), 6 * terms.std(axis=0) / np.sqrt(N))
 
@@ -86,7 +86,7 @@ def test_a_model_samples_what_its_encoder_says():
 
 RANDOM = [posterior for name, posterior in POSTERIORS.items() if name != "deterministic"]
 SIGNS = np.array([-1.0, 1.0]).reshape(2, 1, 1)  # as good as all of N(0, 1), for a square
-# With one latent all families have two stats, a location and the logarithm of a scale.
+# With one latent all families have two q_params, a location and the logarithm of a scale.
 UNIT = np.array([[0.7, 0.0]])
 
 narrow_and_wide = pytest.mark.parametrize("log_scale", [-20.0, -12.0, -7.0, 7.0, 12.0, 20.0])
@@ -94,43 +94,43 @@ every_posterior = pytest.mark.parametrize("posterior", RANDOM, ids=repr)
 
 
 def scaled(posterior, log_scale):
-    """Return samples of UNIT, those of another scale, its stats, and its deviation over UNIT's."""
-    stats = np.array([[0.7, log_scale]])
-    z_of_unit, z = (posterior.sample(s, SIGNS)[0] for s in (UNIT, stats))
-    (_, log_var_of_unit), (_, log_var) = posterior.moments(UNIT), posterior.moments(stats)
-    return z_of_unit, z, stats, np.exp(0.5 * (log_var - log_var_of_unit)).item()
+    """Return samples of UNIT, those of another scale, its q_params, and its sd over UNIT's."""
+    q_params = np.array([[0.7, log_scale]])
+    z_of_unit, z = (posterior.sample(s, SIGNS)[0] for s in (UNIT, q_params))
+    (_, log_var_of_unit), (_, log_var) = posterior.moments(UNIT), posterior.moments(q_params)
+    return z_of_unit, z, q_params, np.exp(0.5 * (log_var - log_var_of_unit)).item()
 
 
 @every_posterior
 @narrow_and_wide
 def test_z_and_kl_of_very_narrow_and_very_wide_posteriors(posterior, log_scale):
-    z_of_unit, z, stats, ratio = scaled(posterior, log_scale)
+    z_of_unit, z, q_params, ratio = scaled(posterior, log_scale)
     np.testing.assert_allclose(z, 0.7 + ratio * (z_of_unit - 0.7), rtol=1e-12)
-    _, minus_kl = posterior.sample(stats, SIGNS)
+    _, minus_kl = posterior.sample(q_params, SIGNS)
     log_q = posterior.log_density(z_of_unit, UNIT) - np.log(ratio)
     np.testing.assert_allclose(minus_kl, np.mean(log_density(z) - log_q), rtol=1e-7)
     for weights, scale in ((np.array([[[0.3]], [[0.5]]]), 0.0), (np.zeros((2, 1, 1)), 0.8)):
 
-        def f(stats, weights=weights, scale=scale):
-            z, minus_kl = posterior.sample(stats, SIGNS)
-            grad = posterior.sample_backward(weights, stats, SIGNS, scale)
+        def f(q_params, weights=weights, scale=scale):
+            z, minus_kl = posterior.sample(q_params, SIGNS)
+            grad = posterior.sample_backward(weights, q_params, SIGNS, scale)
             return float(np.sum(weights * z) + scale * np.sum(minus_kl)), grad
 
-        check_grad(f, stats)
+        check_grad(f, q_params)
 
 
 @every_posterior
 @narrow_and_wide
 def test_log_densities_of_very_narrow_and_very_wide_posteriors(posterior, log_scale):
     # Of numbers that are rounded at 1e-16 and lie 1e-9 apart, seven digits are left.
-    z_of_unit, z, stats, ratio = scaled(posterior, log_scale)
+    z_of_unit, z, q_params, ratio = scaled(posterior, log_scale)
     log_q = posterior.log_density(z_of_unit, UNIT) - np.log(ratio)
-    np.testing.assert_allclose(posterior.log_density(z, stats), log_q, rtol=1e-6)
+    np.testing.assert_allclose(posterior.log_density(z, q_params), log_q, rtol=1e-6)
     weights = np.array([0.3, 0.5])
-    dz, dstats = posterior.log_density_grad(z, stats, weights)
-    dz_of_unit, dstats_of_unit = posterior.log_density_grad(z_of_unit, UNIT, weights)
+    dz, dq_params = posterior.log_density_grad(z, q_params, weights)
+    dz_of_unit, dq_params_of_unit = posterior.log_density_grad(z_of_unit, UNIT, weights)
     np.testing.assert_allclose(ratio * dz, dz_of_unit, rtol=1e-6)
-    np.testing.assert_allclose(dstats * [ratio, 1], dstats_of_unit, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(dq_params * [ratio, 1], dq_params_of_unit, rtol=1e-6, atol=1e-6)
 
 
 def test_the_log_density_of_a_logistic_posterior_falls_like_the_distance():

@@ -336,9 +336,9 @@ def test_x_may_come_in_many_forms(x, monkeypatch):
 def test_encode_decode_reconstruct(problem):
     vae, params, x, noise = problem
     depth, activation = len(vae.hidden), vae.activation.name
-    stats = network(params, "encoder", depth, x, activation)
+    q_params = network(params, "encoder", depth, x, activation)
     mu, log_var = vae.encode(params, x)
-    np.testing.assert_allclose(np.hstack([mu, log_var]), stats, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(np.hstack([mu, log_var]), q_params, rtol=1e-9, atol=1e-12)
     mean = network(params, "decoder", depth, noise[0], activation)[:, : vae.n_features]
     if vae.likelihood.name in ("bernoulli", "gaussian-sigmoid"):
         mean = expit(mean)

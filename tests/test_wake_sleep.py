@@ -44,8 +44,8 @@ def test_wake_is_the_gradient_of_log_p_and_sleep_that_of_log_q(likelihood, poste
         return vae.generative(changed(arrays), z_wake, x, 1.0)[0].mean()
 
     def sleep(arrays):
-        stats, _ = vae.recognition(changed(arrays), dream)
-        return vae.posterior.log_density(noise.z, stats).mean()
+        q_params, _ = vae.recognition(changed(arrays), dream)
+        return vae.posterior.log_density(noise.z, q_params).mean()
 
     for network, objective in (("decoder", wake), ("encoder", sleep)):
         arrays = part(params, grad, network)

@@ -76,8 +76,8 @@ def network(vae, vectors, name, h):
 
 def encode(vae, vectors, x):
     """q(z|x)."""
-    stats = network(vae, vectors, "encoder", x)
-    return POSTERIORS[vae.posterior.name](stats, vae.n_latent)
+    q_params = network(vae, vectors, "encoder", x)
+    return POSTERIORS[vae.posterior.name](q_params, vae.n_latent)
 
 
 # --- q(z|x) ---------------------------------------------------------------------------------------
@@ -141,9 +141,9 @@ def diagonal(mu, log_var):
     return Normal(mu, np.exp(log_var / 2)[..., None] * np.eye(mu.shape[-1]))
 
 
-def full(stats, J):
-    mu, log_diagonal, below = np.split(stats, [J, 2 * J], axis=-1)
-    C = np.zeros((*mu.shape, J), stats.dtype)
+def full(q_params, J):
+    mu, log_diagonal, below = np.split(q_params, [J, 2 * J], axis=-1)
+    C = np.zeros((*mu.shape, J), q_params.dtype)
     entries = iter(np.moveaxis(below, -1, 0))
     for i in range(J):
         for j in range(i):
@@ -281,25 +281,27 @@ def importance_weighted(vae, estimator, here, x, noise, bounds):
 
 
 def score_function(vae, estimator, here, x, noise, bounds):
-    """The mean of (f - b) dlog q(z|x)/dphi: through the stats, each of which has its b."""
-    stats = network(vae, here, "encoder", x)
+    """The mean of (f - b) dlog q(z|x)/dphi: through q_params, each of which has its b."""
+    q_params = network(vae, here, "encoder", x)
     z = encode(vae, here, x).z(*noise)
     f = learning_signal(vae, here, x, *noise)
-    scores = score(vae, stats, z)
+    scores = score(vae, q_params, z)
     signal = f[..., None] - baseline(estimator, f, scores, bounds)
-    dstats = np.mean(signal * scores, axis=0) / f.shape[1]
+    dq_params = np.mean(signal * scores, axis=0) / f.shape[1]
 
     def ascended(vectors):
-        through_stats = np.sum(dstats * network(vae, vectors, "encoder", x), axis=(-3, -2, -1))
-        return mean(log_px(vae, vectors, z, x)) + through_stats
+        through_q_params = np.sum(
+            dq_params * network(vae, vectors, "encoder", x), axis=(-3, -2, -1)
+        )
+        return mean(log_px(vae, vectors, z, x)) + through_q_params
 
     return estimator_a(vae, estimator, here, x, noise, bounds)[0], ascended
 
 
-def score(vae, stats, z):
-    """dlog q(z|x)/dstats, for every sample, datapoint and stat: (L, M, n_stats)."""
-    n = stats.shape[-1]
-    moved = stats + 1j * _H * np.eye(n).reshape(n, 1, 1, n)
+def score(vae, q_params, z):
+    """dlog q(z|x)/dq_params, for every sample, datapoint and stat: (L, M, n_params)."""
+    n = q_params.shape[-1]
+    moved = q_params + 1j * _H * np.eye(n).reshape(n, 1, 1, n)
     log_q = POSTERIORS[vae.posterior.name](moved, vae.n_latent).log_density(z)
     return np.moveaxis(log_q.imag / _H, 0, -1)
 

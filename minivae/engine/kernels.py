@@ -152,22 +152,22 @@ def sigmoid_backward(dh, h):
 
 
 @kernel
-def reparameterize(stats, eps, z, minus_kl):
+def reparameterize(q_params, eps, z, minus_kl):
     """Set z <- mu + sigma * eps per sample; minus_kl <- -KL(q || N(0, I)) per datapoint."""
-    one = stats.dtype.type(1)
-    half = stats.dtype.type(0.5)
+    one = q_params.dtype.type(1)
+    half = q_params.dtype.type(0.5)
     n_samples, n_datapoints, n_latent = eps.shape
     for m in range(n_datapoints):
-        mu = stats[m, :n_latent]
-        log_var = stats[m, n_latent:]
-        total = stats.dtype.type(0)
+        mu = q_params[m, :n_latent]
+        log_var = q_params[m, n_latent:]
+        total = q_params.dtype.type(0)
         for j in range(mu.size):
             total += one + log_var[j] - mu[j] * mu[j] - exp(log_var[j])
         minus_kl[m] = half * total
     for sample in range(n_samples):
         for m in range(n_datapoints):
-            mu = stats[m, :n_latent]
-            log_var = stats[m, n_latent:]
+            mu = q_params[m, :n_latent]
+            log_var = q_params[m, n_latent:]
             noise = eps[sample, m]
             out = z[sample, m]
             for j in range(mu.size):
@@ -175,24 +175,24 @@ def reparameterize(stats, eps, z, minus_kl):
 
 
 @kernel
-def reparameterize_backward(dz, stats, eps, scale, dstats):
-    """Gradient: dstats <- that through z, plus scale times that of -KL, w.r.t. (mu, log_var)."""
-    one = stats.dtype.type(1)
-    half = stats.dtype.type(0.5)
+def reparameterize_backward(dz, q_params, eps, scale, dq_params):
+    """Gradient: dq_params <- that through z, plus scale times that of -KL, w.r.t. (mu, log_var)."""
+    one = q_params.dtype.type(1)
+    half = q_params.dtype.type(0.5)
     n_samples, n_datapoints, n_latent = eps.shape
     for m in range(n_datapoints):
-        mu = stats[m, :n_latent]
-        log_var = stats[m, n_latent:]
-        dmu = dstats[m, :n_latent]
-        dlog_var = dstats[m, n_latent:]
+        mu = q_params[m, :n_latent]
+        log_var = q_params[m, n_latent:]
+        dmu = dq_params[m, :n_latent]
+        dlog_var = dq_params[m, n_latent:]
         for j in range(mu.size):
             dmu[j] = -scale * mu[j]
             dlog_var[j] = half * scale * (one - exp(log_var[j]))
     for sample in range(n_samples):
         for m in range(n_datapoints):
-            log_var = stats[m, n_latent:]
-            dmu = dstats[m, :n_latent]
-            dlog_var = dstats[m, n_latent:]
+            log_var = q_params[m, n_latent:]
+            dmu = dq_params[m, :n_latent]
+            dlog_var = dq_params[m, n_latent:]
             noise = eps[sample, m]
             gradient = dz[sample, m]
             for j in range(log_var.size):

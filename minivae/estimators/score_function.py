@@ -67,12 +67,12 @@ class ScoreFunction(Sampled):
             return 0.0
         return state["total"] / state["weight"]
 
-    def _dstats(
+    def _dq_params(
         self,
         posterior: PosteriorWithDensity,
         dz: np.ndarray,
         z: np.ndarray,
-        stats: np.ndarray,
+        q_params: np.ndarray,
         noise: np.ndarray,
         f: np.ndarray,
         weights: np.ndarray,
@@ -80,21 +80,21 @@ class ScoreFunction(Sampled):
         new: New,
     ) -> np.ndarray:
         if self.baseline == "optimal":
-            return _optimally_controlled(posterior, z, stats, f, weights)
+            return _optimally_controlled(posterior, z, q_params, f, weights)
         signal = weights * (f - self._running_mean(state))
-        return posterior.log_density_grad(z, stats, signal)[1]
+        return posterior.log_density_grad(z, q_params, signal)[1]
 
 
 def _optimally_controlled(
     posterior: PosteriorWithDensity,
     z: np.ndarray,
-    stats: np.ndarray,
+    q_params: np.ndarray,
     f: np.ndarray,
     weights: np.ndarray,
 ) -> np.ndarray:
-    """Return sum_l w_l (f_l - b_l) dlog q(z_l|x)/dstats, b_l from all samples but z_l."""
-    one = np.ones((1, len(stats)), f.dtype)
-    score = np.stack([posterior.log_density_grad(z_l[None], stats, one)[1] for z_l in z])
+    """Return sum_l w_l (f_l - b_l) dlog q(z_l|x)/dq_params, b_l from all samples but z_l."""
+    one = np.ones((1, len(q_params)), f.dtype)
+    score = np.stack([posterior.log_density_grad(z_l[None], q_params, one)[1] for z_l in z])
     f = f[:, :, None]
     squares = score**2
     others = _sums_of_others(squares)

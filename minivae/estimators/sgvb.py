@@ -39,7 +39,7 @@ class Sampled(Estimator):
 
         dtheta = sum_l w_l d log p(x|z_l)
         dz_l   = w_l (d log p(x|z_l) / dz - z_l - d log q(z_l|x) / dz)
-        dstats = sum_l (dz_l through z_l = g(eps_l, stats)) - w_l d log q(z_l|x) / dstats
+        dq_params = sum_l (dz_l through z_l = g(eps_l, q_params)) - w_l d log q(z_l|x) / dq_params
 
     where the last term moves q's parameters with z held fixed.
     """
@@ -55,36 +55,38 @@ class Sampled(Estimator):
         new: New = np.empty,
     ) -> tuple[float, Parts]:
         """See the module docstring."""
-        stats, encoder = vae.recognition(params, x, new)
-        z, _ = vae.posterior.sample(stats, noise, new)
+        q_params, encoder = vae.recognition(params, x, new)
+        z, _ = vae.posterior.sample(q_params, noise, new)
         log_px, decoder = vae.generative(params, z, x, 1.0, new)
-        f = log_px + log_density(z) - vae.posterior.log_density(z, stats)
+        f = log_px + log_density(z) - vae.posterior.log_density(z, q_params)
         bounds, weights = self._bounds_and_weights(f)
         weights = weights.astype(x.dtype) / M
 
         dz, decoder_parts = vae.generative_backward(params, decoder, new, weights)
         dz -= weights[..., None] * z
-        dstats = self._dstats(vae.posterior, dz, z, stats, noise, f, weights, state, new)
-        encoder_parts = vae.recognition_backward(params, encoder, dstats, new)
+        dq_params = self._dq_params(vae.posterior, dz, z, q_params, noise, f, weights, state, new)
+        encoder_parts = vae.recognition_backward(params, encoder, dq_params, new)
         return float(bounds.sum(dtype=np.float64)) / M, {**encoder_parts, **decoder_parts}
 
     def _bounds_and_weights(self, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return f.mean(axis=0), np.full_like(f, 1 / len(f))
 
-    def _dstats(
+    def _dq_params(
         self,
         posterior: PosteriorWithDensity,
         dz: np.ndarray,
         z: np.ndarray,
-        stats: np.ndarray,
+        q_params: np.ndarray,
         noise: np.ndarray,
         f: np.ndarray,
         weights: np.ndarray,
         state: dict[str, float],
         new: New,
     ) -> np.ndarray:
-        dz_of_q, dstats_of_q = posterior.log_density_grad(z, stats, weights)
-        return posterior.sample_backward(dz - dz_of_q, stats, noise, 0, new) - dstats_of_q
+        dz_of_q, dq_params_of_density = posterior.log_density_grad(z, q_params, weights)
+        return (
+            posterior.sample_backward(dz - dz_of_q, q_params, noise, 0, new) - dq_params_of_density
+        )
 
 
 @dataclass(frozen=True)

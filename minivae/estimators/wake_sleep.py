@@ -92,8 +92,8 @@ class WakeSleep(Estimator):
     ) -> tuple[float, Parts]:
         """Return the bound, and what d/dtheta log p(x, z) is made of."""
         L = len(eps)
-        stats, _ = vae.recognition(params, x, new)
-        z, minus_kl = vae.posterior.sample(stats, eps, new)
+        q_params, _ = vae.recognition(params, x, new)
+        z, minus_kl = vae.posterior.sample(q_params, eps, new)
         log_px, saved = vae.generative(params, z, x, 1 / (L * M), new)
         _, parts = vae.generative_backward(params, saved, new, input_gradient=False)
         return float(log_px.sum() / L + minus_kl.sum()) / M, parts
@@ -101,7 +101,7 @@ class WakeSleep(Estimator):
     def _sleep(self, vae: VAE, params: Params, noise: WakeSleepNoise, M: int, new: New) -> Parts:
         """Return what d/dphi log q(z|x) of the dreams is made of."""
         dream = self._dream(vae, params, noise, new)
-        stats, saved = vae.recognition(params, dream, new)
-        weights = np.full(noise.z.shape[:2], 1 / M, stats.dtype)
-        dstats = vae.posterior.log_density_grad(noise.z, stats, weights)[1]
-        return vae.recognition_backward(params, saved, dstats, new)
+        q_params, saved = vae.recognition(params, dream, new)
+        weights = np.full(noise.z.shape[:2], 1 / M, q_params.dtype)
+        dq_params = vae.posterior.log_density_grad(noise.z, q_params, weights)[1]
+        return vae.recognition_backward(params, saved, dq_params, new)

@@ -186,7 +186,7 @@ def importance_sampling(
 
     def estimate(rows: slice, arena: Arena) -> None:
         pixels = fetch(x, rows, params.dtype)
-        stats, _ = vae.recognition(params, pixels)
+        q_params, _ = vae.recognition(params, pixels)
         rng = stream(seed, EVALUATION, rows.start)
         weights = RunningLogMean(len(pixels))
         most = CHUNK // _DATAPOINTS
@@ -195,9 +195,9 @@ def importance_sampling(
             new = arena.again()
             noise = new(shape, params.dtype)
             vae.posterior.draw_noise(rng, noise)
-            z, _ = vae.posterior.sample(stats, noise, new)
+            z, _ = vae.posterior.sample(q_params, noise, new)
             log_pxz, _ = forward(vae, params, pixels, z, 1.0, new)
-            weights.add(log_pxz - vae.posterior.log_density(z, stats))
+            weights.add(log_pxz - vae.posterior.log_density(z, q_params))
         values[rows], errors[rows] = weights.value(), weights.error()
 
     with evaluating(vae, threads) as team:
@@ -331,7 +331,7 @@ def resample_prior(
 
 def _draw(vae: VAE, params: Params, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return a sample of q(z|x) for every row of x."""
-    stats, _ = vae.recognition(params, x)
+    q_params, _ = vae.recognition(params, x)
     noise = np.empty((1, len(x), vae.n_latent), params.dtype)
     vae.posterior.draw_noise(rng, noise)
-    return vae.posterior.sample(stats, noise)[0][0]
+    return vae.posterior.sample(q_params, noise)[0][0]

@@ -1,7 +1,7 @@
 """q(z|x): the families that a recognition model can choose from.
 
-The encoder emits `stats`, one row per datapoint; what they mean is for the posterior to say. It is
-an object with the attributes and methods of `DiagonalGaussian` below, the paper's choice and the
+The encoder emits `q_params`, one row per datapoint; what they mean is for the posterior to say. It
+is an object with the attributes and methods of `DiagonalGaussian` below, the paper's choice and the
 default. z is (L, M, J), L samples for each datapoint. `sample` is the reparameterisation
 z = g(eps, x) of sec. 2.4, so that `noise` holds draws of the family's own eps.
 

@@ -18,7 +18,7 @@ class Deterministic:
 
     name = "deterministic"
 
-    def n_stats(self, n_latent: int) -> int:
+    def n_params(self, n_latent: int) -> int:
         """Return how many numbers the encoder emits for a datapoint."""
         return n_latent
 
@@ -27,30 +27,32 @@ class Deterministic:
         out.fill(0)
 
     def sample(
-        self, stats: np.ndarray, noise: np.ndarray, new: New = np.empty
+        self, q_params: np.ndarray, noise: np.ndarray, new: New = np.empty
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return ``(z, minus_kl)``: the stats, once per sample, and zeros."""
-        return np.broadcast_to(stats, noise.shape), np.zeros(len(stats), stats.dtype)
+        """Return ``(z, minus_kl)``: q_params, once per sample, and zeros."""
+        return np.broadcast_to(q_params, noise.shape), np.zeros(len(q_params), q_params.dtype)
 
     def sample_backward(
         self,
         dz: np.ndarray,
-        stats: np.ndarray,
+        q_params: np.ndarray,
         noise: np.ndarray,
         scale: float,
         new: New = np.empty,
     ) -> np.ndarray:
-        """Return dstats; see `DiagonalGaussian`."""
+        """Return dq_params; see `DiagonalGaussian`."""
         return dz.sum(axis=0)
 
-    def log_density(self, z: np.ndarray, stats: np.ndarray) -> NoReturn:
+    def log_density(self, z: np.ndarray, q_params: np.ndarray) -> NoReturn:
         """Raise ValueError: a point has no density."""
         raise ValueError("posterior is deterministic, expected one that has a density q(z|x)")
 
-    def log_density_grad(self, z: np.ndarray, stats: np.ndarray, weights: np.ndarray) -> NoReturn:
+    def log_density_grad(
+        self, z: np.ndarray, q_params: np.ndarray, weights: np.ndarray
+    ) -> NoReturn:
         """Raise ValueError: a point has no density."""
-        self.log_density(z, stats)
+        self.log_density(z, q_params)
 
-    def moments(self, stats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def moments(self, q_params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean and the log variance of every latent, the latter -inf."""
-        return stats.copy(), np.full_like(stats, -np.inf)
+        return q_params.copy(), np.full_like(q_params, -np.inf)

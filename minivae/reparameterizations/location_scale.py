@@ -27,6 +27,7 @@ from minivae.reparameterizations.base import (
     real,
     require,
 )
+from minivae.standard_densities import log_laplace, log_logistic
 from minivae.validation import check_positive
 
 
@@ -70,7 +71,7 @@ class Laplace(LocationScale):
         return rng.laplace(size=shape)
 
     def _standard_log_density(self, eps: np.ndarray) -> np.ndarray:
-        return -np.abs(eps) - np.log(2)
+        return log_laplace(eps)
 
 
 class Logistic(LocationScale):
@@ -82,8 +83,7 @@ class Logistic(LocationScale):
         return rng.logistic(size=shape)
 
     def _standard_log_density(self, eps: np.ndarray) -> np.ndarray:
-        t = np.abs(eps)
-        return -t - 2 * np.log1p(np.exp(-t))
+        return log_logistic(eps)
 
 
 class OnUnitInterval(LocationScale):

@@ -95,10 +95,9 @@ ALLOWED = {
         "exact_by_quadrature: `10` -> `11` (2)": _ROUGH,
         "exact_by_quadrature: `10` -> `11` (3)": _ROUGH,
     },
-    "training/full_vb": {
+    "training/bayesian_decoder": {
         "FullVB.mean_bound: `0` -> `1` (2)": "another stream of numbers does as well",
         "FullVB.mean_bound: `1` -> `2`": "another stream of numbers does as well",
-        "fit_full_vb: `1` -> `2`": "equivalent: after the end is after the end",
     },
     "reparameterizations/base": {
         "as_floats: `1.0` -> `2.0`": "equivalent: only its type matters",

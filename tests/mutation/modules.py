@@ -42,6 +42,7 @@ TESTS = {
     "training/models": ["checkpoint", "bring_your_own", "posteriors"],
     "training/checkpoint": ["checkpoint", "fit_promises", "training", "posteriors"],
     "training/mcem": ["mcem", "methods"],
+    "training/bayesian_decoder": ["full_vb"],
     "training/full_vb": ["full_vb", "methods"],
     "evaluation/bound": ["fit_promises", "training", "fit_options"],
     "evaluation/evidence": ["marginal", "joint"],

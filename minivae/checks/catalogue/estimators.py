@@ -42,17 +42,17 @@ def bound(estimator: Estimator, posterior: str, rng: np.random.Generator) -> Pro
 def _log_px_and_log_q(
     vae: VAE, params: Params, x: np.ndarray, z: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    stats, _ = vae.recognition(params, x)
+    q_params, _ = vae.recognition(params, x)
     log_px, _ = vae.generative(params, z, x, 1.0)
-    return log_px, vae.posterior.log_density(z, stats)
+    return log_px, vae.posterior.log_density(z, q_params)
 
 
 def score_function(rng: np.random.Generator) -> Problem:
     """Return ``(f, params)`` for the surrogate: mean of log p(x|z) + f log q(z|x), z and f held."""
     estimator = ScoreFunction()
     vae, params, x, noise = _problem(estimator, rng)
-    stats, _ = vae.recognition(params, x)
-    z = vae.posterior.sample(stats, noise)[0]
+    q_params, _ = vae.recognition(params, x)
+    z = vae.posterior.sample(q_params, noise)[0]
     log_px, log_q = _log_px_and_log_q(vae, params, x, z)
     signal = log_px + log_density(z) - log_q
     _, grad = bound_and_grad(estimator, vae, params, x, noise)
@@ -68,8 +68,8 @@ def wake_sleep(phase: str, rng: np.random.Generator) -> Problem:
     """Return ``(f, arrays)``: log p(x|z) of the wake phase or log q(z|x) of the sleep phase."""
     estimator = WakeSleep()
     vae, params, x, noise = _problem(estimator, rng)
-    stats, _ = vae.recognition(params, x)
-    z = vae.posterior.sample(stats, noise.eps)[0]
+    q_params, _ = vae.recognition(params, x)
+    z = vae.posterior.sample(q_params, noise.eps)[0]
     out, _ = vae.decoder.forward(params, noise.z[0])
     dream = vae.likelihood.sample(out, np.random.default_rng([noise.seed]))
     _, grad = bound_and_grad(estimator, vae, params, x, noise)

@@ -48,15 +48,15 @@ def _near_kink(x: np.ndarray, W: np.ndarray, b: np.ndarray) -> bool:
 
 
 def latent_block(rng: np.random.Generator) -> Problem:
-    """Return ``(f, stats)``: a random projection of z, plus scale * sum of -KL."""
+    """Return ``(f, q_params)``: a random projection of z, plus scale * sum of -KL."""
     L, M, J = _sizes(rng, 3, largest=4)
     noise = rng.standard_normal((L, M, J))
     weights = rng.standard_normal((L, M, J))
     scale = rng.uniform(0.5, 2)
 
-    def f(stats: np.ndarray) -> tuple[float, np.ndarray]:
-        z, minus_kl = sample_posterior(stats, noise)
-        grad = sample_posterior_backward(weights, stats, noise, scale)
+    def f(q_params: np.ndarray) -> tuple[float, np.ndarray]:
+        z, minus_kl = sample_posterior(q_params, noise)
+        grad = sample_posterior_backward(weights, q_params, noise, scale)
         return np.sum(weights * z) + scale * np.sum(minus_kl), grad
 
     return f, rng.standard_normal((M, 2 * J))
