@@ -34,6 +34,7 @@ from minivae.training.history import History
 from minivae.training.interruption import Interrupted
 from minivae.training.minibatch_loop import MinibatchLoop
 from minivae.training.progress import progress_bar
+from minivae.training.settings import AEVBSettings
 from minivae.training.state import TrainingState
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (350, 12), dtype=np.uint8)
@@ -543,11 +544,8 @@ def test_a_step_whose_bound_is_not_finite_is_not_taken():
         rngs = [stream(0, NOISE, 0)]
         state = TrainingState(START.copy(), Adagrad().init(START.vector), rngs, History())
         with Team(1) as team:
-            steps = MinibatchLoop(
-                model, DATA.train, Adagrad(), state, team, batch_size=20, noise_samples=1,
-                decay=0.0, seed=0, estimator=Diary(),
-            )  # fmt: skip
-            return state, steps.run(n_steps)
+            settings = AEVBSettings(batch_size=20, weight_prior=False, estimator=Diary())
+            return state, MinibatchLoop(model, DATA.train, settings, state, team).run(n_steps)
 
     good, bounds = after(2, MODEL)
     state, with_nan = after(5, Failing(step=3))

@@ -198,9 +198,8 @@ def test_threads_get_the_gradient_of_all_rows_whatever_holds_them(make, threads)
         def forward_backward(k, fetched, new):
             return 1.0, make(new, *fetched)
 
-        def update(k, step, i, gradient):
-            part = lockstep.slices[0][k][i]
-            found.setdefault(step, np.full(EXPECTED.size, np.nan))[part] = gradient
+        def update(step, piece, gradient):
+            found.setdefault(step, np.full(EXPECTED.size, np.nan))[piece] = gradient
 
         def finish(step, bound):
             finished.append((step, bound))
@@ -219,6 +218,6 @@ def test_a_parameter_without_a_part_in_this_step_has_no_gradient():
         lockstep.run(
             0, 2, lambda k, step, new: step,
             lambda k, step, new: (0.0, {} if step else {"b": Sum(DY)}),
-            lambda k, step, i, gradient: found.append(gradient.copy()),
+            lambda step, piece, gradient: found.append(gradient.copy()),
         )  # fmt: skip
     np.testing.assert_allclose(found, [DY.sum(axis=0), np.zeros(4)])

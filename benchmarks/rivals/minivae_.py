@@ -12,6 +12,7 @@ from minivae.optimizers import Adagrad
 from minivae.params import Params
 from minivae.training.history import History
 from minivae.training.minibatch_loop import MinibatchLoop
+from minivae.training.settings import AEVBSettings
 from minivae.training.state import TrainingState
 from rivals import Contender
 
@@ -37,13 +38,9 @@ class Minivae(Contender):
         self.loop = MinibatchLoop(
             self.vae,
             self.problem.train,
-            optimizer,
+            AEVBSettings(optimizer=optimizer, batch_size=setting.batch_size, seed=seed),
             self.state,
             self.team,
-            batch_size=setting.batch_size,
-            noise_samples=1,
-            decay=setting.decay,
-            seed=seed,
         )
 
     def run(self, n_steps):

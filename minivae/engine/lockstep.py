@@ -100,12 +100,15 @@ class _Piece(NamedTuple):
 
     Attributes
     ----------
+    place : slice
+        Where in the vector.
     gradient : array
         Its part of the gradient.
     entries : list of (str, int, array)
         What it consists of: a parameter's name, the first of its numbers, their gradient.
     """
 
+    place: slice
     gradient: np.ndarray
     entries: list[tuple[str, int, np.ndarray]]
 
@@ -130,8 +133,6 @@ class Lockstep:
         The datapoints of a minibatch that are each thread's.
     gradient : (n,) array
         That of the last step.
-    slices : list of list of list of slice
-        For each turn and thread, the pieces of the parameters' vector that are its to move.
     """
 
     def __init__(
@@ -156,24 +157,20 @@ class Lockstep:
         self._wholes: list[dict[str, Any]] = [{}] * team.size
         self._known: list[dict[tuple, tuple]] = [{} for _ in range(team.size)]
         self.gradient = np.zeros(sum(map(math.prod, shapes.values())), dtype)
-        self.slices = [deal(shapes, names, team.size) for names in turns]
-        self._pieces = [
-            [[_Piece(self.gradient[p], self._entries(shapes, p)) for p in mine] for mine in dealt]
-            for dealt in self.slices
+        self._pieces = [  # for each turn and thread
+            [[self._piece(shapes, place) for place in mine] for mine in dealt]
+            for dealt in (deal(shapes, names, team.size) for names in turns)
         ]
 
-    def _entries(
-        self, shapes: Mapping[str, tuple[int, ...]], part: slice
-    ) -> list[tuple[str, int, np.ndarray]]:
-        """What a slice of the vector holds; see `_Piece`."""
-        found, start = [], 0
+    def _piece(self, shapes: Mapping[str, tuple[int, ...]], place: slice) -> _Piece:
+        entries, start = [], 0
         for name, shape in shapes.items():
             stop = start + math.prod(shape)
-            first, last = max(start, part.start), min(stop, part.stop)
+            first, last = max(start, place.start), min(stop, place.stop)
             if first < last:
-                found.append((name, first - start, self.gradient[first:last]))
+                entries.append((name, first - start, self.gradient[first:last]))
             start = stop
-        return found
+        return _Piece(place, self.gradient[place], entries)
 
     def run(
         self,
@@ -195,7 +192,8 @@ class Lockstep:
             ``forward_backward(k, fetched, new)`` returns their share of the minibatch's bound, and
             what they contribute to the gradient (`minivae.parts`), by the parameters' names.
         update : callable
-            ``update(k, step, i, gradient)`` moves the i-th of thread k's pieces of the parameters.
+            ``update(step, piece, gradient)`` moves a piece of the parameters, a slice of their
+            vector.
         finish : callable, optional
             ``finish(step, bound)`` is called once in a step, by one of the threads.
 
@@ -241,10 +239,10 @@ class Lockstep:
             return False
         if k == 0 and finish is not None:
             finish(step, bound)
-        for i, piece in enumerate(self._pieces[step % len(self._pieces)][k]):
-            for name, first, out in piece.entries:
+        for place, gradient, entries in self._pieces[step % len(self._pieces)][k]:
+            for name, first, out in entries:
                 self._write(name, out, first)
-            update(k, step, i, piece.gradient)
+            update(step, place, gradient)
         return True
 
     def _find_wholes(self, k: int, fetching: SharedArena) -> None:

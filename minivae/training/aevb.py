@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,19 @@ from minivae.evaluation import bound_terms_with
 from minivae.layers import work
 from minivae.optimizers import Adagrad
 from minivae.params import Params
-from minivae.protocols import Estimator, Optimizer, members
+from minivae.protocols import Estimator, Optimizer
 from minivae.training.history import History
 from minivae.training.loop import FitResult, Method, TrainingDiverged, train
 from minivae.training.minibatch_loop import MinibatchLoop
-from minivae.training.settings import Settings, first_params, training_and_test, training_subset
+from minivae.training.settings import (
+    AEVBSettings,
+    first_params,
+    training_and_test,
+    training_subset,
+)
 from minivae.training.state import TrainingState
 from minivae.vae import VAE
-from minivae.validation import check_batch_size, check_count, check_has
+from minivae.validation import check_batch_size, check_count
 
 
 def fit(
@@ -144,24 +148,6 @@ def fit(
     return FitResult(state.params, state.history)
 
 
-@dataclass(frozen=True, kw_only=True)
-class AEVBSettings(Settings):
-    """The settings of `fit`; see there."""
-
-    estimator: Estimator
-    noise_samples: int
-    weight_prior: bool
-    alternate: bool
-    binarize: bool
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_has("estimator", self.estimator, members(Estimator))
-        self._set("noise_samples", check_count("noise_samples", self.noise_samples))
-        for name in ("weight_prior", "alternate", "binarize"):
-            self._set(name, bool(getattr(self, name)))
-
-
 class AEVB(Method):
     """Algorithm 1 as a method for `minivae.training.loop.train`; the steps are `MinibatchLoop`'s.
 
@@ -208,22 +194,8 @@ class AEVB(Method):
 
     def open(self, state: TrainingState, team: Team) -> None:
         """Get ready for steps."""
-        settings = self.settings
         self._state = state
-        self._loop = MinibatchLoop(
-            self.vae,
-            self.train,
-            settings.optimizer,
-            state,
-            team,
-            batch_size=settings.batch_size,
-            noise_samples=settings.noise_samples,
-            decay=1 / len(self.train) if settings.weight_prior else 0.0,
-            seed=settings.seed,
-            estimator=settings.estimator,
-            alternate=settings.alternate,
-            binarize=settings.binarize,
-        )
+        self._loop = MinibatchLoop(self.vae, self.train, self.settings, state, team)
 
     def step(self, n_steps: int) -> list[float]:
         """Take some steps."""

@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minivae.data_stream import INIT, SUBSET, stream
+from minivae.estimators import SGVBB
+from minivae.optimizers import Adagrad
 from minivae.params import Params
-from minivae.protocols import Optimizer, members
+from minivae.protocols import Estimator, Optimizer, members
 from minivae.vae import VAE
 from minivae.validation import check_count, check_dtype, check_has
 
@@ -87,6 +89,29 @@ class Settings:
     def described(self) -> dict[str, Any]:
         """Return the settings as a dict that JSON can hold."""
         return {field.name: _described(getattr(self, field.name)) for field in fields(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AEVBSettings(Settings):
+    """The settings of algorithm 1."""
+
+    optimizer: Optimizer = Adagrad()  # noqa: RUF009  (it is frozen)
+    estimator: Estimator = SGVBB()  # noqa: RUF009
+    batch_size: int = 100
+    noise_samples: int = 1
+    weight_prior: bool = True
+    alternate: bool = False
+    binarize: bool = False
+    seed: int = 0
+    evaluate_every: Any = 100_000
+    dtype: Any = np.float32
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_has("estimator", self.estimator, members(Estimator))
+        self._set("noise_samples", check_count("noise_samples", self.noise_samples))
+        for name in ("weight_prior", "alternate", "binarize"):
+            self._set(name, bool(getattr(self, name)))
 
 
 def _described(value: Any) -> Any:
