@@ -1,5 +1,7 @@
 """The bound, its gradient, and the facts about it that the rest of the library relies on."""
 
+import re
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -9,7 +11,7 @@ from scipy.special import expit, ndtr
 
 from minivae import VAE, Params, check_grad
 from minivae.engine.arena import Arena
-from minivae.layers import ACTIVATIONS
+from minivae.layers import ACTIVATIONS, Dense
 from minivae.likelihoods import Bernoulli, FixedGaussian
 from minivae.parts import sum_up
 from minivae.testing import batches, models
@@ -420,3 +422,50 @@ def test_the_decoder_mirrors_the_encoder():
         "VAE(n_features=6, n_latent=2, hidden=(5, 4), likelihood='gaussian', activation='relu')"
     )
     assert VAE(6, 2, 5).hidden == (5,) and VAE(6, 2, ()).hidden == ()
+
+
+# --- Networks given layer by layer ----------------------------------------------------------------
+
+ENCODER = [Dense(5, 4, "tanh"), Dense(4, 6)]  # to mu and log sigma^2 of three latents
+DECODER = [Dense(3, 4, "tanh"), Dense(4, 5)]
+
+
+def test_networks_say_how_large_the_model_is():
+    for sizes in ((), (5, 3), (5,), (None, 3)):
+        vae = VAE(*sizes, encoder=ENCODER, decoder=DECODER)
+        assert (vae.n_features, vae.n_latent) == (5, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"encoder": ENCODER}, "decoder is None, expected layers: give both networks or neither"),
+        ({"decoder": DECODER}, "encoder is None, expected layers: give both networks or neither"),
+        (
+            {"encoder": ENCODER, "decoder": DECODER, "n_features": 6},
+            "n_features is 6, but the network takes 5",
+        ),
+        (
+            {"encoder": ENCODER, "decoder": DECODER, "n_latent": 2},
+            "n_latent is 2, but the network takes 3",
+        ),
+        (
+            {"encoder": ENCODER, "decoder": DECODER, "posterior": "isotropic"},
+            "encoder ends in 6 numbers, expected 4 for 3 latents and 5 features with posterior "
+            "'isotropic' and likelihood 'bernoulli'",
+        ),
+        (
+            {"encoder": ENCODER, "decoder": DECODER, "likelihood": "gaussian"},
+            "decoder ends in 5 numbers, expected 10 for 3 latents and 5 features with posterior "
+            "'gaussian' and likelihood 'gaussian'",
+        ),
+        (
+            {"encoder": ENCODER[::-1], "decoder": DECODER},
+            "encoder: layer 2 has 5 inputs, expected 6, as many as layer 1 has outputs",
+        ),
+        ({"encoder": ENCODER, "decoder": []}, "decoder: layers is empty"),
+    ],
+)
+def test_networks_that_do_not_fit_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        VAE(**arguments)

@@ -9,56 +9,30 @@ reconstructions.png
 manifold.png, latent_space.png      with two latents
 """
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from minivae.params import Params
-from minivae.training.checkpoint import atomic_write, load_model, read_archive
+from minivae.training.checkpoint import atomic_write, read_archive
 from minivae.training.history import History
-from minivae.vae import VAE
-
-SETTINGS = "settings.json"
-MODEL = "model.npz"
+from minivae.training.run_folder import RunFolder
 
 
-class Run(NamedTuple):
-    """A run folder and the settings in it."""
+class Run(RunFolder):
+    """A run folder with the settings in it."""
 
-    folder: Path
-    settings: dict[str, Any]
-
-    @property
-    def model_path(self) -> Path:
-        """Where the model is, or will be."""
-        return self.folder / MODEL
-
-    def load_model(self) -> tuple[VAE, Params]:
-        """Return ``(vae, params)``."""
-        return load_model(self.model_path)
+    def __init__(self, path: str | Path, settings: dict[str, Any]) -> None:
+        super().__init__(path)
+        self.settings = settings
 
     def history(self) -> History:
         """Return the `History` in the checkpoint."""
         meta, _ = read_archive(self.model_path)
         return History(**meta["training"]["history"])
 
-    def samples_seen(self) -> int:
-        """Return how many training samples the checkpoint has seen; none if there is none yet."""
-        if not self.model_path.exists():
-            return 0
-        meta, _ = read_archive(self.model_path)
-        return meta["training"]["step"] * meta["training"]["settings"]["batch_size"]
-
-    def save_settings(self) -> None:
-        """Write settings.json."""
-        with atomic_write(self.folder / SETTINGS, "w") as file:
-            json.dump(self.settings, file, indent=2)
-            file.write("\n")
-
     def save_history(self, history: History) -> None:
         """Write history.csv."""
-        with atomic_write(self.folder / "history.csv", "w", newline="") as file:
+        with atomic_write(self.path / "history.csv", "w", newline="") as file:
             history.write_csv(file)
 
 
@@ -72,15 +46,13 @@ def create_run(folder: str | Path, settings: dict[str, Any]) -> Run:
     OSError
         If it cannot be made or written.
     """
-    folder = Path(folder)
-    if (folder / SETTINGS).exists() or (folder / MODEL).exists():
+    run = Run(folder, settings)
+    if run.settings_path.exists() or run.model_path.exists():
         raise ValueError(
             f"out: {folder} already holds a run; go on with it by --resume {folder}, "
             "or choose another folder"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    run = Run(folder, settings)
-    run.save_settings()
+    run.save_settings(settings)
     return run
 
 
@@ -94,18 +66,17 @@ def open_run(folder: str | Path, names: Iterable[str]) -> Run:
     ValueError
         If it is not a run folder, or its settings are damaged.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
+    run = RunFolder(folder)
+    if not run.path.is_dir():
         raise FileNotFoundError(f"run: there is no folder {folder}")
-    path = folder / SETTINGS
-    if not path.exists():
-        raise ValueError(f"run: {folder} is not a run folder, it has no {SETTINGS}")
+    if not run.settings_path.exists():
+        raise ValueError(f"run: {folder} is not a run folder, it has no {run.settings_path.name}")
     try:
-        settings = json.loads(path.read_text())
+        settings = run.read_settings()
     except ValueError as error:
-        raise ValueError(f"run: {path} is damaged ({error})") from error
-    if not isinstance(settings, dict) or not set(names) <= set(settings):
-        raise ValueError(f"run: {path} is damaged (settings are missing)")
+        raise ValueError(f"run: {error}") from error
+    if not set(names) <= set(settings):
+        raise ValueError(f"run: {run.settings_path} is damaged (settings are missing)")
     return Run(folder, settings)
 
 

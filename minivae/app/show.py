@@ -47,7 +47,7 @@ def _picture(
     run = open_run(arguments.run)
     vae, params = run.load_model()
     figure = draw(vae, params, load_data(run.settings, fixed=True))
-    path = Path(arguments.out) if arguments.out else run.folder / f"{name}.png"
+    path = Path(arguments.out) if arguments.out else run.path / f"{name}.png"
     plots.save(figure, path)
     print(path)
 

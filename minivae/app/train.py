@@ -42,7 +42,7 @@ def train(arguments: argparse.Namespace) -> int:
     advice = probe.advice()
     if advice:
         say(f"Note: {advice}")
-    say(f"{_title(run.settings, data)}; run folder {run.folder}")
+    say(f"{_title(run.settings, data)}; run folder {run.path}")
     if run.settings["binarize"] is not None:
         say(f"Note: {SCORES_DIFFER}")
     try:
@@ -50,7 +50,7 @@ def train(arguments: argparse.Namespace) -> int:
         history, params = _fit(run, vae, data, arguments.quiet, say)
     except Interrupted as stop:
         print(
-            f"Stopped by {stop.name}; all is saved. To go on: minivae train --resume {run.folder}",
+            f"Stopped by {stop.name}; all is saved. To go on: minivae train --resume {run.path}",
             file=sys.stderr,
         )
         return 128 + stop.signum
@@ -95,7 +95,7 @@ def _resumed_run(
     seen = run.samples_seen()
     if requested.get("samples", seen) < seen:
         raise ValueError(
-            f"samples is {requested['samples']:,}, but {run.folder} has seen {seen:,} already"
+            f"samples is {requested['samples']:,}, but {run.path} has seen {seen:,} already"
         )
     run.settings.update(requested)
     data = load_data(run.settings)
@@ -201,7 +201,7 @@ def _fit(
         settings["step_size"], bounds = choose_step_size(vae, data, **options)
         trials = ", ".join(f"{size:g}: {bound:.4g}" for size, bound in bounds.items())
         say(f"Step size {settings['step_size']:g}, by a short trial (training bound {trials})")
-    run.save_settings()
+    run.save_settings(run.settings)
     result = fit(
         vae,
         data,
@@ -236,7 +236,7 @@ def _draw_pictures(
         figures["manifold.png"] = plots.manifold(vae, params, shape)
         figures["latent_space.png"] = plots.latent_space(vae, params, data.test[:5000], labels)
     for name, figure in figures.items():
-        plots.save(figure, run.folder / name)
+        plots.save(figure, run.path / name)
     return list(figures)
 
 
@@ -246,10 +246,10 @@ def _report(run: Run, history: History, pictures: list[str], say: Callable[[str]
     say(
         f"{samples:,} samples in {seconds:.0f} s of training ({speed:,.0f} samples/s).\n"
         f"Bound: {test_bound:.2f} nats per test datapoint, {train_bound:.2f} in training.\n"
-        f"Pictures in {run.folder}: {', '.join(pictures)}\n"
-        f"Next: minivae evaluate {run.folder}\n"
-        f"      minivae sample {run.folder}\n"
-        f"      minivae train --resume {run.folder} --samples {2 * samples:.0f}"
+        f"Pictures in {run.path}: {', '.join(pictures)}\n"
+        f"Next: minivae evaluate {run.path}\n"
+        f"      minivae sample {run.path}\n"
+        f"      minivae train --resume {run.path} --samples {2 * samples:.0f}"
     )
     if run.settings["latent"] != 2:
         say("      minivae train --latent 2, for a map of the latent space")

@@ -2,7 +2,7 @@
 
 The paper's figures are made of such curves, and of the models at their ends. Curves know nothing of
 each other, so that they can be computed side by side, in any order and on any machine. Each has a
-folder of its own, which is all that is known of it:
+run folder of its own, which is all that is known of it:
 
 settings.json   what it is, and the step size that a short trial chose for it
 curve.csv       what was measured so far, a row for each point
@@ -10,7 +10,6 @@ model.npz       the checkpoint
 """
 
 import csv
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from minivae import datasets
-from minivae.params import Params
-from minivae.training.checkpoint import atomic_write, load_model, read_archive
+from minivae.training.checkpoint import atomic_write
+from minivae.training.run_folder import RunFolder
 from minivae.vae import VAE
 from minivae.validation import check_count
 
@@ -127,7 +126,7 @@ class Curve:
         return replace(self, points=points)
 
 
-class CurveFolder:
+class CurveFolder(RunFolder):
     """The folder of a curve, as described at the top of this module.
 
     Parameters
@@ -138,9 +137,8 @@ class CurveFolder:
     """
 
     def __init__(self, curve: Curve, folder: str | Path) -> None:
+        super().__init__(Path(folder) / "curves" / curve.name)
         self.curve = curve
-        self.path = Path(folder) / "curves" / curve.name
-        self.model_path = self.path / "model.npz"
 
     @property
     def is_finished(self) -> bool:
@@ -154,11 +152,7 @@ class CurveFolder:
 
     def samples_seen(self) -> int:
         """Return how many training samples are behind the last measurement or checkpoint."""
-        seen = self.measured_until()
-        if self.model_path.exists():
-            training = read_archive(self.model_path)[0]["training"]
-            seen = max(seen, training["step"] * training["settings"]["batch_size"])
-        return min(seen, self.curve.samples)
+        return min(max(self.measured_until(), super().samples_seen()), self.curve.samples)
 
     def settings(self) -> dict[str, Any]:
         """Return the curve's settings; make the folder if there is none.
@@ -170,14 +164,12 @@ class CurveFolder:
         OSError
             If it cannot be made or written.
         """
-        path = self.path / "settings.json"
-        if not path.exists():
-            self.path.mkdir(parents=True, exist_ok=True)
+        if not self.settings_path.exists():
             self.save_settings(self.curve.identity)
         try:
-            settings = dict(json.loads(path.read_text()))
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{path} is damaged ({error}); remove {self.path}") from error
+            settings = self.read_settings()
+        except ValueError as error:
+            raise ValueError(f"{error}; remove {self.path}") from error
         for name, wanted in self.curve.identity.items():
             if settings.get(name) != wanted:
                 raise ValueError(
@@ -185,12 +177,6 @@ class CurveFolder:
                     f"{settings.get(name)}: choose another folder"
                 )
         return settings
-
-    def save_settings(self, settings: dict[str, Any]) -> None:
-        """Write settings.json."""
-        with atomic_write(self.path / "settings.json", "w") as file:
-            json.dump(settings, file, indent=2)
-            file.write("\n")
 
     def rows(self) -> list[dict[str, Any]]:
         """Return what was measured: a dict for each row of curve.csv, if there is such a file.
@@ -224,10 +210,6 @@ class CurveFolder:
         """Return what was measured: a dict with an array for each column."""
         rows = self.rows()
         return {name: np.array([row[name] for row in rows]) for name in self.curve.columns}
-
-    def load_model(self) -> tuple[VAE, Params]:
-        """Return ``(vae, params)`` of the last checkpoint."""
-        return load_model(self.model_path)
 
 
 def _number(text: str) -> int | float:

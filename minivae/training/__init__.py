@@ -9,6 +9,7 @@ settings        what a run is given, checked
 state           all that changes from step to step
 models          a model as a file describes it: names and numbers
 checkpoint      files, written atomically and checked when they are read
+run_folder      where a run keeps them
 history         the learning curve
 """
 
