@@ -23,9 +23,9 @@ FLOORS = [
     ["estimators", "relatives", "datasets"],
     ["vae"],
     ["layers", "likelihoods", "posteriors", "reparameterizations"],
-    ["optimizers", "gaussian", "standard_densities", "parts", "data_stream", "binarization"],
+    ["optimizers", "gaussian", "parts", "data_stream", "binarization"],
     ["protocols"],
-    ["params", "validation"],
+    ["params", "standard_densities", "validation"],
     ["engine"],
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
