@@ -70,8 +70,9 @@ def log_variance_path_missing_from_the_decoder_s_hidden_layer(patch):
 )
 def weight_decay_lost_to_an_integer_division(patch):
     class IntegerDivision(MinibatchLoop):
-        def __init__(self, *args, decay, **kwargs):
-            super().__init__(*args, decay=decay // 1, **kwargs)  # 1 // N for 1 / N
+        def __init__(self, vae, train, settings, *rest):
+            super().__init__(vae, train, settings, *rest)
+            self._decay = float(int(settings.weight_prior) // len(train))  # for 1 / N
 
     patch.setattr(aevb, "MinibatchLoop", IntegerDivision)
 
@@ -122,8 +123,8 @@ def loss_and_its_gradient_reported_as_bound_and_its_gradient(patch):
 def bias_correction_of_adam_counts_epochs(patch):
     original = MinibatchLoop._update
 
-    def wrong(self, k, step, *rest):
-        original(self, k, step // self.steps_per_epoch, *rest)
+    def wrong(self, step, *rest):
+        original(self, step // self.steps_per_epoch, *rest)
 
     patch.setattr(MinibatchLoop, "_update", wrong)
 

@@ -5,11 +5,12 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 from hypothesis import given
+from own_layers import Shift
 
 from minivae import Params, check_grad
 from minivae.engine.arena import Arena
 from minivae.layers import Dense, Sequential, mlp, work
-from minivae.parts import sum_up
+from minivae.parts import Sum, sum_up
 from minivae.testing import mlps
 
 THREE_LAYERS = mlp((4, 3, 5, 2), "tanh", "net.")
@@ -151,3 +152,101 @@ def test_layers_of_equal_shape_do_not_share_memory(widths):
     outputs = [h for _, (_, _, h) in saved]
     for i, first in enumerate(outputs):
         assert not any(np.shares_memory(first, other) for other in outputs[i + 1 :])
+
+
+# --- Layers of one's own, which may return whatever they like -------------------------------------
+
+
+class Odd(Shift):
+    """A shift that returns something else."""
+
+    def __init__(self, n_in, out=None, dx=None, parts=None):
+        super().__init__(n_in)
+        self.__dict__.update(out=out, dx=dx, parts=parts)
+
+    def forward(self, params, x, new=np.empty):
+        h, saved = super().forward(params, x)
+        return (self.out(h) if self.out else h), saved
+
+    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+        dx, parts = super().backward(params, saved, dh)
+        return (self.dx(dx) if self.dx else dx), {**parts, **(self.parts or {})}
+
+
+class Looking(Shift):
+    """A shift that remembers the arrays it was given."""
+
+    def __init__(self, n_in):
+        super().__init__(n_in)
+        self.__dict__["given"] = []
+
+    def forward(self, params, x, new=np.empty):
+        self.given.append(x)
+        return super().forward(params, x)
+
+    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+        self.given.append(dh)
+        return super().backward(params, saved, dh)
+
+
+def there_and_back(*layers, new=np.empty):
+    """Carry some rows of numbers through the layers and a gradient back."""
+    net = Sequential(layers)
+    params = Params(net.shapes, dtype=np.float32)
+    params.vector[:] = np.random.default_rng(0).standard_normal(params.vector.size)
+    out, saved = net.forward(params, np.ones((5, net.n_in), np.float32), new)
+    return net.backward(params, saved, np.ones_like(out), new)
+
+
+@pytest.mark.parametrize("new", [np.empty, Arena()], ids=["fresh", "arena"])
+def test_a_layer_gets_arrays_as_it_may_expect_them_whatever_others_return(new):
+    unusual = [lambda a: a.astype(np.float64), np.asfortranarray, lambda a: a[:, ::-1]]
+    for make in unusual:
+        above, below = Looking(3), Looking(3)
+        there_and_back(above, Odd(3, out=make), below, new=new)
+        there_and_back(above, Odd(3, dx=make), below, new=new)
+        for array in above.given + below.given:
+            assert array.dtype == np.float32 and array.flags.c_contiguous
+
+
+def test_what_a_layer_gives_away_and_keeps_in_a_part_is_not_overwritten():
+    net = Sequential([Dense(3, 4, "tanh"), Shift(4), Dense(4, 2)])
+    rng = np.random.default_rng(0)
+    params, x = Params(net.shapes), rng.standard_normal((5, 3))
+    params.vector[:] = rng.standard_normal(params.vector.size)
+
+    def f(p):
+        out, saved = net.forward(p, x)
+        _, parts = net.backward(p, saved, np.cos(out))
+        return np.sin(out).sum(), sum_up(parts, p)
+
+    check_grad(f, params)
+
+
+@pytest.mark.parametrize(
+    ("odd", "message"),
+    [
+        (
+            Odd(4, out=lambda h: h[:, 1:]),
+            r"layer 2 has returned an array of shape \(5, 3\), expected \(5, 4\): .*Odd",
+        ),
+        (
+            Odd(4, parts={"wind": Sum(np.ones((5, 4)))}),
+            "layer 2 has a Sum for 'wind' among its parts, expected a Product or Sum for one",
+        ),
+        (
+            Odd(4, parts={"shift": np.ones(4)}),
+            "layer 2 has a ndarray for 'shift' among its parts, expected a Product or Sum for one",
+        ),
+    ],
+)
+def test_what_no_layer_may_return_is_refused_with_the_number_of_the_layer(odd, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        there_and_back(Dense(3, 4), odd, Dense(4, 2))
+
+
+def test_a_row_of_layers_cannot_be_changed():
+    layers = [Dense(3, 4), Dense(4, 2)]
+    net = Sequential(layers)
+    layers.pop()
+    assert net.layers == (Dense(3, 4), Dense(4, 2)) and net.n_out == 2
