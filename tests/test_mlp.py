@@ -209,8 +209,23 @@ def test_a_layer_gets_arrays_as_it_may_expect_them_whatever_others_return(new):
             assert array.dtype == np.float32 and array.flags.c_contiguous
 
 
-def test_what_a_layer_gives_away_and_keeps_in_a_part_is_not_overwritten():
-    net = Sequential([Dense(3, 4, "tanh"), Shift(4), Dense(4, 2)])
+class TwoShifts(Shift):
+    """y = x + shift + 2 * other: of its parts, only one has what it gives back."""
+
+    @property
+    def shapes(self):
+        return {"shift": (self.n_in,), "other": (self.n_in,)}
+
+    def forward(self, params, x, new=np.empty):
+        return x + params["shift"] + 2 * params["other"], ()
+
+    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+        return dh, {"shift": Sum(dh), "other": Sum(2 * dh)}
+
+
+@pytest.mark.parametrize("layer", [Shift(4), TwoShifts(4)], ids=["all", "some"])
+def test_what_a_layer_gives_away_and_keeps_in_a_part_is_not_overwritten(layer):
+    net = Sequential([Dense(3, 4, "tanh"), layer, Dense(4, 2)])
     rng = np.random.default_rng(0)
     params, x = Params(net.shapes), rng.standard_normal((5, 3))
     params.vector[:] = rng.standard_normal(params.vector.size)
