@@ -177,6 +177,13 @@ def not_every_thread(new, x, dy):
     return given if dy.any() else {}
 
 
+@pytest.mark.parametrize("shape", [(), (4,), (2, 3), (2, 3, 2)])
+def test_a_sum_is_of_rows_of_any_shape(shape):
+    rows = np.random.default_rng(2).standard_normal((N, *shape))
+    grad = sum_up({"b": Sum(rows)}, Params({"b": shape}))
+    np.testing.assert_allclose(grad["b"], rows.sum(axis=0), rtol=1e-12)
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
 @pytest.mark.parametrize(
     "make", [from_the_arena, fresh, views, other_calls_in_other_threads, not_every_thread]

@@ -17,6 +17,13 @@ _TIE = "the two sides of a rough bound are never equal"
 _ONLY_SPEED = "equivalent: it is computed and thrown away"
 
 ALLOWED = {
+    "parts": {
+        "Product.write: `-1` -> `1`": _TWO_AXES,
+        "Product.write: `1` -> `2` (2)": _ANY_NEGATIVE,
+        "Sum.write: `1` -> `2`": _ANY_NEGATIVE,
+        "sum_up: `1` -> `2`": _ANY_NEGATIVE,
+    },
+    "estimators/wake_sleep": {"WakeSleep._wake: `False` -> `True`": _ONLY_SPEED},
     "vae": {
         "VAE._take_networks: `True` -> `False`": _AS_MANY,
         "VAE._take_networks: `True` -> `False` (2)": _AS_MANY,
