@@ -23,6 +23,16 @@ ALLOWED = {
         "Sum.write: `1` -> `2`": _ANY_NEGATIVE,
         "sum_up: `1` -> `2`": _ANY_NEGATIVE,
     },
+    "estimators/score_function": {
+        "ScoreFunction.update: `self.memory_decay * state.get(name, 0.0) + value` -> "
+        "`self.memory_decay * state.get(name, 0.0) - value`": (
+            "equivalent: both of the sums change sign, and only their ratio counts"
+        ),
+        "_sums_of_others: `np.delete(terms, k, axis=0).sum(axis=0)` -> "
+        "`np.delete(terms, k, axis=0).mean(axis=0)`": (
+            "equivalent: of two such sums only the ratio counts"
+        ),
+    },
     "estimators/wake_sleep": {"WakeSleep._wake: `False` -> `True`": _ONLY_SPEED},
     "vae": {
         "VAE._take_networks: `True` -> `False`": _AS_MANY,
