@@ -143,7 +143,7 @@ class Lockstep:
         dtype: DTypeLike,
         turns: Sequence[Sequence[str]],
     ) -> None:
-        self.team = team
+        self.team, self._alone = team, team.size == 1
         self.rows = shares(n_rows, team.size)
         memory: dict[Any, np.ndarray] = {}
         lock = threading.Lock()
@@ -247,7 +247,7 @@ class Lockstep:
 
     def _find_wholes(self, k: int, fetching: SharedArena) -> None:
         """Find what thread k's parts are parts of: the same arrays with the rows of all threads."""
-        if self.team.size == 1:
+        if self._alone:
             return
         known, wholes = self._known[k], {}
         for name, part in self._parts[k].items():
@@ -273,8 +273,7 @@ class Lockstep:
 
     def _write(self, name: str, out: np.ndarray, first: int) -> None:
         """Write a parameter's gradient, from what all threads have contributed to it."""
-        alone = self.team.size == 1
-        part = self._parts[0].get(name) if alone else self._of_all_rows(name)
+        part = self._parts[0].get(name) if self._alone else self._of_all_rows(name)
         if part is None:
             out.fill(0)
         else:

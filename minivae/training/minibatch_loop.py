@@ -50,6 +50,7 @@ class MinibatchLoop:
         L, rng = settings.noise_samples, np.random.default_rng(0)
         settings.estimator.draw_noise(vae, rng, L, 1, params.dtype)
         self._order = Order(len(train), settings.batch_size, settings.seed)
+        self._views: dict[int, tuple[np.ndarray, dict[str, np.ndarray]]] = {}  # of pieces
 
     @property
     def steps_per_epoch(self) -> int:
@@ -100,8 +101,11 @@ class MinibatchLoop:
     def _update(self, step: int, piece: slice, gradient: np.ndarray) -> None:
         """One step of the optimizer for some of the parameters, along their gradient."""
         state, settings = self.state, self.settings
-        theta = state.params.vector[piece]  # a view, as these are:
-        moments = {name: vector[piece] for name, vector in state.optimizer_state.items()}
+        if piece.start not in self._views:
+            # What is done to a view is done to the vector.
+            moments = {name: vector[piece] for name, vector in state.optimizer_state.items()}
+            self._views[piece.start] = state.params.vector[piece], moments
+        theta, moments = self._views[piece.start]
         t = step // len(self._turns) + 1
         settings.optimizer.update(theta, gradient, moments, t, self._decay)
 
