@@ -34,9 +34,10 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, description, seconds, rounds=9):
         super().__init__(description=description.splitlines()[0])
-        self.add_argument(
-            "--rounds", type=whole, default=rounds, help=f"turns of each (default {rounds})"
-        )
+        if rounds:
+            self.add_argument(
+                "--rounds", type=whole, default=rounds, help=f"turns of each (default {rounds})"
+            )
         self.add_argument(
             "--seconds",
             type=positive,

@@ -13,6 +13,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 
 import command
 import machine
@@ -24,10 +25,8 @@ from settings import SETTINGS, Problem
 from minivae.engine.lockstep import blas_single_threaded
 from minivae.engine.team import Team
 
-_REPETITIONS = 3000  # half a second: threads may share a core at first
 
-
-def measure_here(setting, product, threads):
+def measure_here(setting, product, threads, seconds):
     """Return the product's median seconds on each thread of this process."""
     problem = Problem(setting)
     minibatch = np.divide(problem.train[: setting.batch_size], 255, dtype=np.float32)
@@ -36,8 +35,12 @@ def measure_here(setting, product, threads):
     def work(k):
         calls = calls_of_thread(setting.vae(), TILES, minibatch, threads, k)
         if product in calls:
-            times = [seconds_of(calls[product]) for _ in range(_REPETITIONS)]
-            medians[k] = statistics.median(times[_REPETITIONS // 2 :])
+            times, until = [], time.perf_counter() + seconds
+            while time.perf_counter() < until or not times:
+                times.append(seconds_of(calls[product]))
+            medians[k] = statistics.median(
+                times[len(times) // 2 :]
+            )  # a core may be shared at first
 
     with blas_single_threaded(), Team(threads) as team:
         team.run(work)
@@ -50,7 +53,16 @@ def measure(setting, product, options):
     medians = []
     for i in range(options.processes):
         child = subprocess.run(
-            [sys.executable, __file__, "--setting", setting.name, "--child", product],
+            [
+                sys.executable,
+                __file__,
+                "--setting",
+                setting.name,
+                "--seconds",
+                str(options.seconds),
+                "--child",
+                product,
+            ],
             env={**environment, "MINIVAE_PADDING": "." * 16 * i},
             capture_output=True,
             text=True,
@@ -62,7 +74,7 @@ def measure(setting, product, options):
 
 
 def parse(argv):
-    parser = command.Parser(__doc__, seconds=0.5)
+    parser = command.Parser(__doc__, seconds=0.5, rounds=None)
     command.add_setting(parser)
     parser.add_argument("--processes", type=command.whole, default=20, help="(default 20)")
     parser.add_argument("--product", default="encoder x W1", help="(default 'encoder x W1')")
@@ -90,7 +102,7 @@ def main(argv=None):
     setting = SETTINGS[options.setting[0]]
     threads = setting.default_threads()
     if options.child:
-        print(json.dumps(measure_here(setting, options.child, threads)))
+        print(json.dumps(measure_here(setting, options.child, threads, options.seconds)))
         return
     names = [product.name for product in products_of_step(setting.vae())]
     if options.product not in names:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 from threadpoolctl import threadpool_limits
 
+from minivae.engine import memory
 from minivae.engine.arena import SharedArena
 from minivae.engine.subnormals import flushed_subnormals
 from minivae.engine.team import Team
@@ -85,10 +86,10 @@ def deal(
         Of the vector, for each thread.
     """
     groups: list[list[str]] = [[]]
+    n_large = 0
     for name in names:  # a large array, and the small ones behind it
-        if math.prod(shapes[name]) > _LARGE and any(
-            math.prod(shapes[other]) > _LARGE for other in groups[-1]
-        ):
+        n_large += math.prod(shapes[name]) > _LARGE
+        if n_large > len(groups):
             groups.append([])
         groups[-1].append(name)
     dealt = [cut(shapes, group, count) for group in groups]
@@ -145,18 +146,18 @@ class Lockstep:
     ) -> None:
         self.team, self._alone = team, team.size == 1
         self.rows = shares(n_rows, team.size)
-        memory: dict[Any, np.ndarray] = {}
+        wholes: dict[Any, np.ndarray] = {}
         lock = threading.Lock()
-        self._arenas = [SharedArena(memory, lock, rows, n_rows) for rows in self.rows]
+        self._arenas = [SharedArena(wholes, lock, rows, n_rows) for rows in self.rows]
         # Others may still need what was fetched for the last step, for their share of its gradient.
         fetched: tuple[dict, dict] = {}, {}
         self._fetching = [
-            [SharedArena(memory, lock, rows, n_rows) for memory in fetched] for rows in self.rows
+            [SharedArena(each, lock, rows, n_rows) for each in fetched] for rows in self.rows
         ]
         self._parts: list[dict[str, Any]] = [{}] * team.size
         self._wholes: list[dict[str, Any]] = [{}] * team.size
         self._known: list[dict[tuple, tuple]] = [{} for _ in range(team.size)]
-        self.gradient = np.zeros(sum(map(math.prod, shapes.values())), dtype)
+        self.gradient = memory.zeros(sum(map(math.prod, shapes.values())), dtype)
         self._pieces = [  # for each turn and thread
             [[self._piece(shapes, place) for place in mine] for mine in dealt]
             for dealt in (deal(shapes, names, team.size) for names in turns)
