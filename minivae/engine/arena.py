@@ -36,7 +36,6 @@ class Arena:
     def __init__(self) -> None:
         self._next = 0
         self._arrays: dict[Any, np.ndarray] = {}
-        self._last: list[tuple] = []  # by number: shape and dtype as asked for, what was given
         # By the id of their base, which they have to themselves (`memory.part`).
         self._mine: dict[int, np.ndarray] = {}
 
@@ -47,18 +46,12 @@ class Arena:
 
     def __call__(self, shape: tuple[int, ...], dtype: DTypeLike = float) -> np.ndarray:
         """Return an array with arbitrary contents, as `numpy.empty` does."""
-        number, last = self._next, self._last
+        key = self._next, shape, dtype
         self._next += 1
-        if number < len(last):
-            as_before, of_dtype, array = last[number]
-            if shape == as_before and dtype is of_dtype:
-                return array
-        key = number, shape, dtype
         array = self._arrays.get(key)
         if array is None:
             array = self._arrays[key] = self._make(*key)
             self._mine[id(array.base)] = array
-        last[number : number + 1] = [(shape, dtype, array)]
         return array
 
     def own(self, array: np.ndarray, dtype: DTypeLike) -> np.ndarray:
