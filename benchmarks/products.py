@@ -54,7 +54,8 @@ def products_of_step(vae):
     """Return the products in the order of a step: forward, backward, gradient."""
     forward, backward, gradient = [], [], []
     for net, network, first in (("encoder", vae.encoder, "x"), ("decoder", vae.decoder, "z")):
-        for k, (layer, names) in enumerate(network.rows, start=1):
+        rows = zip(network.layers, network.names, strict=True)
+        for k, (layer, names) in enumerate(rows, start=1):
             x = first if k == 1 else "h"
             sizes = names["W"], layer.n_in, layer.n_out, x == "x"
             forward.append(Product(f"{net} {x} W{k}", "affine", *sizes))

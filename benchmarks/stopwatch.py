@@ -134,8 +134,8 @@ def instrumented(stopwatch, loop):
         barrier = stopwatch.timed(WAITING, team.barrier)
         patches.enter_context(patch.object(team, "barrier", barrier))
         for network in (vae.encoder, vae.decoder):
-            rows = [(_timed_layer(stopwatch, layer), names) for layer, names in network.rows]
-            patches.enter_context(patch.dict(network.__dict__, rows=rows))
+            layers = tuple(_timed_layer(stopwatch, layer) for layer in network.layers)
+            patches.enter_context(patch.dict(network.__dict__, layers=layers))
         noise = [
             SimpleNamespace(standard_normal=stopwatch.timed("noise", rng.standard_normal))
             for rng in rngs

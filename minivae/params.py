@@ -11,12 +11,21 @@ array([0., 0., 0., 0., 0., 0., 1., 1., 1.])
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from minivae.engine import memory
+
+
+class Arrays(Protocol):
+    """Arrays by name: a dict, or `Params`."""
+
+    def __getitem__(self, name: str, /) -> np.ndarray:
+        """Return the array of that name."""
+        ...
 
 
 class Params:
@@ -68,6 +77,7 @@ class Params:
             stop = start + math.prod(shape)
             self._views[name] = vector[start:stop].reshape(shape)
             start = stop
+        self._renamed: dict[int, tuple] = {}
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self._views[name]
@@ -78,6 +88,9 @@ class Params:
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
 
+    def __reduce__(self) -> tuple:
+        return _restored, (self.shapes, self.vector)  # a copy's arrays are views of its own vector
+
     def __repr__(self) -> str:
         arrays = ", ".join(f"{name} {shape}" for name, shape in self.shapes.items())
         return f"Params({self.vector.size:,} {self.dtype} in {arrays})"
@@ -86,6 +99,13 @@ class Params:
     def dtype(self) -> np.dtype:
         """The dtype that all parameters share."""
         return self.vector.dtype
+
+    def renamed(self, names: Sequence[Mapping[str, str]]) -> list[dict[str, np.ndarray]]:
+        """Return what the function `renamed` does, remembered: every training step asks for it."""
+        known = self._renamed.get(id(names))
+        if known is None or known[0] is not names:  # kept along, so that no other has its id
+            known = self._renamed[id(names)] = names, renamed(self, names)
+        return known[1]
 
     def like(self, vector: np.ndarray) -> "Params":
         """Lay the same names and shapes over another vector (not copied)."""
@@ -100,3 +120,19 @@ class Params:
         copy = Params(self.shapes, dtype=dtype)
         copy.vector[:] = self.vector
         return copy
+
+
+def renamed(arrays: Arrays, names: Sequence[Mapping[str, str]]) -> list[dict[str, np.ndarray]]:
+    """Return arrays under other names, in groups: each layer's under the layer's own names.
+
+    Parameters
+    ----------
+    arrays : dict of str to array, or Params
+    names : list of dict of str to str
+        For each group, the other names and those here.
+    """
+    return [{new: arrays[name] for new, name in group.items()} for group in names]
+
+
+def _restored(shapes: Mapping[str, tuple[int, ...]], vector: np.ndarray) -> Params:
+    return Params(shapes, vector).copy()

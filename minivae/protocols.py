@@ -27,7 +27,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from minivae.params import Params
+from minivae.params import Arrays, Params
 
 
 @cache
@@ -48,14 +48,6 @@ class New(Protocol):
 
     def __call__(self, shape: tuple[int, ...], dtype: Any, /) -> np.ndarray:
         """Return a C-contiguous array of that shape and dtype."""
-        ...
-
-
-class Arrays(Protocol):
-    """Arrays by name: a dict, or `minivae.Params`."""
-
-    def __getitem__(self, name: str, /) -> np.ndarray:
-        """Return the array of that name."""
         ...
 
 

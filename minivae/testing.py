@@ -320,8 +320,7 @@ def _preactivations(
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Return what goes into every activation of the hidden layers, and the output."""
     preactivations, h = [], x
-    for layer, names in network.rows:
-        own = {name: params[full] for name, full in names.items()}
+    for layer, own in zip(network.layers, params.renamed(network.names), strict=True):
         preactivations.append(h @ own["W"] + own["b"])
         h, _ = layer.forward(own, h)
     return preactivations[:-1], h

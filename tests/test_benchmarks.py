@@ -295,12 +295,12 @@ def test_every_product_is_timed_every_way(way):
 def test_the_stopwatch_sees_every_part_and_leaves_no_trace():
     problem = settings.Problem(SMALL["bernoulli"])
     contender = Minivae(problem, 2, problem.initial_params())
-    before = optimizers.adagrad, dense.affine, contender.state.rngs, contender.vae.encoder.rows
+    before = optimizers.adagrad, dense.affine, contender.state.rngs, contender.vae.encoder.layers
     watch = stopwatch.Stopwatch()
     try:
         with stopwatch.instrumented(watch, contender.loop):
             contender.run(4)
-        after = optimizers.adagrad, dense.affine, contender.state.rngs, contender.vae.encoder.rows
+        after = optimizers.adagrad, dense.affine, contender.state.rngs, contender.vae.encoder.layers
         contender.run(4)  # so that both threads have left the wrapped functions
         watched = watch.per_step(4, 2)
         contender.run(4)

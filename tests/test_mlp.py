@@ -72,7 +72,7 @@ def test_the_output_is_layer_after_layer(network):
     out, saved = net.forward(params, x)
     assert len(saved) == len(net.layers)
     h = x
-    for layer, names in net.rows:
+    for layer, names in zip(net.layers, net.names, strict=True):
         h, _ = layer.forward({name: params[full] for name, full in names.items()}, h)
     np.testing.assert_array_equal(out, h)
 

@@ -1,5 +1,7 @@
 """One vector, many views."""
 
+import copy
+import pickle
 import re
 
 import numpy as np
@@ -64,6 +66,38 @@ def test_like_shares_the_given_memory_copy_and_astype_share_none():
         duplicate["W"][:] = 77
     np.testing.assert_array_equal(params.vector, np.arange(10.0))
     assert params.astype(np.float32).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "duplicated",
+    [copy.copy, copy.deepcopy, lambda params: pickle.loads(pickle.dumps(params))],
+    ids=["copy", "deepcopy", "pickle"],
+)
+def test_a_duplicate_has_views_of_its_own_vector(duplicated):
+    params = Params(SHAPES, np.arange(10, dtype=np.float32))
+    duplicate = duplicated(params)
+    assert duplicate.shapes == params.shapes and duplicate.dtype == np.float32
+    np.testing.assert_array_equal(duplicate.vector, params.vector)
+    duplicate.vector[:] = -1
+    assert all(np.all(duplicate[name] == -1) for name in duplicate)
+    np.testing.assert_array_equal(params.vector, np.arange(10))
+
+
+def test_a_pickle_has_the_numbers_once():
+    params = Params({"W": (100, 100), "b": (100,)})
+    params.renamed([{"W": "W", "b": "b"}])
+    assert len(pickle.dumps(params)) < 1.1 * params.vector.nbytes
+
+
+def test_renamed_arrays_are_views_looked_up_once():
+    params = Params(SHAPES, np.arange(10.0))
+    names = [{"W": "W", "b": "c"}, {}, {"b": "b"}]
+    groups = params.renamed(names)
+    assert [list(group) for group in groups] == [["W", "b"], [], ["b"]]
+    assert groups[0]["b"] is params["c"] and groups[2]["b"] is params["b"]
+    assert params.renamed(names) is groups
+    for k in range(20):  # lists that are gone leave their ids to others
+        assert params.renamed([{"a": "bcW"[k % 3]}])[0]["a"] is params["bcW"[k % 3]]
 
 
 @pytest.mark.parametrize(

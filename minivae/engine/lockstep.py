@@ -240,9 +240,14 @@ class Lockstep:
             return False
         if k == 0 and finish is not None:
             finish(step, bound)
+        find = self._parts[0].get if self._alone else self._of_all_rows
         for place, gradient, entries in self._pieces[step % len(self._pieces)][k]:
             for name, first, out in entries:
-                self._write(name, out, first)
+                part = find(name)
+                if part is None:
+                    out.fill(0)
+                else:
+                    part.write(out, first)
             update(step, place, gradient)
         return True
 
@@ -271,14 +276,6 @@ class Lockstep:
         if all(arena.has(array) or fetching.has(array) for array in part):  # for good
             self._known[k][tuple(map(id, part))] = found
         return found
-
-    def _write(self, name: str, out: np.ndarray, first: int) -> None:
-        """Write a parameter's gradient, from what all threads have contributed to it."""
-        part = self._parts[0].get(name) if self._alone else self._of_all_rows(name)
-        if part is None:
-            out.fill(0)
-        else:
-            part.write(out, first)
 
     def _of_all_rows(self, name: str) -> Any:
         """Return what all threads have contributed as one part; None if nothing."""

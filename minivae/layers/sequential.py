@@ -12,6 +12,7 @@ import numpy as np
 from minivae.engine.arena import own
 from minivae.layers.activations import Activation
 from minivae.layers.dense import Dense
+from minivae.params import Params, renamed
 from minivae.protocols import Arrays, Layer, New, Part, Parts, members
 from minivae.validation import check_has
 
@@ -51,10 +52,10 @@ class Sequential:
                 )
 
     @cached_property
-    def rows(self) -> list[tuple[Layer, dict[str, str]]]:
-        """The layers, each with the names of its parameters: its own for them, and those here."""
+    def names(self) -> list[dict[str, str]]:
+        """For each layer, its own names for its parameters, and theirs here."""
         return [
-            (layer, {name: self.prefix + _numbered(name, k) for name in layer.shapes})
+            {name: self.prefix + _numbered(name, k) for name in layer.shapes}
             for k, layer in enumerate(self.layers, 1)
         ]
 
@@ -73,14 +74,14 @@ class Sequential:
         """The parameters' shapes by name, layer after layer."""
         return {
             names[name]: tuple(shape)
-            for layer, names in self.rows
+            for layer, names in zip(self.layers, self.names, strict=True)
             for name, shape in layer.shapes.items()
         }
 
     def init(self, params: Arrays, rng: np.random.Generator, std: float) -> None:
         """Draw all parameters, layer after layer."""
-        for layer, names in self.rows:
-            layer.init({name: params[full] for name, full in names.items()}, rng, std)
+        for layer, own_params in zip(self.layers, self._of_layers(params), strict=True):
+            layer.init(own_params, rng, std)
 
     def forward(self, params: Arrays, x: np.ndarray, new: New = np.empty) -> tuple[np.ndarray, Any]:
         """Return what the last layer returns, and what `backward` needs.
@@ -94,13 +95,14 @@ class Sequential:
         saved : list
         """
         dtype = _dtype(params, x)
-        h, saved = _contiguous(x, dtype), []
-        for k, (layer, names) in enumerate(self.rows, 1):
-            n, own_params = len(h), {name: params[full] for name, full in names.items()}
+        h: Any = _contiguous(x, dtype)
+        saved: list[Any] = []
+        for layer, own_params in zip(self.layers, self._of_layers(params), strict=True):
+            n = len(h)
             h, kept = layer.forward(own_params, h, new)
             if type(layer) is not Dense:  # whose arrays are as they should be
-                h = _checked(k, layer, h, n, dtype)
-            saved.append((own_params, kept))
+                h = _checked(len(saved) + 1, layer, h, n, dtype)
+            saved.append(kept)
         if getattr(layer, "keeps_output", True):
             output, h = h, new(h.shape, h.dtype)
             h[...] = output
@@ -118,15 +120,23 @@ class Sequential:
         parts: dict[str, Part] = {}
         dtype = _dtype(params, dh)
         dx: Any = own(dh, dtype, new)
-        for k in reversed(range(len(self.rows))):
-            layer, names = self.rows[k]
-            own_params, kept = saved[k]
-            dx, its_parts = layer.backward(own_params, kept, dx, new, input_gradient or k > 0)
+        own_params = self._of_layers(params)
+        for k in reversed(range(len(saved))):
+            layer, names = self.layers[k], self.names[k]
+            dx, its_parts = layer.backward(
+                own_params[k], saved[k], dx, new, input_gradient or k > 0
+            )
             if type(layer) is not Dense:
                 dx = _checked_backward(k + 1, layer, dx, its_parts, dtype, new)
             for name, part in its_parts.items():
                 parts[names[name]] = part
         return dx, parts
+
+    def _of_layers(self, params: Arrays) -> Sequence[Arrays]:
+        """Each layer's parameters, under its own names."""
+        if isinstance(params, Params):
+            return params.renamed(self.names)
+        return renamed(params, self.names)
 
 
 def mlp(widths: Sequence[int], activation: str | Activation, prefix: str = "") -> Sequential:
