@@ -79,6 +79,7 @@ def test_a_binarised_run_resumes_to_the_bit(tmp_path):
     assert not np.array_equal(straight, fit(VAE_, DATA, 400, **{**options, "binarize": False})[0])
 
 
-def test_what_is_no_probability_cannot_be_binarised():
+@pytest.mark.parametrize("data", [DATA / 200.0, DATA / 255.0 - 0.5], ids=["above 1", "below 0"])
+def test_what_is_no_probability_cannot_be_binarised(data):
     with pytest.raises(ValueError, match=r"binarize is True, expected a data set with pixels in"):
-        fit(VAE(12, 2, likelihood="gaussian"), DATA / 100.0, 100, binarize=True)
+        fit(VAE(12, 2, likelihood="gaussian"), data, 100, binarize=True)

@@ -6,16 +6,20 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from minivae import VAE, Adam, fit, load_model
 from minivae.estimators.wake_sleep import WakeSleep
+from minivae.training import aevb, loop
 from minivae.training.checkpoint import read_archive
 from minivae.training.full_vb import fit_full_vb
 from minivae.training.interruption import Interrupted
+from minivae.training.loop import Method
 from minivae.training.mcem import fit_mcem
+from minivae.training.minibatch_loop import MinibatchLoop
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (110, 6), dtype=np.uint8)
 MODEL = VAE(6, 2, hidden=(4,))
@@ -110,6 +114,37 @@ def test_other_settings_other_data_and_other_methods_are_not_resumed(train, tmp_
 def test_the_bar_counts_samples(train, capsys):
     train(MODEL, PIXELS, 90, **{**OPTIONS, "progress": True})
     assert "90.0/90.0" in capsys.readouterr().err
+
+
+def test_the_time_between_looks_at_the_clock_is_a_tenth_of_a_second(monkeypatch):
+    clock, chunks = [0.0], []
+
+    def step(self, n_steps, whole=MinibatchLoop.run):
+        chunks.append(n_steps)
+        clock[0] += 1e-3 * n_steps  # a step takes a millisecond
+        return whole(self, n_steps)
+
+    monkeypatch.setattr(MinibatchLoop, "run", step)
+    watched = SimpleNamespace(**{**vars(time), "perf_counter": lambda: clock[0]})
+    monkeypatch.setattr(loop, "time", watched)
+    data = np.tile(PIXELS, (100, 1))
+    fit(MODEL, data, 10_000, threads=1, **{**OPTIONS, "evaluate_every": None})
+    assert chunks[0] == 1 and chunks[2:-1] and all(99 <= n <= 100 for n in chunks[2:-1]), chunks
+
+
+def test_the_number_of_threads_follows_from_both_networks(monkeypatch):
+    asked = []
+    monkeypatch.setattr(aevb, "default_threads", lambda *given: asked.append(given) or 1)
+    result = fit(MODEL, PIXELS, 20, **OPTIONS)
+    assert asked == [(result.params.vector.size, 20)]
+
+
+@pytest.mark.parametrize(
+    ("name", "given"), [("begin", 0), ("open", 2), ("step", 1), ("measure", 1)]
+)
+def test_a_method_has_to_say_what_its_steps_are(name, given):
+    with pytest.raises(NotImplementedError):
+        getattr(Method(), name)(*[None] * given)
 
 
 KILLED = """

@@ -34,6 +34,10 @@ ALLOWED = {
             "equivalent: of two such sums only the ratio counts"
         ),
     },
+    "training/loop": {
+        "_Run.run: `1` -> `2`": "equivalent: every method knows its number of threads by then",
+        "_Run._advance: `False` -> `True`": "equivalent: the bar is drawn somewhat more often",
+    },
     "training/minibatch_loop": {
         "MinibatchLoop.__init__: `0` -> `1` (2)": "equivalent: any noise will do for a trial",
         "MinibatchLoop.__init__: `1` -> `2` (3)": "equivalent: a trial with noise for two",
