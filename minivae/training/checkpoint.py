@@ -156,7 +156,7 @@ def save_model(
     Notes
     -----
     Of activations, layers, likelihoods and posteriors of the caller's own the file holds the names
-    and, of dataclasses, the fields.
+    and the settings: see `minivae.training.descriptions`.
     """
     meta = {"vae": describe(vae), **(meta or {})}
     write_archive(path, meta, {"params": params.vector, **(arrays or {})})
@@ -170,14 +170,14 @@ def load_model(path: str | Path, own: dict[str, Any] | None = None) -> tuple[VAE
     path : str or path
     own : dict of str to object or class, optional
         Activations, layers, likelihoods and posteriors of the caller's own that the model has, by
-        their names (a layer's is that of its class). A class is called with the fields that the
-        file holds.
+        their names (a layer's is that of its class). A class is called with the settings that the
+        file holds; an object has to have them.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        As by `read_archive`; ValueError also if something of the caller's own is missing, or the
-        parameters do not fit the model.
+        As by `read_archive`; ValueError also if something of the caller's own is missing or is not
+        what was saved, or the parameters do not fit the model.
     """
     meta, arrays = read_archive(path)
     vae = build(path, meta["vae"], own)

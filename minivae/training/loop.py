@@ -22,7 +22,7 @@ from minivae.params import Params
 from minivae.training.history import BOUNDS, History
 from minivae.training.interruption import InterruptionGuard
 from minivae.training.progress import progress_bar
-from minivae.training.state import TrainingState, restore, save
+from minivae.training.state import TrainingState, remembered, restore, save
 from minivae.vae import VAE
 from minivae.validation import check_count, check_seconds
 
@@ -216,6 +216,8 @@ class _Run:
         taken = state.step - before
         if taken < len(bounds):
             self._diverged(f"{self.method.quantity} became {bounds[-1]}")
+        if before == 0 and self.checkpoint is not None:
+            remembered(state.numbers)  # what a file cannot hold is refused now, not when it is due
         bar.update(min(taken * self.method.settings.batch_size, bar.total - bar.n))
         bar.set_postfix_str(self._postfix(float(np.mean(bounds))), refresh=False)
         return max(1, int(_CHUNK_SECONDS * taken / elapsed))

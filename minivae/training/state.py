@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minivae.params import Params
 from minivae.training.checkpoint import read_archive, save_model
+from minivae.training.descriptions import alike, describe_value, rebuild
 from minivae.training.history import History
 from minivae.training.models import describe
 
@@ -36,7 +37,7 @@ class TrainingState:
         Steps taken.
     seconds : float
         Time they took.
-    numbers : dict of str to float
+    numbers : dict of str to float or array
         Of the method or the estimator, such as a running mean.
     arrays : dict of str to array
         Of the method, such as the places of Markov chains.
@@ -48,7 +49,7 @@ class TrainingState:
     history: History
     step: int = 0
     seconds: float = 0.0
-    numbers: dict[str, float] = field(default_factory=dict)
+    numbers: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
 
@@ -65,7 +66,7 @@ def save(path: str | Path, method: Method, state: TrainingState) -> None:
         "step": state.step,
         "seconds": state.seconds,
         "history": state.history.as_dict(),
-        "memory": state.numbers,
+        "memory": remembered(state.numbers),
         "rngs": [rng.bit_generator.state for rng in state.rngs],
     }
     model_params = method.model_params(state.params)
@@ -97,7 +98,7 @@ def restore(path: str | Path, method: Method) -> TrainingState:
     method.threads = method.threads or saved["settings"].get("threads")
     given = {**describe(method.vae), **method.described()}
     for name, before in {**meta["vae"], **saved["settings"]}.items():
-        if given.get(name) != before:
+        if not alike(given.get(name), before):
             raise ValueError(f"{name} is {given.get(name)}, but {path} was trained with {before}")
     state = method.begin()
     params = arrays.pop("params")
@@ -113,8 +114,21 @@ def restore(path: str | Path, method: Method) -> TrainingState:
         state.rngs[-1].bit_generator.state = rng_state
     state.history = History(columns=method.columns, **saved["history"])
     state.step, state.seconds = saved["step"], saved["seconds"]
-    state.numbers = saved.get("memory", {})
+    state.numbers = {
+        name: rebuild(path, value, {}) for name, value in saved.get("memory", {}).items()
+    }
     return state
+
+
+def remembered(numbers: dict[str, Any]) -> dict[str, Any]:
+    """Return `TrainingState.numbers` as JSON can hold them.
+
+    Raises
+    ------
+    ValueError
+        If it cannot.
+    """
+    return {name: describe_value(f"state[{name!r}]", value) for name, value in numbers.items()}
 
 
 def _fill(path: str | Path, fresh: dict[str, np.ndarray], arrays: dict[str, np.ndarray]) -> None:
