@@ -7,7 +7,7 @@ One training step is `VAE.forward_backward`, a dozen lines: it is what runs, wha
 threads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,10 @@ from minivae.params import Params
 from minivae.parts import sum_up
 from minivae.posteriors import get_posterior
 from minivae.protocols import Layer, Likelihood, New, Parts, Posterior
-from minivae.validation import as_pixels, check_count, check_dtype, check_rng
+from minivae.validation import as_pixels, check_count, check_dtype, check_has, check_rng
+
+_HIDDEN, _ACTIVATION = (500,), "tanh"  # by default
+_BESIDE = "beside encoder and decoder, which say what their layers are"
 
 
 class VAE:
@@ -49,7 +52,7 @@ class VAE:
         q(z|x): "gaussian" (the paper's), "full-covariance", "isotropic", "isotropic-relu",
         "laplace", "logistic", "deterministic" (a plain autoencoder), or an object of
         `minivae.posteriors`.
-    encoder, decoder : sequence of layers, optional
+    encoder, decoder : sequence of layers or Sequential, optional
         In place of `hidden` and `activation`. The encoder ends in as many numbers as the posterior
         takes (mu and log sigma^2: 2 J), the decoder in as many as the likelihood takes.
 
@@ -64,8 +67,8 @@ class VAE:
     Raises
     ------
     ValueError
-        If a size is not a positive whole number, a name is unknown, an object lacks something, or
-        sizes do not fit together.
+        If a size is not a positive whole number, a name is unknown, an object lacks something,
+        sizes do not fit together, or `hidden` or `activation` is given beside networks.
 
     Notes
     -----
@@ -81,19 +84,23 @@ class VAE:
         self,
         n_features: int | None = None,
         n_latent: int | None = None,
-        hidden: Sequence[int] = (500,),
+        hidden: Sequence[int] = _HIDDEN,
         likelihood: str | Likelihood = "bernoulli",
-        activation: str | Activation = "tanh",
+        activation: str | Activation = _ACTIVATION,
         posterior: str | Posterior = "gaussian",
         *,
-        encoder: Sequence[Layer] | None = None,
-        decoder: Sequence[Layer] | None = None,
+        encoder: Sequence[Layer] | Sequential | None = None,
+        decoder: Sequence[Layer] | Sequential | None = None,
     ) -> None:
         self.likelihood = get_likelihood(likelihood)
         self.posterior = get_posterior(posterior)
         if encoder is None and decoder is None:
             self._build_mlps(n_features, n_latent, hidden, activation)
         else:
+            if hidden is not _HIDDEN:
+                raise ValueError(f"hidden is {hidden!r}, expected nothing {_BESIDE}")
+            if activation is not _ACTIVATION:
+                raise ValueError(f"activation is {activation!r}, expected nothing {_BESIDE}")
             self._take_networks(n_features, n_latent, encoder, decoder)
         self.param_shapes = {**self.encoder.shapes, **self.decoder.shapes}
         self._names = list(self.param_shapes)
@@ -119,8 +126,8 @@ class VAE:
         self,
         n_features: int | None,
         n_latent: int | None,
-        encoder: Sequence[Layer] | None,
-        decoder: Sequence[Layer] | None,
+        encoder: Sequence[Layer] | Sequential | None,
+        decoder: Sequence[Layer] | Sequential | None,
     ) -> None:
         if encoder is None or decoder is None:
             name = "encoder" if encoder is None else "decoder"
@@ -389,8 +396,15 @@ class VAE:
     # --- Using the model --------------------------------------------------------------------------
 
     def encode(self, params: Params, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return ``(mu, log_var)``: mean and log variance of q(z|x), each (M, n_latent)."""
+        """Return ``(mu, log_var)``: mean and log variance of q(z|x), each (M, n_latent).
+
+        Raises
+        ------
+        ValueError
+            If an argument does not fit, or the posterior has no `moments`.
+        """
         x = self._check_x(params, x)
+        check_has("posterior", self.posterior, ("moments",))
         q_params, _ = self.recognition(params, x)
         return self.posterior.moments(q_params)
 
@@ -513,7 +527,11 @@ class VAE:
         return x, noise
 
 
-def _network(name: str, layers: Sequence[Layer]) -> Sequential:
+def _network(name: str, layers: Sequence[Layer] | Sequential) -> Sequential:
+    if type(layers) is Sequential:  # a subclass of it is a layer that may do something else
+        layers = layers.layers
+    if not isinstance(layers, Iterable):
+        raise ValueError(f"{name} is {layers!r}, expected layers in a list, such as [{layers!r}]")
     try:
         return Sequential(layers, f"{name}.")
     except ValueError as error:
