@@ -1,5 +1,6 @@
 """What a file holds of what a user brings: settings of all kinds come back, or are refused."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -130,15 +131,25 @@ def test_a_setting_comes_back_from_a_file(value, make, tmp_path):
     assert_same(back.setting, value)
 
 
+class Elsewhere:
+    """What it is made of is kept where nobody looks."""
+
+    def __reduce__(self):
+        return Elsewhere, (), None, None, None
+
+
 REFUSED = {
     "a function": np.sin,
     "one of Python's": lambda x: x,
     "a class": Dense,
+    "an abstract class": Mapping,
+    "an object that is made in another way": Elsewhere(),
     "a set": {1, 2},
     "bytes": b"1",
     "a generator": np.random.default_rng(0),
     "complex": 1j,
     "a complex array": np.ones(2, complex),
+    "a narrow complex array": np.ones(2, np.complex64),
     "an array of objects": np.array([None]),
     "an array of text": np.array(["a"]),
     "a longer double": np.longdouble(1),
@@ -147,6 +158,7 @@ REFUSED = {
     "a named tuple": Pair(1),
     "a fraction": Fraction(1, 3),
     "a kind of dict": type("Kind", (dict,), {})(a=1),
+    "a kind of list": type("Kind", (list,), {})([1]),
 }
 
 
@@ -207,6 +219,7 @@ def test_arrays_of_other_shapes_and_types_are_not_alike():
     arrays = [np.zeros(4), np.zeros((2, 2)), np.zeros(4, np.float32), [0.0] * 4]
     described = [describe_value("array", array) for array in arrays]
     assert [alike(one, other) for one in described for other in described] == [*np.eye(4).flat]
+    assert not alike({"number": 1, "k": 2}, {"number": 1, "k": 3})  # settings of these names
     assert rebuild("path", described[1], {}).shape == (2, 2)
 
 
@@ -301,6 +314,37 @@ def test_a_subclass_of_the_librarys_is_the_users_own_with_all_it_has(tmp_path):
         load_model(path, {"tempered": Tempered(0.7)})
 
 
+class Sharp(Dense):
+    """A dense layer of another kind, that takes what it does not know as well."""
+
+    def __init__(self, n_in, n_out, activation="identity", **more):
+        super().__init__(n_in, n_out, activation)
+        vars(self).update(more)
+
+    def forward(self, params, x, new=np.empty):
+        h, saved = super().forward(params, x, new)
+        return 2 * h, saved
+
+    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+        return super().backward(params, saved, 2 * dh, new, input_gradient)
+
+
+def test_a_kind_of_dense_layer_is_the_users_own(tmp_path):
+    path, sharp = tmp_path / "m.npz", Sharp(4, 4, SQUARE, by=2)
+    vae = model_with(sharp, Residual(sharp), Anything(4, [sharp]))
+    params = saved(path, vae)
+    own = {"Sharp": Sharp, "Residual": Residual, "Anything": Anything, "square": SQUARE}
+    layers = load_model(path, own)[0].encoder.layers
+    for layer in (layers[0], layers[1].inner, layers[2].setting[0]):
+        assert type(layer) is Sharp and vars(layer) == vars(sharp)
+    back, same = load_model(path, own)
+    np.testing.assert_array_equal(back.encode(same, DATA), vae.encode(params, DATA))
+
+
+def test_numpys_text_is_text():
+    assert type(describe_value("text", np.str_("a"))) is str
+
+
 def test_a_class_may_have_got_another_field_since(tmp_path):
     def version(*more):
         fields = {"n_in": int, **{name: int for name in more}}
@@ -311,7 +355,10 @@ def test_a_class_may_have_got_another_field_since(tmp_path):
     saved(path, model_with(version("width")(4, 3)))
     layer = load_model(path, {"Version": version("width", "depth")})[0].encoder.layers[0]
     assert (layer.width, layer.depth) == (3, 1)
-    with pytest.raises(ValueError, match=r"has None for width, but .* was saved with 3"):
+    with pytest.raises(ValueError, match=r"has nothing for width, but .* was saved with 3"):
+        load_model(path, {"Version": version()})
+    saved(path, model_with(version("width")(4, None)))
+    with pytest.raises(ValueError, match=r"has nothing for width, but .* was saved with None"):
         load_model(path, {"Version": version()})
 
 

@@ -62,7 +62,7 @@ def describe_value(where: str, value: Any) -> Any:
             return {kind: value.name}
     if type(value) in (Dense, Sequential):
         return describe_layer(value)
-    if isinstance(value, type) or type(value).__module__ == "builtins":
+    if type(value).__module__ == "builtins":
         _refuse(where, value)
     return _describe_own(value, where)
 
@@ -183,9 +183,10 @@ def rebuild_part(path: str | Path, kind: str, described: Any, own: Mapping[str, 
         now = describe_settings(name, part)
         for field, value in settings.items():
             if field not in now or not alike(now[field], value):
+                came = repr(_bare(now[field])) if field in now else "nothing"
                 raise ValueError(
-                    f"own[{name!r}] has {_bare(now.get(field))!r} for {field}, but {path} was "
-                    f"saved with {_bare(value)!r}; hand in the class, or an object like that"
+                    f"own[{name!r}] has {came} for {field}, but {path} was saved with "
+                    f"{_bare(value)!r}; hand in the class, or an object like that"
                 )
     return part
 
