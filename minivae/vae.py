@@ -15,14 +15,15 @@ from numpy.typing import DTypeLike
 
 from minivae.layers import Activation, Sequential, get_activation, mlp
 from minivae.likelihoods import LIKELIHOODS, get_likelihood
+from minivae.model_inputs import ModelInputs
 from minivae.params import Params
 from minivae.parts import sum_up
 from minivae.posteriors import get_posterior
 from minivae.protocols import Layer, Likelihood, New, Parts, Posterior
-from minivae.validation import as_pixels, check_count, check_dtype, check_rng
+from minivae.validation import check_count, check_dtype, check_rng
 
 
-class VAE:
+class VAE(ModelInputs):
     """A variational autoencoder.
 
     ``VAE(784, 20)`` has an MLP for encoder and another for decoder. Other networks are given layer
@@ -96,7 +97,6 @@ class VAE:
         else:
             self._take_networks(n_features, n_latent, encoder, decoder)
         self.param_shapes = {**self.encoder.shapes, **self.decoder.shapes}
-        self._names = list(self.param_shapes)
 
     def _build_mlps(
         self,
@@ -219,7 +219,7 @@ class VAE:
         minus_kl : (M,) array
             -KL(q(z|x) || p(z)), or an estimate of it where the posterior has no closed form.
         """
-        return self.terms(params, *self._check_batch(params, x, noise))
+        return self.terms(params, *self.check_batch(params, x, noise))
 
     def elbo_and_grad(
         self, params: Params, x: np.ndarray, noise: np.ndarray
@@ -251,7 +251,7 @@ class VAE:
             If an argument's shape does not fit the model, or `x` has values that the likelihood
             cannot explain.
         """
-        x, noise = self._check_batch(params, x, noise)
+        x, noise = self.check_batch(params, x, noise)
         elbo, parts = self.forward_backward(params, x, noise, len(x))
         return elbo, sum_up(parts, params)
 
@@ -390,7 +390,7 @@ class VAE:
 
     def encode(self, params: Params, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return ``(mu, log_var)``: mean and log variance of q(z|x), each (M, n_latent)."""
-        x = self._check_x(params, x)
+        x = self.check_x(params, x)
         q_params, _ = self.recognition(params, x)
         return self.posterior.moments(q_params)
 
@@ -432,85 +432,6 @@ class VAE:
         if z.ndim != 2 or z.shape[1] != self.n_latent:
             raise ValueError(f"z has shape {z.shape}, expected (n, {self.n_latent})")
         return self.decoder.forward(params, z)[0]
-
-    # --- Refusing what does not fit ---------------------------------------------------------------
-
-    def check_params(self, params: Params) -> None:
-        """Raise ValueError unless `params` is laid out for this model."""
-        fits = isinstance(params, Params) and params.shapes == self.param_shapes
-        if not fits or params.names != self._names:
-            came = repr(params) if isinstance(params, Params) else type(params).__name__
-            raise ValueError(f"params is {came}, expected {Params(self.param_shapes)!r}")
-
-    def check_data(self, name: str, x: np.ndarray) -> np.ndarray:
-        """Return a data set as this model takes it, or say under `name` what is wrong with it.
-
-        Parameters
-        ----------
-        name : str
-            What error messages call it.
-        x : (N, n_features) array
-            Floats, or uint8. Pixels stay uint8.
-
-        Returns
-        -------
-        x : (N, n_features) contiguous array
-
-        Raises
-        ------
-        ValueError
-            If its shape does not fit the model, it is empty, or it has values that the likelihood
-            cannot explain.
-        """
-        x = self._numbers(np.asarray(x), name)
-        if x.dtype != np.uint8:
-            x = as_pixels(x, np.float64 if x.dtype == np.float64 else np.float32, name)
-        self._check_shape(name, x)
-        if x.dtype != np.uint8:
-            self.likelihood.check(x, name)
-        return np.ascontiguousarray(x)
-
-    def _numbers(self, x: np.ndarray, name: str) -> np.ndarray:
-        """Return `x`, with bytes that are no pixels as floats."""
-        if x.dtype != np.uint8:
-            return x
-        pixels = getattr(self.likelihood, "bytes_are_pixels", None)
-        if pixels is None:
-            raise ValueError(
-                f"{name} has dtype uint8, expected a likelihood that says what bytes mean: give "
-                f"{self.likelihood.name!r} an attribute bytes_are_pixels, True for grey values to "
-                "be divided by 255, False for numbers to be taken as they are"
-            )
-        return x if pixels else x.astype(np.float32)
-
-    def _check_shape(self, name: str, x: np.ndarray) -> None:
-        if x.ndim != 2:
-            raise ValueError(f"{name} has shape {x.shape}, expected (n, {self.n_features})")
-        if x.shape[1] != self.n_features:
-            raise ValueError(
-                f"{name} has {x.shape[1]} features, the model expects {self.n_features}"
-            )
-        if len(x) == 0:
-            raise ValueError(f"{name} has no datapoints, expected at least one")
-
-    def _check_x(self, params: Params, x: np.ndarray) -> np.ndarray:
-        self.check_params(params)
-        x = as_pixels(self._numbers(np.asarray(x), "x"), params.dtype)
-        self._check_shape("x", x)
-        self.likelihood.check(x)
-        return x
-
-    def _check_batch(
-        self, params: Params, x: np.ndarray, noise: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        x = self._check_x(params, x)
-        noise = np.ascontiguousarray(noise, params.dtype)
-        if noise.ndim != 3 or len(noise) == 0 or noise.shape[1:] != (len(x), self.n_latent):
-            raise ValueError(
-                f"noise has shape {noise.shape}, expected (L, M, J) = (L, {len(x)}, "
-                f"{self.n_latent}) with L >= 1"
-            )
-        return x, noise
 
 
 def _network(name: str, layers: Sequence[Layer]) -> Sequential:

@@ -128,3 +128,13 @@ def choose(name: str, value: Any, table: Mapping[str, Any], members: Sequence[st
         )
     check_has(name, value, members)
     return value
+
+
+def check_finite(x: np.ndarray, name: str) -> None:
+    """Raise ValueError unless all pixels are finite numbers."""
+    if not np.all(np.isfinite(x)):
+        bad = np.argwhere(~np.isfinite(x))
+        raise ValueError(
+            f"{name} has {len(bad)} values that are NaN or infinite (the first at index "
+            f"{tuple(map(int, bad[0]))}), expected finite pixels"
+        )

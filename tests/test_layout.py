@@ -23,6 +23,7 @@ FLOORS = [
     ["estimators", "relatives", "datasets"],
     ["vae"],
     ["layers", "likelihoods", "posteriors", "reparameterizations"],
+    ["other_likelihoods", "model_inputs"],
     ["optimizers", "gaussian", "parts", "data_stream", "binarization"],
     ["protocols"],
     ["params", "standard_densities", "validation"],
