@@ -1,5 +1,6 @@
 """What every way to train has from the one loop: checkpoints, resuming, signals, the bar."""
 
+import inspect
 import signal
 import subprocess
 import sys

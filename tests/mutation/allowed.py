@@ -134,6 +134,13 @@ ALLOWED = {
         "exact_by_quadrature: `10` -> `11` (2)": _ROUGH,
         "exact_by_quadrature: `10` -> `11` (3)": _ROUGH,
     },
+    "training/mcem": {
+        "MonteCarloEM._visit: `numbers[name] += value` -> `numbers[name] -= value`": (
+            "equivalent: sums and their number change sign, and only their ratios count"
+        ),
+        "MCEMSettings.__post_init__: `self._set('weight_prior', bool(self.weight_prior))` -> "
+        "`pass`": "equivalent: 1 is as good as True, in a file too",
+    },
     "training/bayesian_decoder": {
         "FullVB.mean_bound: `0` -> `1` (2)": "another stream of numbers does as well",
         "FullVB.mean_bound: `1` -> `2`": "another stream of numbers does as well",
