@@ -140,6 +140,11 @@ def test_the_number_of_threads_follows_from_both_networks(monkeypatch):
     assert asked == [(result.params.vector.size, 20)]
 
 
+@pytest.mark.parametrize("train", [fit, fit_mcem, fit_full_vb])
+def test_half_a_minute_passes_between_checkpoints_by_default(train):
+    assert inspect.signature(train).parameters["checkpoint_every"].default == 30
+
+
 @pytest.mark.parametrize(
     ("name", "given"), [("begin", 0), ("open", 2), ("step", 1), ("measure", 1)]
 )
