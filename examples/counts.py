@@ -77,7 +77,7 @@ def main(arguments=None):
     rates = data.train.mean(axis=0, dtype=np.float64) + 1e-3  # none is quite zero
     baseline = poisson.logpmf(data.test, rates).sum(axis=1).mean()
     bound = mean_bound(vae, params, data.test)
-    log_px = importance_sampling(vae, params, data.test, samples=500).mean
+    log_px = importance_sampling(vae, params, data.test, draws=500).mean
     mu = vae.encode(params, data.test)[0]
     used = mu.std(axis=0).argmax()
     z = np.linspace(-3, 3, 61)[:, None] * (np.arange(2) == used)

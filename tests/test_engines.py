@@ -37,7 +37,7 @@ vae = VAE(12, 2, (4,))
 found["mcem"] = fit_mcem(vae, pixels, 200, **options).params.vector
 found["full vb"] = fit_full_vb(vae, pixels, 200, **options).params.vector
 params = vae.init_params(np.random.default_rng(0), std=0.5)
-found["log p(x)"] = importance_sampling(vae, params, pixels, samples=20).values
+found["log p(x)"] = importance_sampling(vae, params, pixels, draws=20).values
 np.savez(sys.argv[1], **found)
 print(sorted({"numba", "llvmlite"} & set(sys.modules)))
 """
