@@ -3,8 +3,10 @@
 A likelihood is any object with the attributes and methods of `Bernoulli` below: how many decoder
 outputs a pixel takes, log p(x|z) with its gradient, the mean and a sample of x, and which x it can
 explain. `bytes_are_pixels` says what uint8 data mean to it: grey values to be divided by 255, or
-numbers to be taken as they are. `x` is (M, D); `out`, with L samples of z for each datapoint, is
-(L, M, outputs_per_pixel * D).
+numbers to be taken as they are.
+
+`x` is (M, D), `log_px`, in nats, (L, M), and `out`, with L samples of z for each datapoint, is
+(L, M, outputs_per_pixel * D). `mean` and `sample` take n rows of it and give (n, D).
 """
 
 from dataclasses import dataclass

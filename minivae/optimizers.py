@@ -5,9 +5,10 @@ The contract. An optimizer is a frozen set of hyperparameters with two methods:
     state = optimizer.init(theta)
     optimizer.update(theta, grad, state, t, decay)
 
-`init` returns a dict of vectors shaped like theta (empty for plain SGD). `update` changes theta and
-the vectors of `state` in place: a step *up* along ``grad - decay * theta``. `t` counts updates from
-one. All of it is elementwise, so that updating two halves of the vectors is updating the whole.
+theta is an (n,) vector, grad another; `init` returns a dict of (n,) vectors (empty for plain SGD).
+`update` changes theta and the vectors of `state` in place: a step *up* along
+``grad - decay * theta``. `t` counts updates from one. All of it is elementwise: updating two halves
+of the vectors is updating the whole.
 
 The second term is the MAP prior of sec. 2.3: with p(theta) = N(0, I) and N datapoints, log p(theta)
 adds -theta / N to the gradient of the mean bound, so ``decay = 1 / N``.

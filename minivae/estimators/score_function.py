@@ -24,9 +24,10 @@ class ScoreFunction(Sampled):
     ----------
     baseline : str
         "none"; "running": the mean of the minibatch bounds seen so far, recent ones weighing more;
-        "optimal": for every stat s of every datapoint b = E[f (dlog q/ds)^2] / E[(dlog q/ds)^2],
-        which minimises the variance of that entry, estimated from the other samples of that
-        datapoint (so that b does not depend on z_l; it takes L >= 2).
+        "optimal": for every number s that describes q(z|x), of every datapoint,
+        b = E[f (dlog q/ds)^2] / E[(dlog q/ds)^2], which minimises the variance of that entry,
+        estimated from the other samples of that datapoint (so that b does not depend on z_l; it
+        takes L >= 2).
     memory_decay : float
         Of the running mean, per step.
     """

@@ -86,7 +86,8 @@ def fit(
         For the initial parameters, the order of the datapoints and all noise.
     evaluate_every : int, sequence of int, or None
         Samples between evaluations of the bound on the test set and on as many training
-        datapoints, or the numbers of samples seen at which to evaluate; None: never.
+        datapoints, or the numbers of samples seen at which to evaluate, and at the end; None:
+        never.
     params : Params, optional
         Where to start, instead of ``vae.init_params``; copied.
     threads : int, optional
