@@ -1,15 +1,20 @@
 """What `fit` promises around its steps: evaluation, checkpoints, time, identity of the data."""
 
+import copy
 import io
 import math
+import multiprocessing
 import os
+import pickle
 import shutil
 import signal
 import threading
+from concurrent.futures import ProcessPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from randomness import shift_seeds
 from test_subnormals import TINY, X86, half_of_the_smallest_normal
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -687,6 +692,47 @@ def test_a_model_without_a_run_cannot_be_resumed(path):
         fit(MODEL, DATA, 80, checkpoint=path, resume=True, **QUIET)
     with pytest.raises(FileNotFoundError, match=r"there is no model file .*missing\.npz"):
         fit(MODEL, DATA, 80, checkpoint=path.with_name("missing.npz"), resume=True, **QUIET)
+
+
+# --- A result that was somewhere else -------------------------------------------------------------
+
+
+def from_a_process():
+    """A result of `fit` in another process, and its like in this one."""
+    given = MODEL, DATA.train, 40
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), shift_seeds) as pool:
+        return pool.submit(fit, *given, **QUIET).result(), fit(*given, **QUIET)
+
+
+def duplicated(duplicate):
+    result = fit(MODEL, DATA.train, 40, **QUIET)
+    return duplicate(result), result
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        lambda: duplicated(copy.deepcopy),
+        lambda: duplicated(lambda result: pickle.loads(pickle.dumps(result))),
+        from_a_process,
+    ],
+    ids=["deepcopy", "pickle", "process"],
+)
+def test_a_result_trains_on_wherever_it_has_been(results):
+    """Steps by hand change the model that the parameters' names show, and `fit` goes on alike."""
+    ends = []
+    for result in results():
+        fitted = fit(MODEL, DATA, 40, params=result.params, **QUIET).params.vector
+        noise, state = np.random.default_rng(0).standard_normal((1, 300, 2)), {}
+        before = MODEL.elbo(result.params, DATA.train, noise)
+        for t in range(1, 51):
+            _, grad = MODEL.elbo_and_grad(result.params, DATA.train, noise)
+            SGD(0.01).update(result.params.vector, grad.vector, state, t, 0.0)
+        after = MODEL.elbo(result.params, DATA.train, noise)
+        assert after > before
+        ends.append((fitted, result.params.vector, [before, after], curve(result.history)))
+    for there, here in zip(*ends, strict=True):
+        assert np.array_equal(there, here, equal_nan=True)
 
 
 # --- History --------------------------------------------------------------------------------------
