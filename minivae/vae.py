@@ -7,6 +7,7 @@ One training step is `VAE.forward_backward`, a dozen lines: it is what runs, wha
 threads.
 """
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -450,7 +451,7 @@ class VAE:
         name : str
             What error messages call it.
         x : (N, n_features) array
-            Floats, or uint8. Pixels stay uint8.
+            Floats, or uint8. Pixels stay uint8; there is a warning if none is larger than 1.
 
         Returns
         -------
@@ -468,6 +469,12 @@ class VAE:
         self._check_shape(name, x)
         if x.dtype != np.uint8:
             self.likelihood.check(x, name)
+        elif x.max() == 1:
+            warnings.warn(
+                f"{name} has bytes of which none exceeds 1, taken for almost black pixels: 1 for "
+                "1/255; if they are black and white, give them as bool",
+                stacklevel=2,
+            )
         return np.ascontiguousarray(x)
 
     def _numbers(self, x: np.ndarray, name: str) -> np.ndarray:
