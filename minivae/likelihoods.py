@@ -84,7 +84,7 @@ class Bernoulli:
 
     def check(self, x: np.ndarray, name: str = "x") -> None:
         """Raise ValueError unless every pixel is in [0, 1]."""
-        check_finite(x, name)
+        check_finite(name, x, "pixels")
         if x.size and (x.min() < 0 or x.max() > 1):
             raise ValueError(
                 f"{name} has pixels from {x.min():.6g} to {x.max():.6g}, "
@@ -134,7 +134,7 @@ class Gaussian:
 
     def check(self, x: np.ndarray, name: str = "x") -> None:
         """Raise ValueError unless every pixel is finite."""
-        check_finite(x, name)
+        check_finite(name, x, "pixels")
 
 
 LIKELIHOODS: dict[str, Likelihood] = {

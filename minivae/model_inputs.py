@@ -1,5 +1,7 @@
 """What a model is given: parameters, data and noise, and what it refuses."""
 
+import warnings
+
 import numpy as np
 
 from minivae.params import Params
@@ -37,7 +39,7 @@ class ModelInputs:
         name : str
             What error messages call it.
         x : (N, n_features) array
-            Floats, or uint8. Pixels stay uint8.
+            Floats, or uint8. Pixels stay uint8; there is a warning if none is larger than 1.
 
         Returns
         -------
@@ -55,6 +57,12 @@ class ModelInputs:
         self._check_shape(name, x)
         if x.dtype != np.uint8:
             self.likelihood.check(x, name)
+        elif x.max() == 1:
+            warnings.warn(
+                f"{name} has bytes of which none exceeds 1, taken for almost black pixels: 1 for "
+                "1/255; if they are black and white, give them as bool",
+                stacklevel=2,
+            )
         return np.ascontiguousarray(x)
 
     def _numbers(self, x: np.ndarray, name: str) -> np.ndarray:

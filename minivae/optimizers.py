@@ -56,6 +56,13 @@ def adam(
     theta += step_size * m / (np.sqrt(v) + epsilon)
 
 
+def _check_shapes(theta: np.ndarray, *others: np.ndarray) -> None:
+    """Raise ValueError unless all are vectors of the same length: kernels look at that of theta."""
+    for other in others:
+        if other.shape != theta.shape:
+            raise ValueError(f"theta has shape {theta.shape}, its gradient or state {other.shape}")
+
+
 @dataclass(frozen=True)
 class Adagrad:
     """Adagrad (Duchi, Hazan, Singer 2011): a parameter's steps shrink with its past gradients.
@@ -91,6 +98,7 @@ class Adagrad:
         decay: float,
     ) -> None:
         """Take one step in place; see the module docstring."""
+        _check_shapes(theta, grad, state["sum_of_squares"])
         real = theta.dtype.type
         adagrad(
             theta,
@@ -176,6 +184,7 @@ class Adam:
         decay: float,
     ) -> None:
         """Take one step in place; see the module docstring."""
+        _check_shapes(theta, grad, state["m"], state["v"])
         # Both bias corrections folded into two scalars: m_hat / (sqrt(v_hat) + epsilon) is
         # (root / (1 - beta1^t)) * m / (sqrt(v) + root * epsilon) with root = sqrt(1 - beta2^t).
         root = np.sqrt(1 - self.beta2**t)

@@ -63,7 +63,7 @@ class FixedGaussian:
 
     def check(self, x: np.ndarray, name: str = "x") -> None:
         """Raise ValueError unless every pixel is finite."""
-        check_finite(x, name)
+        check_finite(name, x, "pixels")
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Poisson:
 
     def check(self, x: np.ndarray, name: str = "x") -> None:
         """Raise ValueError unless every count is finite and at least zero."""
-        check_finite(x, name)
+        check_finite(name, x, "pixels")
         if x.size and x.min() < 0:
             raise ValueError(
                 f"{name} has counts down to {x.min():.6g}, expected at least 0 for a Poisson "

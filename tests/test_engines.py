@@ -79,3 +79,14 @@ def test_on_the_command_line_that_is_one_line_and_exit_code_2():
     out, error = run("foo", code=code)
     message = "MINIVAE_ENGINE is 'foo', expected one of kernels, numpy"
     assert (out, error) == ("", f"minivae info: error: {message}\n")
+
+
+@pytest.mark.parametrize(("value", "loaded"), [("1", []), ("0", ["llvmlite", "numba"])])
+def test_where_numba_may_not_compile_numpy_computes(monkeypatch, value, loaded):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", value)
+    code = (
+        "import sys, numpy as np; from minivae import VAE, fit\n"
+        "fit(VAE(4, 1, (2,)), np.eye(4), 8, batch_size=4, threads=2, progress=False)\n"
+        "print(sorted({'numba', 'llvmlite'} & set(sys.modules)))"
+    )
+    assert run("kernels", code=code) == (f"{loaded}\n", "")

@@ -22,7 +22,9 @@ from minivae.training.loop import FitResult, Method, TrainingDiverged, train
 from minivae.training.minibatch_loop import MinibatchLoop
 from minivae.training.settings import (
     AEVBSettings,
+    first_moments,
     first_params,
+    has_parts,
     training_and_test,
     training_subset,
 )
@@ -190,7 +192,7 @@ class AEVB(Method):
             self.threads = default_threads(multiplications, settings.batch_size)
         params = first_params(vae, self._start, settings.seed, settings.dtype)
         rngs = [stream(settings.seed, NOISE, k) for k in range(self.threads)]
-        moments = settings.optimizer.init(params.vector)
+        moments = first_moments(settings.optimizer, params.vector)
         return TrainingState(params, moments, rngs, History(columns=self.columns))
 
     def open(self, state: TrainingState, team: Team) -> None:
@@ -242,7 +244,7 @@ def choose_step_size(
         That bound for every candidate, -inf where the trial diverged.
     """
     bounds: dict[float, float] = {}
-    train = getattr(data, "train", data)
+    train = data.train if has_parts(data) else data
     if not len(candidates):
         raise ValueError("candidates is empty, expected at least one step size")
     for step_size in candidates:

@@ -21,7 +21,13 @@ from minivae.protocols import Optimizer
 from minivae.training.bayesian_decoder import FullVB
 from minivae.training.history import History
 from minivae.training.loop import FitResult, Method, train
-from minivae.training.settings import Settings, first_params, training_and_test, training_subset
+from minivae.training.settings import (
+    Settings,
+    first_moments,
+    first_params,
+    training_and_test,
+    training_subset,
+)
 from minivae.training.state import TrainingState
 from minivae.vae import VAE
 from minivae.validation import check_batch_size, check_count, check_positive
@@ -158,7 +164,7 @@ class FullVariationalBayes(Method):
         settings = self.settings
         params = first_params(self.model, self._start, settings.seed, settings.dtype)
         rngs = [stream(settings.seed, NOISE, k) for k in range(2)]  # for eps and for zeta
-        moments = settings.optimizer.init(params.vector)
+        moments = first_moments(settings.optimizer, params.vector)
         return TrainingState(params, moments, rngs, History(columns=self.columns))
 
     def open(self, state: TrainingState, team: Team) -> None:

@@ -36,7 +36,7 @@ from minivae.parts import sum_up
 from minivae.protocols import Optimizer
 from minivae.training.history import History
 from minivae.training.loop import Method, train
-from minivae.training.settings import Settings, first_params
+from minivae.training.settings import Settings, first_moments, first_params, training_set
 from minivae.training.state import TrainingState
 from minivae.vae import VAE
 from minivae.validation import check_batch_size, check_count
@@ -227,7 +227,7 @@ class MonteCarloEM(Method):
         self, vae: VAE, data: Any, settings: MCEMSettings, params: Params | None = None
     ) -> None:
         self.vae, self.settings, self._start = vae, settings, params
-        self.train, self.test = vae.check_data("data", getattr(data, "train", data)), None
+        self.train, self.test = training_set(vae, data), None
         check_batch_size(settings.batch_size, self.train)
         self._decay = 1 / len(self.train) if settings.weight_prior else 0.0
         self._order = Order(len(self.train), settings.batch_size, settings.seed)
@@ -239,7 +239,7 @@ class MonteCarloEM(Method):
         params = first_params(self.vae, self._start, settings.seed, settings.dtype)
         shape = (len(self.train), self.vae.n_latent)
         z = stream(settings.seed, INIT, 1).standard_normal(shape, params.dtype)
-        moments = settings.optimizer.init(decoder_params(self.vae, params).vector)
+        moments = first_moments(settings.optimizer, decoder_params(self.vae, params).vector)
         rngs = [stream(settings.seed, NOISE)]
         numbers = {"step_size": settings.hmc.step_size, **_NONE_YET}
         return TrainingState(

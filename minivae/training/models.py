@@ -4,6 +4,8 @@ What the library has is named. What a user has brought is named as well, and has
 when the model is loaded: ``load_model(path, own={"its name": it})``.
 """
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,28 @@ from minivae.layers import ACTIVATIONS, Activation, Dense, Sequential
 from minivae.likelihoods import LIKELIHOODS
 from minivae.posteriors import POSTERIORS
 from minivae.vae import VAE
+
+
+class UnreadableModel(ValueError):
+    """A file is not one of ours, or damaged, or lacks what a caller has to bring."""
+
+
+@contextlib.contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """Turn whatever the contents of a file raise into `UnreadableModel`.
+
+    A damaged or made-up file raises nearly anything in zipfile, NumPy, json and our own code.
+    """
+    try:
+        yield
+    except UnreadableModel:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:150]
+        raise UnreadableModel(
+            f"path: {path} is not a readable minivae model: it is another kind of file, damaged or "
+            f"truncated ({reason})"
+        ) from error
 
 
 def describe(vae: VAE) -> dict[str, Any]:
@@ -56,8 +80,9 @@ def build(path: str | Path, described: dict[str, Any], own: dict[str, Any] | Non
 
     Raises
     ------
-    ValueError
-        If something of the caller's own is missing.
+    UnreadableModel
+        If something of the caller's own is missing, or cannot be made. (What is described wrongly
+        raises nearly anything: call this within `reading`.)
     """
     described, own = dict(described), dict(own or {})
     sigma = described.pop("sigma", None)
@@ -126,9 +151,16 @@ def _layer(path: str | Path, described: dict[str, Any], own: dict[str, Any]) -> 
 def _own(path: str | Path, kind: str, described: dict[str, Any], own: dict[str, Any]) -> Any:
     name = described["own"]
     if name not in own:
-        raise ValueError(
+        raise UnreadableModel(
             f"own lacks {name!r}: the model in {path} has a part ({kind}) of that name which is "
             f"not the library's; load it with own={{{name!r}: ...}}"
         )
     brought = own[name]
-    return brought(**described.get("settings", {})) if isinstance(brought, type) else brought
+    if not isinstance(brought, type):
+        return brought
+    try:
+        return brought(**described.get("settings", {}))
+    except Exception as error:
+        raise UnreadableModel(
+            f"own[{name!r}] cannot be made with the settings in {path}: {error}"
+        ) from error
