@@ -371,7 +371,8 @@ class PosteriorWithDensity(Posterior, Protocol):
 class Estimator(Protocol):
     """What a gradient step ascends; `minivae.estimators.SGVBB` is the example.
 
-    It is a set of settings that does not change. If it is a dataclass, a checkpoint keeps them.
+    It is a set of settings that does not change. A checkpoint keeps them: the fields of a
+    dataclass, of any other object the attributes.
     """
 
     @property
@@ -419,7 +420,7 @@ class Estimator(Protocol):
         x: np.ndarray,
         noise: Any,
         M: int,
-        state: dict[str, float],
+        state: dict[str, Any],
         new: New = np.empty,
     ) -> tuple[float, Parts]:
         """Compute what some datapoints contribute to the bound and to its gradient.
@@ -439,7 +440,7 @@ class Estimator(Protocol):
             From `draw_noise`.
         M : int
             Datapoints of the minibatch, in all threads together.
-        state : dict of str to float
+        state : dict of str to float or array
             What `update` has put there. To be read only.
         new : New
 
@@ -453,12 +454,12 @@ class Estimator(Protocol):
         """
         ...
 
-    def update(self, state: dict[str, float], bound: float) -> None:
+    def update(self, state: dict[str, Any], bound: float) -> None:
         """Remember something after a step; most estimators do nothing here.
 
         Parameters
         ----------
-        state : dict of str to float
+        state : dict of str to float or array
             Empty at first, and kept in checkpoints. May be changed, here only.
         bound : float
             Of the minibatch, in nats per datapoint.
@@ -469,8 +470,8 @@ class Estimator(Protocol):
 class Optimizer(Protocol):
     """How parameters move along a gradient; `minivae.optimizers.Adagrad` is the example.
 
-    It is a set of hyperparameters that does not change. If it is a dataclass, a checkpoint keeps
-    them. A further attribute may be there:
+    It is a set of hyperparameters that does not change, kept in checkpoints like those of an
+    `Estimator`. A further attribute may be there:
 
     step_size : float
         What the message of a diverged run advises to lower.

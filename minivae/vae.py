@@ -13,14 +13,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minivae.layers import Activation, Sequential, get_activation, mlp
+from minivae.layers import Activation, Sequential, get_activation
 from minivae.likelihoods import LIKELIHOODS, get_likelihood
 from minivae.model_inputs import ModelInputs
+from minivae.networks import (
+    ACTIVATION,
+    HIDDEN,
+    build_mlps,
+    refuse_beside_networks,
+    take_networks,
+)
 from minivae.params import Params
 from minivae.parts import sum_up
 from minivae.posteriors import get_posterior
 from minivae.protocols import Layer, Likelihood, New, Parts, Posterior
-from minivae.validation import check_count, check_dtype, check_rng
+from minivae.validation import check_count, check_dtype, check_has, check_rng
 
 
 class VAE(ModelInputs):
@@ -50,7 +57,7 @@ class VAE(ModelInputs):
         q(z|x): "gaussian" (the paper's), "full-covariance", "isotropic", "isotropic-relu",
         "laplace", "logistic", "deterministic" (a plain autoencoder), or an object of
         `minivae.posteriors`.
-    encoder, decoder : sequence of layers, optional
+    encoder, decoder : sequence of layers or Sequential, optional
         In place of `hidden` and `activation`. The encoder ends in as many numbers as the posterior
         takes (mu and log sigma^2: 2 J), the decoder in as many as the likelihood takes.
 
@@ -65,8 +72,8 @@ class VAE(ModelInputs):
     Raises
     ------
     ValueError
-        If a size is not a positive whole number, a name is unknown, an object lacks something, or
-        sizes do not fit together.
+        If a size is not a positive whole number, a name is unknown, an object lacks something,
+        sizes do not fit together, or `hidden` or `activation` is given beside networks.
 
     Notes
     -----
@@ -82,73 +89,28 @@ class VAE(ModelInputs):
         self,
         n_features: int | None = None,
         n_latent: int | None = None,
-        hidden: Sequence[int] = (500,),
+        hidden: Sequence[int] = HIDDEN,
         likelihood: str | Likelihood = "bernoulli",
-        activation: str | Activation = "tanh",
+        activation: str | Activation = ACTIVATION,
         posterior: str | Posterior = "gaussian",
         *,
-        encoder: Sequence[Layer] | None = None,
-        decoder: Sequence[Layer] | None = None,
+        encoder: Sequence[Layer] | Sequential | None = None,
+        decoder: Sequence[Layer] | Sequential | None = None,
     ) -> None:
         self.likelihood = get_likelihood(likelihood)
         self.posterior = get_posterior(posterior)
+        sizes, of_both = (n_features, n_latent), (self.likelihood, self.posterior)
         if encoder is None and decoder is None:
-            self._build_mlps(n_features, n_latent, hidden, activation)
+            self.hidden = tuple(check_count("hidden", width) for width in np.atleast_1d(hidden))
+            self.activation = get_activation(activation)
+            networks = build_mlps(*sizes, self.hidden, self.activation, *of_both)
         else:
-            self._take_networks(n_features, n_latent, encoder, decoder)
+            self.hidden = self.activation = None
+            refuse_beside_networks(hidden=hidden, activation=activation)
+            networks = take_networks(*sizes, encoder, decoder, *of_both)
+        self.encoder, self.decoder = networks
+        self.n_features, self.n_latent = self.encoder.n_in, self.decoder.n_in
         self.param_shapes = {**self.encoder.shapes, **self.decoder.shapes}
-
-    def _build_mlps(
-        self,
-        n_features: int | None,
-        n_latent: int | None,
-        hidden: Sequence[int],
-        activation: str | Activation,
-    ) -> None:
-        self.n_features = check_count("n_features", n_features)
-        self.n_latent = check_count("n_latent", n_latent)
-        self.hidden = tuple(check_count("hidden", width) for width in np.atleast_1d(hidden))
-        self.activation = get_activation(activation)
-        n_params, n_outputs = self._ends()
-        widths = (self.n_features, *self.hidden, n_params)
-        self.encoder = mlp(widths, self.activation, "encoder.")
-        widths = (self.n_latent, *reversed(self.hidden), n_outputs)
-        self.decoder = mlp(widths, self.activation, "decoder.")
-
-    def _take_networks(
-        self,
-        n_features: int | None,
-        n_latent: int | None,
-        encoder: Sequence[Layer] | None,
-        decoder: Sequence[Layer] | None,
-    ) -> None:
-        if encoder is None or decoder is None:
-            name = "encoder" if encoder is None else "decoder"
-            raise ValueError(f"{name} is None, expected layers: give both networks or neither")
-        self.hidden = self.activation = None
-        self.encoder = _network("encoder", encoder)
-        self.decoder = _network("decoder", decoder)
-        inputs = self.encoder.n_in, self.decoder.n_in
-        self.n_features, self.n_latent = inputs
-        for name, given, n_in in zip(
-            ("n_features", "n_latent"), (n_features, n_latent), inputs, strict=True
-        ):
-            if given is not None and given != n_in:
-                raise ValueError(f"{name} is {given!r}, but the network takes {n_in}")
-        for name, network, n_out in zip(
-            ("encoder", "decoder"), (self.encoder, self.decoder), self._ends(), strict=True
-        ):
-            if network.n_out != n_out:
-                raise ValueError(
-                    f"{name} ends in {network.n_out} numbers, expected {n_out} for "
-                    f"{self.n_latent} latents and {self.n_features} features with posterior "
-                    f"{self.posterior.name!r} and likelihood {self.likelihood.name!r}"
-                )
-
-    def _ends(self) -> tuple[int, int]:
-        """How many numbers the posterior takes from the encoder, the likelihood from decoder."""
-        n_params = self.posterior.n_params(self.n_latent)
-        return n_params, self.n_features * self.likelihood.outputs_per_pixel
 
     def __repr__(self) -> str:
         name = self.likelihood.name
@@ -389,8 +351,15 @@ class VAE(ModelInputs):
     # --- Using the model --------------------------------------------------------------------------
 
     def encode(self, params: Params, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return ``(mu, log_var)``: mean and log variance of q(z|x), each (M, n_latent)."""
+        """Return ``(mu, log_var)``: mean and log variance of q(z|x), each (M, n_latent).
+
+        Raises
+        ------
+        ValueError
+            If an argument does not fit, or the posterior has no `moments`.
+        """
         x = self.check_x(params, x)
+        check_has("posterior", self.posterior, ("moments",))
         q_params, _ = self.recognition(params, x)
         return self.posterior.moments(q_params)
 
@@ -432,10 +401,3 @@ class VAE(ModelInputs):
         if z.ndim != 2 or z.shape[1] != self.n_latent:
             raise ValueError(f"z has shape {z.shape}, expected (n, {self.n_latent})")
         return self.decoder.forward(params, z)[0]
-
-
-def _network(name: str, layers: Sequence[Layer]) -> Sequential:
-    try:
-        return Sequential(layers, f"{name}.")
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None

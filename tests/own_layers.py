@@ -121,6 +121,67 @@ class TwoBranches:
         return dx, parts
 
 
+@dataclass(frozen=True)
+class Residual:
+    """y = x + inner(x), for any layer that gives as many numbers as it takes."""
+
+    inner: object
+
+    @property
+    def n_in(self):
+        return self.inner.n_in
+
+    @property
+    def n_out(self):
+        return self.inner.n_out
+
+    @property
+    def shapes(self):
+        return self.inner.shapes
+
+    def init(self, params, rng, std):
+        self.inner.init(params, rng, std)
+
+    def forward(self, params, x, new=np.empty):
+        h, saved = self.inner.forward(params, x, new)
+        return x + h, saved
+
+    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+        dx, parts = self.inner.backward(params, saved, dh.copy(), new)
+        return dx + dh, parts
+
+
+class ResidualRow(Sequential):
+    """The same of layers in a row, as one of them itself."""
+
+    def forward(self, params, x, new=np.empty):
+        h, saved = super().forward(params, x, new)
+        return x + h, saved
+
+    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+        dx, parts = super().backward(params, saved, dh.copy(), new)
+        return dx + dh, parts
+
+
+class Power:
+    """y = |x|^k, in a class that is no dataclass; it has no parameters."""
+
+    shapes = {}  # noqa: RUF012
+
+    def __init__(self, n_in, k):
+        self.n_in = self.n_out = n_in
+        self.k = k
+
+    def init(self, params, rng, std):
+        pass
+
+    def forward(self, params, x, new=np.empty):
+        return np.abs(x) ** self.k, x
+
+    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+        return self.k * np.abs(saved) ** (self.k - 1) * np.sign(saved) * dh, {}
+
+
 def _of(side, params):
     prefix = f"{side}."
     return {

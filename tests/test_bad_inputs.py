@@ -6,8 +6,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from minivae import SGD, VAE, Adagrad, Adam, Params
+from minivae import SGD, VAE, Adagrad, Adam, Params, fit
+from minivae.layers import Dense, Sequential
 from minivae.likelihoods import FixedGaussian
+from minivae.training.full_vb import fit_full_vb
+from minivae.training.mcem import fit_mcem
 from minivae.validation import (
     as_pixels,
     check_count,
@@ -59,6 +62,23 @@ def test_names():
         "activation is 'selu', expected one of identity, tanh, relu, softplus, sigmoid, gelu "
         "or an Activation",
     )
+
+
+def test_networks():
+    encoder, decoder = [Dense(4, 3, "tanh"), Dense(3, 4)], [Dense(2, 4)]
+    vae = VAE(encoder=Sequential(encoder, "own."), decoder=tuple(decoder))
+    assert vae.encoder == VAE(encoder=encoder, decoder=decoder).encoder
+    refused(
+        lambda: VAE(encoder=encoder, decoder=decoder[0]),
+        f"decoder is {decoder[0]!r}, expected layers in a list, such as [{decoder[0]!r}]",
+    )
+    beside = "expected nothing beside encoder and decoder, which say what their layers are"
+    for given in ({"hidden": (3,)}, {"hidden": [500]}, {"activation": "relu"}):
+        ((name, value),) = given.items()
+        refused(
+            lambda given=given: VAE(encoder=encoder, decoder=decoder, **given),
+            f"{name} is {value!r}, {beside}",
+        )
 
 
 # --- x --------------------------------------------------------------------------------------------
@@ -192,6 +212,52 @@ def test_step_size_and_epsilon(optimizer, value):
 @pytest.mark.parametrize("value", [1, 1.5, -0.1, np.nan, "0.9"])
 def test_betas_of_adam(name, value):
     refused(lambda: Adam(**{name: value}), f"{name} is {value!r}, expected a number in [0, 1)")
+
+
+def of_two(theta):
+    one = 0 * theta
+    return {"m": one, "v": one}
+
+
+@pytest.mark.parametrize(
+    ("state", "came"),
+    [
+        (lambda theta: None, "None, expected a dict of vectors, or {}"),
+        (lambda theta: [1], "[1], expected a dict of vectors, or {}"),
+        (lambda theta: {"m": None}, "None for 'm', expected a new vector of shape (56,)"),
+        (lambda theta: {"m": 0.0}, "0.0 for 'm', expected a new vector of shape (56,)"),
+        (lambda theta: {"m": np.zeros(1)}, "float64 of shape (1,) for 'm', expected a new"),
+        (lambda theta: {"m": 0 * theta[None]}, "float32 of shape (1, 56) for 'm', expected"),
+        (lambda theta: {"m": np.full(56, None)}, "object of shape (56,) for 'm', expected a"),
+        (lambda theta: {"m": np.broadcast_to(0.0, 56)}, "an array that is read-only for 'm'"),
+        (lambda theta: {"m": theta}, "memory that is in use already for 'm', expected a"),
+        (of_two, "memory that is in use already for 'v', expected a new vector of shape (56,)"),
+        (lambda theta: {1: 0 * theta}, "a vector called 1, expected another name: "),
+        (lambda theta: {"params": 0 * theta}, "a vector called 'params', expected another name"),
+        (lambda theta: {"meta": 0 * theta}, "a vector called 'meta', expected another name"),
+        (lambda theta: {"state.z": 0 * theta}, "a vector called 'state.z', expected another"),
+    ],
+)
+def test_what_an_optimizer_remembers(state, came, tmp_path):
+    members = {"name": "own", "init": staticmethod(state), "update": None}
+    options = {"batch_size": 5, "progress": False, "checkpoint": tmp_path / "m.npz"}
+    options["optimizer"] = type("Own", (), members)()
+    with pytest.raises(ValueError, match=rf"^optimizer\.init returned {re.escape(came)}"):
+        fit(MODEL, X, 10, **options)
+    for train in (fit_full_vb, fit_mcem):
+        with pytest.raises(ValueError, match=r"^optimizer\.init returned "):
+            train(MODEL, X, 10, **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_vectors_of_an_optimizer_may_be_of_another_type(tmp_path):
+    class Counting(SGD):
+        def init(self, theta):
+            return {"n": np.zeros(theta.shape, np.int64), "m": np.zeros(theta.shape)}
+
+    options = {"optimizer": Counting(), "checkpoint": tmp_path / "m.npz", "batch_size": 5}
+    for samples in (10, 20):
+        fit(MODEL, X, samples, resume=samples > 10, progress=False, **options)
 
 
 # --- The checks themselves ------------------------------------------------------------------------

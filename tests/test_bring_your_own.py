@@ -9,14 +9,23 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from own_layers import Convolution, DenseInReverse, ScaleAndShift, Shift, TwoBranches
+from own_layers import (
+    Convolution,
+    DenseInReverse,
+    Power,
+    Residual,
+    ResidualRow,
+    ScaleAndShift,
+    Shift,
+    TwoBranches,
+)
 from scipy.special import ndtr
 from test_fit_options import Spy
 
 from minivae import SGD, VAE, Adagrad, check_grad, fit, load, load_model
 from minivae.data_stream import NOISE, Order, stream
 from minivae.estimators import SGVBB
-from minivae.layers import Activation, Dense
+from minivae.layers import Activation, Dense, Sequential
 from minivae.likelihoods import Bernoulli, Gaussian
 from minivae.posteriors import DiagonalGaussian
 from minivae.testing import check_layer
@@ -210,12 +219,20 @@ def test_a_likelihood(own, threads, dtype):
 
 # --- Layers ---------------------------------------------------------------------------------------
 
+
+def row(n, width):
+    return [Dense(n, width, "tanh"), Dense(width, n)]
+
+
 LAYERS = {
     "scale and shift": (ScaleAndShift(3), [(5, 3), (3,), (3,)]),
     "shift": (Shift(3), [(5, 3), (3,)]),
     "dense, in reverse": (DenseInReverse(3, 4), [(5, 3), (3, 4), (4,)]),
     "two branches": (TwoBranches(3, 2, 4), [(5, 3), (3, 4), (4,), (4, 2), (2,), (3, 2), (2,)]),
     "convolution": (Convolution(6, 3, 2), [(5, 6), (3, 2), (2,)]),
+    "residual": (Residual(Dense(3, 3, "tanh")), [(5, 3), (3, 3), (3,)]),
+    "residual row": (ResidualRow(row(3, 4)), [(5, 3), (3, 4), (4,), (4, 3), (3,)]),
+    "power": (Power(3, 1.5), [(5, 3)]),
 }
 
 
@@ -239,6 +256,11 @@ def networks(name):
                          [TwoBranches(2, 8, 5), Dense(8, 12)]),
         "convolution": ([Convolution(12, 5, 2), Dense(16, 4)],
                         [Dense(2, 14, "tanh"), Convolution(14, 3, 1)]),
+        "residual": ([Residual(Dense(12, 12, "tanh")), Dense(12, 4)],
+                     [Dense(2, 12), Residual(Sequential(row(12, 5)))]),
+        "residual row": ([ResidualRow(row(12, 8)), Dense(12, 4)],
+                         [ResidualRow([Dense(2, 2, "relu")]), Dense(2, 12)]),
+        "power": ([Power(12, 2), Dense(12, 4)], [Dense(2, 12), Power(12, 1.5), Dense(12, 12)]),
     }[name]  # fmt: skip
 
 
@@ -324,10 +346,12 @@ def brought(name):
 
 
 @pytest.mark.parametrize("name", [*LAYERS, "gelu", "posterior", "likelihood"])
-def test_a_run_is_resumed_to_the_bit_and_its_model_loaded(name, threads, tmp_path):
+def test_a_run_is_resumed_to_the_bit_and_its_model_loaded(name, threads, dtype, tmp_path):
     path = tmp_path / "model.npz"
     vae, own = brought(name)
-    options = {"threads": threads, "optimizer": OwnAdagrad(), "estimator": OwnEstimator()}
+    options = {
+        "threads": threads, "dtype": dtype, "optimizer": OwnAdagrad(), "estimator": OwnEstimator()
+    }  # fmt: skip
     whole = fit(vae, DATA, 600, **STEPS, **options).params
     fit(vae, DATA, 260, checkpoint=path, **STEPS, **options)
     resumed = fit(brought(name)[0], DATA, 600, checkpoint=path, resume=True, **STEPS, **options)

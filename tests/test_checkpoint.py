@@ -62,10 +62,14 @@ def test_parts_of_the_callers_own_come_back_if_he_brings_them(tmp_path):
     vae = VAE(3, 1, hidden=(2,), likelihood=Mine(0.25), activation=OWN)
     params = vae.init_params(np.random.default_rng(0), std=1.0)
     save_model(path, vae, params)
-    for own, likelihood in (({"mine": Mine}, Mine(0.25)), ({"mine": Mine(7.0)}, Mine(7.0))):
-        back, same = load_model(path, {**own, "own": OWN})
-        assert back.likelihood == likelihood and back.activation is OWN
+    for mine in (Mine, Mine(0.25)):
+        back, same = load_model(path, {"mine": mine, "own": OWN})
+        assert back.likelihood == Mine(0.25) and back.activation is OWN
         np.testing.assert_array_equal(same.vector, params.vector)
+    with pytest.raises(
+        ValueError, match=r"^own\['mine'\] has 7.0 for width, but .* with 0.25; hand"
+    ):
+        load_model(path, {"mine": Mine(7.0), "own": OWN})
 
 
 @pytest.mark.parametrize(

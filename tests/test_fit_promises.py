@@ -282,12 +282,13 @@ def test_threads_share_out_a_large_set_and_look_at_every_datapoint_once(threads)
         ({"noise_samples": 1.5}, "noise_samples is 1.5, expected a whole number of at least 1"),
         ({"threads": 0}, "threads is 0, expected a whole number of at least 1"),
         ({"threads": -1}, "threads is -1, expected a whole number of at least 1"),
+        ({"params": START.vector}, "params is ndarray, expected Params"),
     ],
-    ids=str,
+    ids=lambda given: str(given)[:40],
 )
 def test_the_bound_of_nonsense_is_refused(arguments, message):
     with pytest.raises(ValueError, match=f"^{message}"):
-        bound_terms(MODEL, START, **{"x": PIXELS, **arguments})
+        bound_terms(MODEL, **{"params": START, "x": PIXELS, **arguments})
 
 
 def test_whole_floats_count():
@@ -590,31 +591,6 @@ def test_an_optimizer_without_a_number_for_a_step_size_diverges_by_name(step_siz
         Mine.step_size = step_size
     with pytest.raises(TrainingDiverged, match=r"became nan after \d+ samples$|infinite after"):
         fit(MODEL, DATA, 400, optimizer=Mine(), **QUIET)
-
-
-@pytest.mark.parametrize(
-    ("state", "message"),
-    [
-        (
-            lambda n: {"sum_of_squares": np.zeros(n - 1, np.float32)},
-            r"init gives \(\d+,\) for 'sum_",
-        ),
-        (lambda n: {"sum_of_squares": np.zeros((n, 1))}, r"init gives \(\d+, 1\) for 'sum_of"),
-        (
-            lambda n: {"sum_of_squares": 0.0},
-            "init gives float for 'sum_of_squares', expected a dict",
-        ),
-        (lambda n: [np.zeros(n)], "init gives list, expected a dict of vectors"),
-        (lambda n: {"params": np.zeros(n)}, "init has 'params', expected a name that is not taken"),
-    ],
-)
-def test_a_state_that_does_not_fit_never_reaches_a_kernel(state, message):
-    class Mine(Adagrad):
-        def init(self, theta):
-            return state(theta.size)
-
-    with pytest.raises(ValueError, match=f"^optimizer: {message}"):
-        fit(MODEL, DATA, 40, optimizer=Mine(), **QUIET)
 
 
 class Diary(SGVBB):

@@ -23,6 +23,7 @@ FLOORS = [
     ["evaluation"],
     ["estimators", "relatives", "datasets"],
     ["vae"],
+    ["networks"],
     ["layers", "likelihoods", "posteriors", "reparameterizations"],
     ["other_likelihoods", "model_inputs"],
     ["optimizers", "gaussian", "parts", "data_stream", "binarization"],

@@ -10,6 +10,7 @@ import pytest
 from minivae import VAE, fit
 from minivae.estimators import SGVBA, SGVBB, Denoising, ImportanceWeighted, ScoreFunction
 from minivae.estimators.wake_sleep import WakeSleep
+from minivae.evaluation import importance_sampling
 from minivae.layers import ACTIVATIONS, Dense, Sequential, mlp
 from minivae.likelihoods import LIKELIHOODS, get_likelihood
 from minivae.optimizers import OPTIMIZERS
@@ -130,6 +131,46 @@ def test_a_class_is_not_its_object(protocol):
     whole = type("Whole", (), dict.fromkeys(members(protocol), len))
     with pytest.raises(ValueError, match=r"class|expected one of"):
         TAKERS[protocol](whole)
+
+
+def without(posterior, *names):
+    """Such a posterior, but for some of what it has."""
+    bare = type("Bare", (), {"name": "bare"})
+    for name in set(members(PosteriorWithDensity)) - {"name", *names}:
+        setattr(bare, name, staticmethod(getattr(posterior, name)))
+    return bare()
+
+
+NEEDED = {
+    SGVBA: ("log_density", "log_density_grad"),
+    ImportanceWeighted: ("log_density", "log_density_grad"),
+    ScoreFunction: ("log_density", "log_density_grad"),
+    WakeSleep: ("log_density_grad",),
+}
+
+
+@pytest.mark.parametrize(("estimator", "name"), [(e, name) for e in NEEDED for name in NEEDED[e]])
+def test_an_estimator_asks_for_a_density_before_training(estimator, name, tmp_path):
+    vae = VAE(4, 2, (3,), posterior=without(POSTERIORS["gaussian"], name))
+    options = {"batch_size": 10, "progress": False, "checkpoint": tmp_path / "m.npz"}
+    with pytest.raises(ValueError, match=rf"^posterior is .*, which lacks {name}; expected an obj"):
+        fit(vae, DATA, 20, estimator=estimator(), **options)
+    assert list(tmp_path.iterdir()) == []
+    fit(vae, DATA, 20, estimator=SGVBB(), **options)
+
+
+def test_what_else_a_posterior_may_lack_is_asked_for_where_it_is_used():
+    gaussian = POSTERIORS["gaussian"]
+    vae = VAE(4, 2, (3,), posterior=without(gaussian, "log_density", "moments"))
+    params = vae.init_params(np.random.default_rng(0))
+    for use in (vae.encode, vae.reconstruct):
+        with pytest.raises(ValueError, match=r"^posterior is .*, which lacks moments; expected"):
+            use(params, DATA)
+    with pytest.raises(ValueError, match=r"^posterior is .*, which lacks log_density; expected"):
+        importance_sampling(vae, params, DATA, samples=2)
+    vae = VAE(4, 2, (3,), posterior=without(gaussian, "log_density_grad", "moments"))
+    assert np.all(np.isfinite(importance_sampling(vae, params, DATA, samples=2).values))
+    assert fit(vae, DATA, 20, batch_size=10, estimator=SGVBB(), progress=False)
 
 
 # --- Whose memory it is ---------------------------------------------------------------------------

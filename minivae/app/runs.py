@@ -18,7 +18,8 @@ from typing import Any
 from minivae.datasets import Dataset
 from minivae.training.checkpoint import atomic_write, read_archive
 from minivae.training.history import History
-from minivae.training.models import describe, reading
+from minivae.training.models import describe
+from minivae.training.reading import reading
 from minivae.training.run_folder import RunFolder
 from minivae.training.settings import Settings, checksum
 from minivae.training.state import check_same, read_training

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import DTypeLike
 from scipy.special import logsumexp, softmax
 
 from minivae.estimators.base import Estimator
@@ -10,6 +11,7 @@ from minivae.gaussian import log_density
 from minivae.params import Params
 from minivae.protocols import New, Parts, PosteriorWithDensity
 from minivae.vae import VAE
+from minivae.validation import check_has
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,19 @@ class Sampled(Estimator):
 
     where the last term moves q's parameters with z held fixed.
     """
+
+    def draw_noise(
+        self,
+        vae: VAE,
+        rng: np.random.Generator,
+        L: int,
+        m: int,
+        dtype: DTypeLike,
+        new: New = np.empty,
+    ) -> np.ndarray:
+        """Draw eps, (L, m, J)."""
+        check_has("posterior", vae.posterior, ("log_density", "log_density_grad"))
+        return super().draw_noise(vae, rng, L, m, dtype, new)
 
     def forward_backward(
         self,

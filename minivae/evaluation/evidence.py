@@ -35,7 +35,7 @@ from minivae.evaluation.hmc import HMC, begin, check_hmc
 from minivae.evaluation.joint import forward, unnormalized_posterior
 from minivae.params import Params
 from minivae.vae import VAE
-from minivae.validation import as_pixels, check_count
+from minivae.validation import as_pixels, check_count, check_has
 
 _DATAPOINTS = 100  # at a time in importance sampling: five samples each
 _CHAINS = 250  # at a time, in appendix D
@@ -180,6 +180,7 @@ def importance_sampling(
         If an argument does not fit the model, or q(z|x) has no density.
     """
     vae.check_params(params)
+    check_has("posterior", vae.posterior, ("log_density",))
     x = vae.check_data("x", x)
     draws = check_count("draws", draws)
     values, errors = np.empty((2, len(x)))

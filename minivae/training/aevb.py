@@ -22,9 +22,9 @@ from minivae.training.loop import FitResult, Method, TrainingDiverged, train
 from minivae.training.minibatch_loop import MinibatchLoop
 from minivae.training.settings import (
     AEVBSettings,
-    first_moments,
     first_params,
     has_parts,
+    optimizer_state,
     training_and_test,
     training_subset,
 )
@@ -192,7 +192,7 @@ class AEVB(Method):
             self.threads = default_threads(multiplications, settings.batch_size)
         params = first_params(vae, self._start, settings.seed, settings.dtype)
         rngs = [stream(settings.seed, NOISE, k) for k in range(self.threads)]
-        moments = first_moments(settings.optimizer, params.vector)
+        moments = optimizer_state(settings.optimizer, params.vector)
         return TrainingState(params, moments, rngs, History(columns=self.columns))
 
     def open(self, state: TrainingState, team: Team) -> None:

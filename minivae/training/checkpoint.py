@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from minivae.params import Params
-from minivae.training.models import UnreadableModel, build, describe, reading
+from minivae.training.models import build, describe
+from minivae.training.reading import UnreadableModel, reading
 from minivae.vae import VAE
 from minivae.validation import check_dtype, check_finite
 
@@ -174,7 +175,7 @@ def save_model(
     Notes
     -----
     Of activations, layers, likelihoods and posteriors of the caller's own the file holds the names
-    and, of dataclasses, the fields.
+    and the settings: see `minivae.training.descriptions`.
     """
     vae.check_params(params)
     check_finite("params", params.vector)
@@ -190,14 +191,14 @@ def load_model(path: str | Path, own: dict[str, Any] | None = None) -> tuple[VAE
     path : str or path
     own : dict of str to object or class, optional
         Activations, layers, likelihoods and posteriors of the caller's own that the model has, by
-        their names (a layer's is that of its class). A class is called with the fields that the
-        file holds.
+        their names (a layer's is that of its class). A class is called with the settings that the
+        file holds; an object has to have them.
 
     Raises
     ------
     FileNotFoundError, UnreadableModel
-        As by `read_archive`; the latter also if something of the caller's own is missing, or the
-        parameters do not fit the model.
+        As by `read_archive`; the latter also if something of the caller's own is missing or is not
+        what was saved, or the parameters do not fit the model.
     """
     meta, arrays = read_archive(path)
     with reading(path):

@@ -23,8 +23,8 @@ from minivae.training.history import History
 from minivae.training.loop import FitResult, Method, train
 from minivae.training.settings import (
     Settings,
-    first_moments,
     first_params,
+    optimizer_state,
     training_and_test,
     training_subset,
 )
@@ -164,7 +164,7 @@ class FullVariationalBayes(Method):
         settings = self.settings
         params = first_params(self.model, self._start, settings.seed, settings.dtype)
         rngs = [stream(settings.seed, NOISE, k) for k in range(2)]  # for eps and for zeta
-        moments = first_moments(settings.optimizer, params.vector)
+        moments = optimizer_state(settings.optimizer, params.vector)
         return TrainingState(params, moments, rngs, History(columns=self.columns))
 
     def open(self, state: TrainingState, team: Team) -> None:

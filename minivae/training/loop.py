@@ -23,7 +23,7 @@ from minivae.training.history import BOUNDS, History
 from minivae.training.interruption import InterruptionGuard
 from minivae.training.progress import progress_bar
 from minivae.training.settings import checksum
-from minivae.training.state import TrainingState, restore, save
+from minivae.training.state import TrainingState, remembered, restore, save
 from minivae.vae import VAE
 from minivae.validation import check_count, check_seconds
 
@@ -221,6 +221,8 @@ class _Run:
         taken = state.step - before
         if taken < len(bounds):
             self._diverged(f"{self.method.quantity} became {bounds[-1]}")
+        if before == 0 and self.checkpoint is not None:
+            remembered(state.numbers)  # what a file cannot hold is refused now, not when it is due
         bar.update(min(taken * self.method.settings.batch_size, bar.total - bar.n))
         bar.set_postfix_str(self._postfix(float(np.mean(bounds))), refresh=False)
         return max(1, int(_CHUNK_SECONDS * taken / elapsed))

@@ -36,7 +36,12 @@ from minivae.parts import sum_up
 from minivae.protocols import Optimizer
 from minivae.training.history import History
 from minivae.training.loop import Method, train
-from minivae.training.settings import Settings, first_moments, first_params, training_set
+from minivae.training.settings import (
+    Settings,
+    first_params,
+    optimizer_state,
+    training_set,
+)
 from minivae.training.state import TrainingState
 from minivae.vae import VAE
 from minivae.validation import check_batch_size, check_count
@@ -239,7 +244,8 @@ class MonteCarloEM(Method):
         params = first_params(self.vae, self._start, settings.seed, settings.dtype)
         shape = (len(self.train), self.vae.n_latent)
         z = stream(settings.seed, INIT, 1).standard_normal(shape, params.dtype)
-        moments = first_moments(settings.optimizer, decoder_params(self.vae, params).vector)
+        theta = decoder_params(self.vae, params).vector
+        moments = optimizer_state(settings.optimizer, theta)
         rngs = [stream(settings.seed, NOISE)]
         numbers = {"step_size": settings.hmc.step_size, **_NONE_YET}
         return TrainingState(

@@ -12,10 +12,9 @@ from minivae.estimators import SGVBB
 from minivae.optimizers import Adagrad
 from minivae.params import Params
 from minivae.protocols import Estimator, Optimizer, members
+from minivae.training.descriptions import describe_settings, describe_value
 from minivae.vae import VAE
 from minivae.validation import check_count, check_dtype, check_has, check_seed
-
-_TAKEN = ("params", "meta", "checksum", "file")  # names of a checkpoint's own
 
 
 def training_set(vae: VAE, data: Any) -> np.ndarray:
@@ -79,25 +78,48 @@ def first_params(model: Any, params: Params | None, seed: int, dtype: DTypeLike)
     return params.astype(dtype)
 
 
-def first_moments(optimizer: Optimizer, theta: np.ndarray) -> dict[str, np.ndarray]:
-    """Return an optimizer's state before the first step, checked: kernels trust its shapes.
+_TAKEN = ("params", "meta", "checksum", "file", "allow_pickle")  # in files, or by `numpy.savez`
+
+
+def optimizer_state(optimizer: Optimizer, theta: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what the optimizer remembers before the first step.
 
     Raises
     ------
     ValueError
-        If it is not a dict of vectors like theta, or has names that a checkpoint cannot hold.
+        If it is not a dict of vectors like `theta`, each with memory of its own.
     """
     state = optimizer.init(theta)
-    expected = f"expected a dict of vectors of {theta.size:,} numbers, like theta"
     if not isinstance(state, dict):
-        raise ValueError(f"optimizer: init gives {type(state).__name__}, {expected}")
+        raise ValueError(f"optimizer.init returned {state!r}, expected a dict of vectors, or {{}}")
+    in_use = [theta]
     for name, vector in state.items():
-        shape = getattr(vector, "shape", type(vector).__name__)
-        if shape != theta.shape:
-            raise ValueError(f"optimizer: init gives {shape} for {name!r}, {expected}")
         if not isinstance(name, str) or name in _TAKEN or name.startswith("state."):
-            raise ValueError(f"optimizer: init has {name!r}, expected a name that is not taken")
+            raise ValueError(
+                f"optimizer.init returned a vector called {name!r}, expected another name: "
+                f"'state.' and {', '.join(_TAKEN)} have a meaning in checkpoints"
+            )
+        wrong = _unlike(vector, theta, in_use)
+        if wrong:
+            raise ValueError(
+                f"optimizer.init returned {wrong} for {name!r}, expected a new vector of shape "
+                f"{theta.shape}, like theta"
+            )
+        in_use.append(vector)
     return state
+
+
+def _unlike(vector: Any, theta: np.ndarray, in_use: list[np.ndarray]) -> str:
+    """What is wrong with a vector of an optimizer's, in words, or "" if nothing is."""
+    if not isinstance(vector, np.ndarray):
+        return repr(vector)
+    if vector.shape != theta.shape or vector.dtype.kind not in "biuf":
+        return f"{vector.dtype} of shape {vector.shape}"
+    if not vector.flags.writeable:
+        return "an array that is read-only"
+    if any(np.may_share_memory(vector, other) for other in in_use):
+        return "memory that is in use already"
+    return ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,8 +149,15 @@ class Settings:
         object.__setattr__(self, name, value)  # of a frozen object, while it is being made
 
     def described(self) -> dict[str, Any]:
-        """Return the settings as a dict that JSON can hold."""
-        return {field.name: _described(getattr(self, field.name)) for field in fields(self)}
+        """Return the settings as a dict that JSON can hold.
+
+        Raises
+        ------
+        ValueError
+            If a setting of the optimizer's or of another object's cannot be held.
+        """
+        names = [field.name for field in fields(self)]
+        return {name: _described(name, getattr(self, name)) for name in names}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,19 +183,14 @@ class AEVBSettings(Settings):
             self._set(name, bool(getattr(self, name)))
 
 
-def _described(value: Any) -> Any:
+def _described(name: str, value: Any) -> Any:
     """Return a setting as JSON can hold it; an object as its name and its own settings."""
     if isinstance(value, np.dtype):
         return value.name
     if (is_dataclass(value) or hasattr(value, "name")) and not isinstance(value, type):
-        name = getattr(value, "name", type(value).__name__)
-        own = {field.name: _described(getattr(value, field.name)) for field in _fields(value)}
-        return {"name": name, **own}
-    return list(value) if isinstance(value, tuple) else value  # as it comes back from JSON
-
-
-def _fields(value: Any) -> tuple:
-    return fields(value) if is_dataclass(value) else ()
+        own = getattr(value, "name", type(value).__name__)
+        return {"name": own, **describe_settings(name, value)}
+    return describe_value(name, value)
 
 
 def _check_schedule(evaluate_every: Any) -> int | list[int] | None:

@@ -11,8 +11,10 @@ import numpy as np
 
 from minivae.params import Params
 from minivae.training.checkpoint import read_archive, save_model
+from minivae.training.descriptions import alike, describe_value, rebuild
 from minivae.training.history import History
-from minivae.training.models import UnreadableModel, describe, reading
+from minivae.training.models import describe
+from minivae.training.reading import UnreadableModel, reading
 from minivae.validation import check_count, check_finite
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class TrainingState:
         Steps taken.
     seconds : float
         Time they took.
-    numbers : dict of str to float
+    numbers : dict of str to float or array
         Of the method or the estimator, such as a running mean.
     arrays : dict of str to array
         Of the method, such as the places of Markov chains.
@@ -50,7 +52,7 @@ class TrainingState:
     history: History
     step: int = 0
     seconds: float = 0.0
-    numbers: dict[str, float] = field(default_factory=dict)
+    numbers: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
 
@@ -67,7 +69,7 @@ def save(path: str | Path, method: Method, state: TrainingState) -> None:
         "step": state.step,
         "seconds": state.seconds,
         "history": state.history.as_dict(),
-        "memory": state.numbers,
+        "memory": remembered(state.numbers),
         "rngs": [rng.bit_generator.state for rng in state.rngs],
     }
     model_params = method.model_params(state.params)
@@ -76,6 +78,17 @@ def save(path: str | Path, method: Method, state: TrainingState) -> None:
         own["params"] = state.params.vector
     arrays = {**state.optimizer_state, **{_OWN + name: array for name, array in own.items()}}
     save_model(path, method.vae, model_params, {"training": training}, arrays)
+
+
+def remembered(numbers: dict[str, Any]) -> dict[str, Any]:
+    """Return `TrainingState.numbers` as JSON can hold them.
+
+    Raises
+    ------
+    ValueError
+        If it cannot.
+    """
+    return {name: describe_value(f"state[{name!r}]", value) for name, value in numbers.items()}
 
 
 def read_training(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -132,7 +145,7 @@ def restore(path: str | Path, method: Method) -> TrainingState:
 def check_same(path: str | Path, saved: dict[str, Any], given: dict[str, Any]) -> None:
     """Raise ValueError unless all that a checkpoint says of its model and its run is given, too."""
     for name, before in saved.items():
-        if given.get(name) == before:
+        if alike(given.get(name), before):
             continue
         if name in ("data", "test_data"):
             raise ValueError(f"{name}: the data have changed since {path} was trained on them")
@@ -155,7 +168,8 @@ def _fill(state: TrainingState, training: dict[str, Any], arrays: dict[str, np.n
         rng.bit_generator.state = rng_state
     state.history = History(columns=state.history.columns, **training["history"])
     state.step, state.seconds = training["step"], training["seconds"]
-    numbers = training.get("memory", {})
+    held = training.get("memory", {})
+    numbers = {name: rebuild("it", value, {}) for name, value in held.items()}
     _check_numbers(*numbers.values(), *map(numbers.get, state.numbers))
     state.numbers = numbers
 
@@ -173,9 +187,9 @@ def _copy(theirs: dict[str, np.ndarray], ours: dict[str, np.ndarray]) -> None:
 
 def _check_numbers(*values: Any) -> None:
     for value in values:
-        if not isinstance(value, int | float):
+        if not isinstance(value, int | float | np.generic | np.ndarray):
             raise ValueError(f"it has {value!r}, expected a number")
-        float(value)  # or OverflowError
+        np.asarray(value, np.float64)  # or OverflowError
 
 
 def _shown(array: np.ndarray | None) -> str:

@@ -144,6 +144,11 @@ ALLOWED = {
         "MCEMSettings.__post_init__: `self._set('weight_prior', bool(self.weight_prior))` -> "
         "`pass`": "equivalent: 1 is as good as True, in a file too",
     },
+    "training/full_vb": {
+        "FullVBSettings.__post_init__: `self._set('prior_std', check_positive('prior_std', "
+        "self.prior_std))` -> `pass`": "equivalent: the model checks it, too",
+        "FullVariationalBayes.begin: `2` -> `3`": "a generator more, which nobody asks",
+    },
     "training/bayesian_decoder": {
         "FullVB.mean_bound: `0` -> `1` (2)": "another stream of numbers does as well",
         "FullVB.mean_bound: `1` -> `2`": "another stream of numbers does as well",
