@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -171,13 +172,20 @@ def steps_in(path):
     return read_archive(path)[0]["training"]["step"] if path.exists() else 0
 
 
-@pytest.mark.parametrize("name", ["aevb, two threads", "wake-sleep", "mcem, adam", "full vb"])
-def test_a_run_killed_at_any_moment_goes_on_to_the_bit(name, tmp_path):
-    path, samples = tmp_path / "run.npz", 60_000
+def killed(path, code, *arguments, times=3):
+    """Start a run in another process, kill it at some moment, start it again, and so on.
+
+    The code prints a line when all is imported. Its last argument is "begin", then "resume".
+
+    Returns
+    -------
+    steps : list of int
+        What the checkpoint at `path` had come to each time, more every time.
+    """
     rng, how, steps = np.random.default_rng(), "begin", []
-    for _ in range(3):
+    for _ in range(times):
         process = subprocess.Popen(
-            [sys.executable, "-c", KILLED, name, str(path), str(samples), how],
+            [sys.executable, "-c", code, *arguments, how],
             cwd=Path(__file__).parent, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         process.stdout.readline()  # up to here nothing can be lost
@@ -190,7 +198,13 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_bit(name, tmp_path):
         process.stdout.close()
         how = "resume"
         steps.append(steps_in(path))
-    assert 0 < steps[0] < steps[1] < steps[2]
-    end = 20 * (steps[-1] + 7)
+    assert steps[0] > 0 and all(before < after for before, after in pairwise(steps)), steps
+    return steps
+
+
+@pytest.mark.parametrize("name", ["aevb, two threads", "wake-sleep", "mcem, adam", "full vb"])
+def test_a_run_killed_at_any_moment_goes_on_to_the_bit(name, tmp_path):
+    path = tmp_path / "run.npz"
+    end = 20 * (killed(path, KILLED, name, str(path), "60000")[-1] + 7)
     resumed = METHODS[name](MODEL, PIXELS, end, checkpoint=path, resume=True, **OPTIONS)
     assert_same(resumed, METHODS[name](MODEL, PIXELS, end, **OPTIONS))
