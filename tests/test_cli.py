@@ -256,7 +256,7 @@ def test_run_works_from_another_folder(run, monkeypatch, tmp_path_factory):
 
 def test_manifold_needs_two_latents(here, capsys):
     minivae("train", *DOTS, "--latent", 3, "--samples", 200, "--quiet", "--out", "run")
-    assert "n_latent" in one_line_error(capsys, "manifold", "run")
+    assert "the model has 3 latents" in one_line_error(capsys, "manifold", "run")
 
 
 # --- Interruption and resuming --------------------------------------------------------------------

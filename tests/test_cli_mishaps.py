@@ -358,6 +358,31 @@ def test_options_without_a_use_are_refused(here, capsys, words, message):
     assert message in one_line_error(capsys, "reproduce", *words)
 
 
+@pytest.mark.parametrize("data", ["mnist", "dots.npz"])
+def test_a_place_for_data_that_are_not_looked_for(here, capsys, data):
+    error = one_line_error(capsys, "train", "--data", data, "--data-path", "there")
+    assert f"--data-path is for frey and fashion-mnist, the data are {data}" in error
+
+
+def test_a_misspelt_data_set_is_named_as_it_was_typed(here, capsys):
+    error = one_line_error(capsys, "train", "--data", "mnits")
+    assert "error: 'mnits' is neither a data set (mnist, " in error
+
+
+def test_faces_that_are_not_there_are_one_short_line(here, capsys, monkeypatch):
+    def fail(*arguments):
+        raise OSError("no network " + 100 * "here ")
+
+    monkeypatch.setattr("minivae.datasets.download._fetch_all", fail)
+    monkeypatch.setenv("MINIVAE_DATA", str(here / "cache"))
+    monkeypatch.setattr("minivae.datasets.download._places", lambda source, path: [])
+    assert minivae("train", "--data", "frey") == 2
+    *tried, error = capsys.readouterr().err.splitlines()
+    assert all(line.startswith("minivae: downloading frey from ") for line in tried)
+    assert error.startswith("minivae train: error: data set 'frey' was not found")
+    assert "--data-path" in error and len(error.replace(str(here), "")) < 200
+
+
 def test_floats_that_may_be_pixels_are_said(here, capsys):
     np.save("own.npy", np.random.default_rng(0).integers(0, 256, (60, 4)).astype(float))
     words = ["--data", "own.npy", "--samples", 100, "--hidden", 2, "--latent", 1]

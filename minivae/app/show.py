@@ -95,11 +95,13 @@ def reconstruct(arguments: argparse.Namespace) -> None:
 
 def manifold(arguments: argparse.Namespace) -> None:
     """Draw the two-dimensional latent space, decoded."""
-    _picture(
-        arguments,
-        "manifold",
-        lambda run, vae, params: plots.manifold(vae, params, _image_shape(run), n=arguments.n),
-    )
+
+    def draw(run: Run, vae: VAE, params: Params) -> Figure:
+        if vae.n_latent != 2:
+            raise ValueError(f"the model has {vae.n_latent} latents, a map needs two (--latent 2)")
+        return plots.manifold(vae, params, _image_shape(run), n=arguments.n)
+
+    _picture(arguments, "manifold", draw)
 
 
 def interpolate(arguments: argparse.Namespace) -> None:

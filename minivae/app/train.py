@@ -72,6 +72,9 @@ def _new_run(
 ) -> tuple[Run, Dataset, VAE]:
     settings = {**DEFAULTS, **requested}
     if settings["data_path"] is not None:
+        if settings["data"] not in datasets.LOOKED_FOR:
+            named = " and ".join(datasets.LOOKED_FOR)
+            raise ValueError(f"--data-path is for {named}, the data are {settings['data']}")
         settings["data_path"] = str(Path(settings["data_path"]).resolve())
     data = load_data(settings)
     if settings["data"] not in datasets.NAMES:  # as `datasets.load` decides
@@ -184,7 +187,10 @@ def _compile(vae: VAE, data: Dataset, settings: dict[str, Any], say: Say) -> Non
     if NUMPY_ONLY:
         return
     size = min(settings["batch_size"], 1000)
-    message = "Compiling the kernels; this happens once per machine and takes some seconds ..."
+    message = (
+        "Compiling the kernels, which takes some seconds; where Numba can write a cache, this "
+        "happens once per machine ..."
+    )
     with _after(0.7, lambda: say(message)):
         fit(
             vae,

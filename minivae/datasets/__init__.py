@@ -26,7 +26,8 @@ import numpy as np
 from minivae.binarization import binarized
 from minivae.datasets.download import FASHION_MNIST, FREY, obtain
 
-NAMES = ("mnist", "frey", "fashion-mnist")
+LOOKED_FOR = ("frey", "fashion-mnist")  # on this machine, before they are downloaded
+NAMES = ("mnist", *LOOKED_FOR)
 
 _FIELDS = ("train", "test", "train_labels", "test_labels")
 _LAYOUTS = (
