@@ -160,6 +160,13 @@ def test_what_a_file_cannot_hold_is_named(kind, make, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_part_of_itself_is_refused(tmp_path):
+    layer = Power(4, 2)
+    layer.k = Free(layer)
+    with pytest.raises(ValueError, match=r"^(Free.setting|Power.k) is <.*: a file cannot hold it"):
+        saved(tmp_path / "m.npz", model_with(layer))
+
+
 def test_what_an_object_has_worked_out_is_no_setting():
     class Own:
         def __init__(self):

@@ -209,11 +209,13 @@ def test_a_built_in_posterior_changes_nothing(posterior):
         np.testing.assert_array_equal(array, as_before)
 
 
-def test_a_point_has_no_density_and_says_so():
+def test_a_point_has_no_density_and_says_so(tmp_path):
     x, vae = DATA[:5], VAE(4, 2, (3,), posterior="deterministic")
-    for estimator in (SGVBA(), WakeSleep()):
+    options = {"batch_size": 5, "progress": False, "checkpoint": tmp_path / "m.npz"}
+    for estimator in NEEDED:
         with pytest.raises(ValueError, match=r"expected one that has a density"):
-            fit(vae, x, 10, batch_size=5, estimator=estimator, progress=False)
+            fit(vae, x, 10, estimator=estimator(), **options)
+    assert list(tmp_path.iterdir()) == []  # before training
 
 
 # --- For type checkers ----------------------------------------------------------------------------

@@ -8,9 +8,10 @@ from numpy.typing import DTypeLike
 from minivae import protocols
 from minivae.params import Params
 from minivae.parts import sum_up
+from minivae.posteriors import Deterministic
 from minivae.protocols import New
 from minivae.vae import VAE
-from minivae.validation import as_pixels
+from minivae.validation import as_pixels, check_has
 
 
 class Estimator:
@@ -32,6 +33,13 @@ class Estimator:
 
     def update(self, state: dict[str, float], bound: float) -> None:
         """Change `state` after a step whose minibatch had this bound: there is no need to."""
+
+
+def check_density(vae: VAE, *names: str) -> None:
+    """Raise ValueError unless the posterior has a density, and these methods for it."""
+    check_has("posterior", vae.posterior, names)
+    if isinstance(vae.posterior, Deterministic):  # which has them, to say that it has no density
+        vae.posterior.log_density(np.empty((0, 0, 0)), np.empty((0, 0)))
 
 
 def bound_and_grad(

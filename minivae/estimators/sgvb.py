@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 from scipy.special import logsumexp, softmax
 
-from minivae.estimators.base import Estimator
+from minivae.estimators.base import Estimator, check_density
 from minivae.gaussian import log_density
 from minivae.params import Params
 from minivae.protocols import New, Parts, PosteriorWithDensity
 from minivae.vae import VAE
-from minivae.validation import check_has
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Sampled(Estimator):
         new: New = np.empty,
     ) -> np.ndarray:
         """Draw eps, (L, m, J)."""
-        check_has("posterior", vae.posterior, ("log_density", "log_density_grad"))
+        check_density(vae, "log_density", "log_density_grad")
         return super().draw_noise(vae, rng, L, m, dtype, new)
 
     def forward_backward(

@@ -16,11 +16,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minivae.estimators.base import Estimator
+from minivae.estimators.base import Estimator, check_density
 from minivae.params import Params
 from minivae.protocols import New, Parts
 from minivae.vae import VAE
-from minivae.validation import check_has
 
 
 class WakeSleepNoise(NamedTuple):
@@ -61,7 +60,7 @@ class WakeSleep(Estimator):
         new: New = np.empty,
     ) -> WakeSleepNoise:
         """Draw what both phases need for m datapoints."""
-        check_has("posterior", vae.posterior, ("log_density_grad",))
+        check_density(vae, "log_density_grad")
         eps = super().draw_noise(vae, rng, L, m, dtype, new)
         z = new((1, m, vae.n_latent), dtype)
         rng.standard_normal(out=z, dtype=z.dtype)

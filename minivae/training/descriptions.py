@@ -195,7 +195,10 @@ def _describe_own(part: Any, where: str) -> dict[str, Any]:
     name = getattr(part, "name", type(part).__name__)
     if not isinstance(name, str):
         raise ValueError(f"{where} has the name {name!r}, expected text to find it by")
-    settings = _describe_all(type(part).__name__, _settings(where, part))
+    try:
+        settings = _describe_all(type(part).__name__, _settings(where, part))
+    except RecursionError:  # it is part of itself
+        _refuse(where, part)
     return {"own": name, **({"settings": settings} if settings else {})}
 
 
