@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.integrate
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
@@ -332,13 +333,28 @@ def test_derivatives_of_the_expected_log_likelihood(model):
     check_grad(f, {"m": rng.standard_normal(n), "v": rng.uniform(0.3, 2, n)})
 
 
+@pytest.mark.parametrize("v", [0.0, 0.01, 2.0, 150.0])
+def test_the_expected_log_likelihood_by_adaptive_quadrature(v):
+    model = Skills([0, 0, 0], [1, 1, 1], [-1, 0, 1], 2)
+    found = variational.expected_log_likelihood(model, np.full(3, 0.7), np.full(3, v))
+
+    def integrand(t, k):
+        value = model.outcomes_given(0.7 + np.sqrt(v) * np.full(3, t)).log_mass[k]
+        return NORM.pdf(t) * value
+
+    for k in range(3):
+        expected, _ = scipy.integrate.quad(integrand, -9, 9, (k,), epsabs=1e-11, limit=200)
+        assert found.value[k] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("sd", [0.5, 8.0])
 @pytest.mark.parametrize("diagonal", [False, True])
-def test_the_fit_by_quadrature_is_a_maximum(diagonal):
-    model, rng = duel(), np.random.default_rng(0)
+def test_the_fit_by_quadrature_is_a_maximum(diagonal, sd):
+    model, rng = duel(sd=sd), np.random.default_rng(0)
     best = fit_by_quadrature(model, diagonal=diagonal)
     for _ in range(30):
         factor = np.eye(3) + 0.03 * rng.standard_normal((3, 3)) * (np.eye(3) if diagonal else 1)
-        mean = best.mean + 0.03 * rng.standard_normal(3)
+        mean = best.mean + 0.03 * best.sd * rng.standard_normal(3)
         near = Gaussian(mean, factor @ best.covariance @ factor.T)
         assert variational.elbo_by_quadrature(model, near) < best.log_evidence
 

@@ -111,12 +111,12 @@ def excess(a: np.ndarray) -> np.ndarray:
 
     has nothing to lose.
     """
-    far = a >= _FAR
-    result, fraction = np.empty_like(a), np.zeros(np.count_nonzero(far))
-    result[~far] = _ROOT_2_BY_PI / erfcx(a[~far] * _ROOT_HALF) - a[~far]
+    result = _ROOT_2_BY_PI / erfcx(np.minimum(a, _FAR) * _ROOT_HALF) - a
+    far = a[a >= _FAR]
+    fraction = np.zeros_like(far)
     for k in range(_TERMS, 0, -1):
-        fraction = k / (a[far] + fraction)
-    result[far] = fraction
+        fraction = k / (far + fraction)
+    result[a >= _FAR] = fraction
     return result
 
 
