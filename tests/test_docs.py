@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tokenize
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -211,3 +212,15 @@ def test_the_example_of_counts(tmp_path, capsys, monkeypatch):
     counts["main"](["own.png", "--data", "own.npy", "--samples", "3000"])
     assert "4 new datapoints" in capsys.readouterr().out
     assert (tmp_path / "counts.png").exists() and (tmp_path / "own.png").exists()
+
+
+def test_the_example_of_skills(capsys):
+    skills = runpy.run_path(str(ROOT / "examples" / "skills.py"))
+    model, data = skills["season_of"]("en", 2015)
+    few = model.with_matches(slice(20))
+    skills["compare"]("a few", few, SimpleNamespace(chains=20, samples=5), samples=False)
+    skills["order"](few, passes=3)
+    skills["champions"](2015)
+    said = capsys.readouterr().out
+    assert "a few: 20 matches, sd 0.5, eps 0.4" in said and "Leicester City" in said
+    assert data.points.max() == 81

@@ -19,9 +19,9 @@ FLOORS = [
     ["testing"],
     ["experiments", "checks"],
     ["plots"],
-    ["training"],
+    ["training", "relatives"],
     ["evaluation"],
-    ["estimators", "relatives", "datasets"],
+    ["estimators", "datasets"],
     ["vae"],
     ["networks"],
     ["layers", "likelihoods", "posteriors", "reparameterizations"],
@@ -105,3 +105,18 @@ def test_with_numpy_alone_numba_is_not_imported():
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
     assert done.stdout == "set()\n", done.stderr
+
+
+def test_training_from_the_command_line_imports_no_relatives():
+    code = (
+        "import sys, minivae.app.cli, minivae.app.train, minivae.plots\n"
+        "print([name for name in sys.modules if name.startswith('minivae.relatives')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(PACKAGE.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "[]\n", done.stderr
