@@ -40,13 +40,7 @@ def train(arguments: argparse.Namespace) -> int:
         name: value for name in DEFAULTS if (value := getattr(arguments, name)) is not None
     }
     with contextlib.ExitStack() as stack:
-        if arguments.resume is None:
-            run, data, vae = _new_run(requested, arguments.out, stack, say)
-        else:
-            run, data, vae = _resumed_run(requested, arguments, stack, say)
-        advice = probe.advice()
-        if advice:
-            say(f"Note: {advice}")
+        run, data, vae = _prepared(requested, arguments, stack, probe, say)
         say(f"{_title(run.settings, data)}; run folder {run.path}")
         if run.settings["binarize"] is not None:
             say(f"Note: {SCORES_DIFFER}")
@@ -67,50 +61,77 @@ def _silent(message: str) -> None:
     pass
 
 
-def _new_run(
-    requested: dict[str, Any], folder: str | None, stack: contextlib.ExitStack, say: Say
+def _prepared(
+    requested: dict[str, Any],
+    arguments: argparse.Namespace,
+    stack: contextlib.ExitStack,
+    probe: BlasProbe,
+    say: Say,
 ) -> tuple[Run, Dataset, VAE]:
+    """Return a run that nothing is wrong with, locked until `stack` ends, its data and its model.
+
+    A new one gets its folder at last, so that what is refused, or too large for the memory, has
+    none.
+    """
+    run = None
+    if arguments.resume is None:
+        settings = _new_settings(requested)
+    else:
+        run = _resumed_run(requested, arguments, stack)
+        settings = run.settings
+    data = load_data(settings)
+    if run is None:
+        _settle(settings, data, say)
+    vae = _build_vae(settings, data)
+    _check_settings(settings, vae, data)
+    if run is not None and run.model_path.exists():
+        run.check_same(vae, _settings_of_fit(settings))
+    advice = probe.advice()
+    if advice:
+        say(f"Note: {advice}")
+    _compile(vae, data, settings, say)
+    if run is None:
+        stem = f"{data.name}-{vae.n_latent}"
+        folder = free_folder(stem) if arguments.out is None else Path(arguments.out)
+        run = stack.enter_context(new_run(folder, settings))
+    return run, data, vae
+
+
+def _new_settings(requested: dict[str, Any]) -> dict[str, Any]:
     settings = {**DEFAULTS, **requested}
     if settings["data_path"] is not None:
         if settings["data"] not in datasets.LOOKED_FOR:
             named = " and ".join(datasets.LOOKED_FOR)
             raise ValueError(f"--data-path is for {named}, the data are {settings['data']}")
         settings["data_path"] = str(Path(settings["data_path"]).resolve())
-    data = load_data(settings)
-    if settings["data"] not in datasets.NAMES:  # as `datasets.load` decides
+    return settings
+
+
+def _settle(settings: dict[str, Any], data: Dataset, say: Say) -> None:
+    """Write down what follows from the data, and where they are, for whoever opens the run."""
+    if settings["data"] not in datasets.NAMES:  # whatever files are called like one of these
         settings["data"] = str(Path(settings["data"]).expanduser().resolve())
     if settings["likelihood"] is None:
         settings["likelihood"] = _default_likelihood(data, say)
-    settings["image_shape"] = list(data.image_shape)  # so that pictures need not read the data
-    vae = _build_vae(settings, data)
-    _check_settings(settings, vae, data)
-    _compile(vae, data, settings, say)  # what does not fit into memory leaves no folder either
-    place = free_folder(f"{data.name}-{vae.n_latent}") if folder is None else Path(folder)
-    return stack.enter_context(new_run(place, settings)), data, vae
+    settings["image_shape"] = list(data.image_shape)
 
 
 def _resumed_run(
-    requested: dict[str, Any], arguments: argparse.Namespace, stack: contextlib.ExitStack, say: Say
-) -> tuple[Run, Dataset, VAE]:
+    requested: dict[str, Any], arguments: argparse.Namespace, stack: contextlib.ExitStack
+) -> Run:
     fixed = sorted(set(requested) - {"samples"})
     if fixed or arguments.out is not None:
         option = (fixed or ["out"])[0].replace("_", "-")
         raise ValueError(f"--{option} cannot be given with --resume: a run keeps its settings")
-    run = open_run(arguments.resume)
-    stack.enter_context(run.locked())
+    stack.enter_context(open_run(arguments.resume).locked())
+    run = open_run(arguments.resume)  # as the one before has left it
     seen = run.samples_seen()
     if requested.get("samples", seen) < seen:
         raise ValueError(
             f"samples is {requested['samples']:,}, but {run.path} has seen {seen:,} already"
         )
     run.settings.update(requested)
-    data = load_data(run.settings)
-    vae = _build_vae(run.settings, data)
-    _check_settings(run.settings, vae, data)
-    if run.model_path.exists():
-        run.check_same(vae, _settings_of_fit(run.settings))
-    _compile(vae, data, run.settings, say)
-    return run, data, vae
+    return run
 
 
 def _default_likelihood(data: Dataset, say: Say) -> str:
