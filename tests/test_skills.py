@@ -488,6 +488,10 @@ def test_the_probability_to_be_the_best():
         (lambda: one_match(eps=-1.0), "eps is -1.0, expected a positive"),
         (lambda: one_match(home_sd=0.0), "home_sd is 0.0, expected a positive"),
         (lambda: one_match().predict(one_match().prior, 0, 5), "away has numbers from 5 to 5"),
+        (
+            lambda: one_match().predict(one_match().prior, [0, 1], [1, 0, 1]),
+            "away has 3 matches, expected 2 as home has",
+        ),
         (lambda: one_match().simulate(0), "rng is int, expected"),
         (lambda: expectation_propagation(duel(), damping=1.5), "damping is 1.5, expected"),
         (lambda: expectation_propagation(duel(), tol=0), "tol is 0, expected a positive"),

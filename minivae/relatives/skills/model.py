@@ -19,14 +19,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from minivae.gaussian import LOG_2PI
+from minivae.gaussian import log_density
 from minivae.relatives.skills.intervals import Interval, interval
 from minivae.validation import check_count, check_positive, check_rng
 
 AWAY, DRAW, HOME = -1, 0, 1  # outcomes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gaussian:
     """What is believed of s, or an approximation of it.
 
@@ -128,6 +128,8 @@ class Skills:
             _whole_numbers(name, value, 0, self.n_teams - 1)
             for name, value in (("home", home), ("away", away))
         )
+        if len(away) != len(home):
+            raise ValueError(f"away has {len(away)} matches, expected {len(home)} as home has")
         one = np.eye(self.n_teams)
         A = one[home] - one[away]
         return A if self.home_sd is None else np.column_stack([A, np.ones(len(A))])
@@ -135,8 +137,12 @@ class Skills:
     @property
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
         """The interval (l, r) in which d is, for every match: two (n,) arrays."""
-        cuts = np.array([-np.inf, -self.eps, self.eps, np.inf])
-        return cuts[self.outcome + 1], cuts[self.outcome + 2]
+        return self._cuts[self.outcome + 1], self._cuts[self.outcome + 2]
+
+    @property
+    def _cuts(self) -> np.ndarray:
+        """Where d is cut into three outcomes, (4,)."""
+        return np.array([-np.inf, -self.eps, self.eps, np.inf])
 
     def outcomes_given(self, u: np.ndarray, variance: ArrayLike = 0.0) -> Interval:
         """Return log p(outcome), (..., n), and its derivatives.
@@ -158,10 +164,8 @@ class Skills:
         The target of `minivae.evaluation.hmc`.
         """
         found = self.outcomes_given(s @ self.A.T)
-        t = s / self.prior_sd
-        constant = np.sum(np.log(self.prior_sd)) + 0.5 * len(self.prior_sd) * LOG_2PI
-        log_prior = -0.5 * np.sum(t**2, axis=-1) - constant
-        grad = (found.lower - found.upper) @ self.A - t / self.prior_sd
+        log_prior = log_density(s, 0.0, 2 * np.log(self.prior_sd))
+        grad = (found.lower - found.upper) @ self.A - s / self.prior_sd**2
         return found.log_mass.sum(axis=-1) + log_prior, grad
 
     def predict(self, belief: Gaussian, home: ArrayLike, away: ArrayLike) -> np.ndarray:
@@ -175,8 +179,7 @@ class Skills:
         home, away : (m,) arrays of int, or one team each
         """
         mean, variance = belief.along(self.rows(np.atleast_1d(home), np.atleast_1d(away)))
-        cuts = np.array([-np.inf, -self.eps, self.eps, np.inf])
-        ends = (cuts - mean[:, None]) / np.sqrt(1 + variance)[:, None]
+        ends = (self._cuts - mean[:, None]) / np.sqrt(1 + variance)[:, None]
         return np.exp(interval(ends[:, :-1], ends[:, 1:]).log_mass)
 
     def with_matches(self, chosen: np.ndarray | slice) -> "Skills":
