@@ -30,7 +30,7 @@ from minivae.data_stream import EVALUATION, stream
 from minivae.engine.arena import Arena
 from minivae.engine.team import share_out
 from minivae.evaluation.chunks import CHUNK, evaluating, fetch
-from minivae.evaluation.densities import DENSITIES
+from minivae.evaluation.fitted_densities import DENSITIES
 from minivae.evaluation.hmc import HMC, begin, check_hmc
 from minivae.evaluation.joint import forward, unnormalized_posterior
 from minivae.params import Params
