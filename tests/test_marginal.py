@@ -15,8 +15,8 @@ from test_known_answers import LinearGaussian
 from minivae import VAE
 from minivae.evaluation import appendix_d, importance_sampling, resample_prior
 from minivae.evaluation import evidence as marginal
-from minivae.evaluation.fitted_densities import DENSITIES
 from minivae.evaluation.evidence import LogEvidence, RunningLogMean, batch_means_error
+from minivae.evaluation.fitted_densities import DENSITIES
 from minivae.evaluation.hmc import HMC
 from minivae.evaluation.joint import log_joint
 
