@@ -76,7 +76,7 @@ def log_likelihood(model, x):
     """Return log p(x) and its standard error as text."""
     if not (isinstance(model, Network) and model.vae.posterior.name == "gaussian"):
         return "none"
-    evidence = importance_sampling(model.vae, model.params, x, samples=200)
+    evidence = importance_sampling(model.vae, model.params, x, draws=200)
     return f"{evidence.values.mean():.1f}"
 
 

@@ -10,9 +10,7 @@ of whole numbers of your own, as `minivae.load` takes it. Takes some seconds.
 """
 
 import argparse
-import csv
-import gzip
-from pathlib import Path
+from itertools import product
 
 import matplotlib
 import numpy as np
@@ -21,27 +19,27 @@ from scipy.stats import poisson
 
 from minivae import VAE, Adam, fit, load
 from minivae.datasets import Dataset
+from minivae.datasets.matches import LEAGUES, SEASONS, load_matches
 from minivae.evaluation import importance_sampling, mean_bound
 from minivae.plots import PALETTE, STYLE, save
 
 
 def football():
     """Return the goals of every team and season, and the league and team of each test datapoint."""
-    with gzip.open(Path(__file__).parent / "matches.csv.gz", "rt", encoding="utf-8") as file:
-        matches = sorted(csv.DictReader(file), key=lambda match: match["date"])
     goals = {}  # by season, league and team: (scored, conceded) of matches at home, and away
-    for match in matches:
-        result = [int(match["home_goals"]), int(match["away_goals"])]
-        for side, team in enumerate((match["home"], match["away"])):
-            key = match["season"], match["league"], team
-            goals.setdefault(key, ([], []))[side].append(result[::-1] if side else result)
+    for season, league in product(SEASONS, LEAGUES):
+        data = load_matches(league, season)
+        for *teams, result in zip(data.home, data.away, data.goals, strict=True):
+            for side, team in enumerate(teams):
+                key = season, league, data.teams[team]
+                goals.setdefault(key, ([], []))[side].append(result[::-1] if side else result)
     counts = np.float32([
-        np.ravel([half.sum(axis=0) for side in sides for half in np.array_split(side, 2)])
+        np.ravel([np.sum(half, axis=0) for side in sides for half in np.array_split(side, 2)])
         for sides in goals.values()
     ])  # fmt: skip
-    last = np.array([season == "2016" for season, _, _ in goals])
+    last = np.array([season == 2016 for season, _, _ in goals])
     data = Dataset(counts[~last], counts[last], (1, 8), "football")
-    return data, [(league, team) for season, league, team in goals if season == "2016"]
+    return data, [(league, team) for season, league, team in goals if season == 2016]
 
 
 def picture(history, baseline, z, counts, labels):
@@ -77,7 +75,7 @@ def main(arguments=None):
     rates = data.train.mean(axis=0, dtype=np.float64) + 1e-3  # none is quite zero
     baseline = poisson.logpmf(data.test, rates).sum(axis=1).mean()
     bound = mean_bound(vae, params, data.test)
-    log_px = importance_sampling(vae, params, data.test, samples=500).mean
+    log_px = importance_sampling(vae, params, data.test, draws=500).mean
     mu = vae.encode(params, data.test)[0]
     used = mu.std(axis=0).argmax()
     z = np.linspace(-3, 3, 61)[:, None] * (np.arange(2) == used)

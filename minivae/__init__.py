@@ -1,14 +1,16 @@
 """Auto-Encoding Variational Bayes (Kingma and Welling, 2013) in plain NumPy, gradients by hand.
 
-To read the library, follow the paper:
+A step of the model, to be read in an afternoon beside the paper:
 
-1. `minivae.layers`, `minivae.parts`: a layer, and what its gradient is made of (app. C);
-2. `minivae.gaussian`, `minivae.posteriors.diagonal`: q(z|x), z = mu + sigma * eps (eq. 9, app. B);
-3. `minivae.likelihoods`: p(x|z) for binary and for grey pixels (eq. 11, 12);
-4. `minivae.vae`: the bound (eq. 10) and its gradient; `minivae.estimators`: it, and its rivals;
-5. `minivae.data_stream`, `minivae.optimizers`, `minivae.training`: Adagrad and algorithm 1.
+1. `minivae.params`, `minivae.layers.dense` with `activations` and `sequential`, `minivae.parts`:
+   all parameters in one vector; a layer, and what its gradient is made of (app. C);
+2. `minivae.gaussian`, `minivae.likelihoods`: q(z|x), z = mu + sigma * eps (eq. 9, app. B), and
+   p(x|z) for binary and for grey pixels (eq. 11, 12);
+3. `minivae.vae`: the bound (eq. 10) and its gradient;
+4. `minivae.optimizers`, `minivae.data_stream`, `minivae.training.minibatch_loop`: algorithm 1.
 
-That is the paper's VAE. `minivae.checks.gradcheck` says how to know that it is right,
+The rest is eleven times as much. `minivae.training` has `fit`, `minivae.estimators` other bounds,
+`minivae.posteriors` other q(z|x). `minivae.checks.gradcheck` says how to know that it is right,
 `minivae.evaluation` how good it is (app. D), `minivae.experiments` makes the figures,
 `minivae.engine` makes it fast, and `minivae.protocols` is for those who bring parts of their own.
 

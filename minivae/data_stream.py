@@ -45,18 +45,18 @@ class Order:
 
 
 def draw_binary(x: np.ndarray, rng: np.random.Generator) -> None:
-    """Turn every pixel into 1 with its value as the probability, else into 0; in place."""
+    """Turn every pixel of x, (m, D), into 1 with its value as the probability, else into 0."""
     np.less(rng.random(x.shape, x.dtype), x, out=x)
 
 
 @has_kernel
 def gather_pixels(data: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
-    """Copy rows of uint8 pixels as floats in [0, 1]."""
+    """Copy rows of data, (N, D) uint8 pixels, to out, (m, D), as floats in [0, 1]."""
     np.multiply(data[rows], out.dtype.type(1.0 / 255.0), out=out)
 
 
 def gather(data: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
-    """Copy `rows` of `data` to `out`; uint8 pixels are divided by 255."""
+    """Copy rows of data, (N, D), to out, (m, D); uint8 pixels are divided by 255."""
     if data.dtype == np.uint8:
         gather_pixels(data, rows, out)
     else:

@@ -16,7 +16,17 @@ LOG_2PI = float(np.log(2.0 * np.pi))
 def reparameterize(
     q_params: np.ndarray, eps: np.ndarray, z: np.ndarray, minus_kl: np.ndarray
 ) -> None:
-    """Set z <- mu + sigma * eps per sample; minus_kl <- -KL(q || N(0, I)) per datapoint."""
+    """Set z <- mu + sigma * eps (eq. 9) and minus_kl <- -KL(q || N(0, I)) (app. B).
+
+    Parameters
+    ----------
+    q_params : (M, 2 J) array
+    eps : (L, M, J) array
+    z : (L, M, J) array
+        Overwritten.
+    minus_kl : (M,) array
+        Overwritten, in nats.
+    """
     mu, log_var = halves(q_params)
     z[:] = mu + np.exp(log_var / 2) * eps
     minus_kl[:] = 0.5 * np.sum(1 + log_var - mu**2 - np.exp(log_var), axis=1)
@@ -26,7 +36,17 @@ def reparameterize(
 def reparameterize_backward(
     dz: np.ndarray, q_params: np.ndarray, eps: np.ndarray, scale: float, dq_params: np.ndarray
 ) -> None:
-    """Set dq_params <- the gradient through z, plus scale times that of the sum of minus_kl."""
+    """Set dq_params <- the gradient through z, plus scale times that of the sum of minus_kl.
+
+    Parameters
+    ----------
+    dz : (L, M, J) array
+    q_params : (M, 2 J) array
+    eps : (L, M, J) array
+    scale : float
+    dq_params : (M, 2 J) array
+        Overwritten.
+    """
     mu, log_var = halves(q_params)
     dmu = np.sum(dz, axis=0) - scale * mu
     through_z = np.sum(dz * eps, axis=0) * np.exp(log_var / 2) / 2

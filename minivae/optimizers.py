@@ -5,9 +5,10 @@ The contract. An optimizer is a frozen set of hyperparameters with two methods:
     state = optimizer.init(theta)
     optimizer.update(theta, grad, state, t, decay)
 
-`init` returns a dict of vectors shaped like theta (empty for plain SGD). `update` changes theta and
-the vectors of `state` in place: a step *up* along ``grad - decay * theta``. `t` counts updates from
-one. All of it is elementwise, so that updating two halves of the vectors is updating the whole.
+theta is an (n,) vector, grad another; `init` returns a dict of (n,) vectors (empty for plain SGD).
+`update` changes theta and the vectors of `state` in place: a step *up* along
+``grad - decay * theta``. `t` counts updates from one. All of it is elementwise: updating two halves
+of the vectors is updating the whole.
 
 The second term is the MAP prior of sec. 2.3: with p(theta) = N(0, I) and N datapoints, log p(theta)
 adds -theta / N to the gradient of the mean bound, so ``decay = 1 / N``.
@@ -55,6 +56,13 @@ def adam(
     theta += step_size * m / (np.sqrt(v) + epsilon)
 
 
+def _check_shapes(theta: np.ndarray, *others: np.ndarray) -> None:
+    """Raise ValueError unless all are vectors of the same length: kernels look at that of theta."""
+    for other in others:
+        if other.shape != theta.shape:
+            raise ValueError(f"theta has shape {theta.shape}, its gradient or state {other.shape}")
+
+
 @dataclass(frozen=True)
 class Adagrad:
     """Adagrad (Duchi, Hazan, Singer 2011): a parameter's steps shrink with its past gradients.
@@ -90,6 +98,7 @@ class Adagrad:
         decay: float,
     ) -> None:
         """Take one step in place; see the module docstring."""
+        _check_shapes(theta, grad, state["sum_of_squares"])
         real = theta.dtype.type
         adagrad(
             theta,
@@ -175,6 +184,7 @@ class Adam:
         decay: float,
     ) -> None:
         """Take one step in place; see the module docstring."""
+        _check_shapes(theta, grad, state["m"], state["v"])
         # Both bias corrections folded into two scalars: m_hat / (sqrt(v_hat) + epsilon) is
         # (root / (1 - beta1^t)) * m / (sqrt(v) + root * epsilon) with root = sqrt(1 - beta2^t).
         root = np.sqrt(1 - self.beta2**t)

@@ -15,13 +15,23 @@ from minivae.protocols import Parts
 
 @has_kernel
 def matmul_tn(x: np.ndarray, dy: np.ndarray, out: np.ndarray, first: int) -> None:
-    """Set out <- x^T dy, or as many of its rows as `out` has, from `first` on."""
+    """Set out <- x^T dy, or some of its rows.
+
+    Parameters
+    ----------
+    x : (n, n_in) array
+    dy : (n, n_out) array
+    out : (q, n_out) array
+        Overwritten with q rows of the product.
+    first : int
+        The first of these rows.
+    """
     np.matmul(x[:, first : first + len(out)].T, dy, out=out)
 
 
 @has_kernel
 def column_sums(dy: np.ndarray, first: int, out: np.ndarray) -> None:
-    """Set out <- sum over the rows of dy, of its columns from `first` on."""
+    """Set out, (q,), to the sums of q columns of dy, (n, n_out), from the column `first` on."""
     np.sum(dy[:, first : first + len(out)], axis=0, out=out)
 
 
@@ -39,7 +49,7 @@ class Product(NamedTuple):
     dy: np.ndarray
 
     def write(self, out: np.ndarray, first: int = 0) -> None:
-        """Overwrite `out` with the entries of dW from `first` on, where a row of dW starts."""
+        """Overwrite `out`, a vector, with entries of dW: from `first` on, where a row starts."""
         width = self.dy.shape[-1]
         matmul_tn(self.x, self.dy, out.reshape(-1, width), first // width)
 
@@ -56,7 +66,7 @@ class Sum(NamedTuple):
     dy: np.ndarray
 
     def write(self, out: np.ndarray, first: int = 0) -> None:
-        """Overwrite `out` with the entries of db from `first` on."""
+        """Overwrite `out`, a vector, with the entries of db from `first` on."""
         dy = self.dy if self.dy.ndim == 2 else self.dy.reshape(len(self.dy), -1)
         column_sums(dy, first, out)
 

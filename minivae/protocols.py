@@ -493,7 +493,8 @@ class Optimizer(Protocol):
         Returns
         -------
         state : dict of str to (n,) array
-            Vectors like theta, each a new array; {} if there is nothing to remember.
+            Vectors like theta, each a new array; {} if there is nothing to remember. A checkpoint
+            has "params", "meta", "checksum", "file" and "state. ..." of its own.
         """
         ...
 

@@ -7,25 +7,30 @@ One training step is `VAE.forward_backward`, a dozen lines: it is what runs, wha
 threads.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minivae.layers import Activation, Sequential, get_activation, mlp
+from minivae.layers import Activation, Sequential, get_activation
 from minivae.likelihoods import LIKELIHOODS, get_likelihood
+from minivae.model_inputs import ModelInputs
+from minivae.networks import (
+    ACTIVATION,
+    HIDDEN,
+    build_mlps,
+    refuse_beside_networks,
+    take_networks,
+)
 from minivae.params import Params
 from minivae.parts import sum_up
 from minivae.posteriors import get_posterior
 from minivae.protocols import Layer, Likelihood, New, Parts, Posterior
-from minivae.validation import as_pixels, check_count, check_dtype, check_has, check_rng
-
-_HIDDEN, _ACTIVATION = (500,), "tanh"  # by default
-_BESIDE = "beside encoder and decoder, which say what their layers are"
+from minivae.validation import check_count, check_dtype, check_has, check_rng
 
 
-class VAE:
+class VAE(ModelInputs):
     """A variational autoencoder.
 
     ``VAE(784, 20)`` has an MLP for encoder and another for decoder. Other networks are given layer
@@ -84,9 +89,9 @@ class VAE:
         self,
         n_features: int | None = None,
         n_latent: int | None = None,
-        hidden: Sequence[int] = _HIDDEN,
+        hidden: Sequence[int] = HIDDEN,
         likelihood: str | Likelihood = "bernoulli",
-        activation: str | Activation = _ACTIVATION,
+        activation: str | Activation = ACTIVATION,
         posterior: str | Posterior = "gaussian",
         *,
         encoder: Sequence[Layer] | Sequential | None = None,
@@ -94,68 +99,18 @@ class VAE:
     ) -> None:
         self.likelihood = get_likelihood(likelihood)
         self.posterior = get_posterior(posterior)
+        sizes, of_both = (n_features, n_latent), (self.likelihood, self.posterior)
         if encoder is None and decoder is None:
-            self._build_mlps(n_features, n_latent, hidden, activation)
+            self.hidden = tuple(check_count("hidden", width) for width in np.atleast_1d(hidden))
+            self.activation = get_activation(activation)
+            networks = build_mlps(*sizes, self.hidden, self.activation, *of_both)
         else:
-            if hidden is not _HIDDEN:
-                raise ValueError(f"hidden is {hidden!r}, expected nothing {_BESIDE}")
-            if activation is not _ACTIVATION:
-                raise ValueError(f"activation is {activation!r}, expected nothing {_BESIDE}")
-            self._take_networks(n_features, n_latent, encoder, decoder)
+            self.hidden = self.activation = None
+            refuse_beside_networks(hidden=hidden, activation=activation)
+            networks = take_networks(*sizes, encoder, decoder, *of_both)
+        self.encoder, self.decoder = networks
+        self.n_features, self.n_latent = self.encoder.n_in, self.decoder.n_in
         self.param_shapes = {**self.encoder.shapes, **self.decoder.shapes}
-        self._names = list(self.param_shapes)
-
-    def _build_mlps(
-        self,
-        n_features: int | None,
-        n_latent: int | None,
-        hidden: Sequence[int],
-        activation: str | Activation,
-    ) -> None:
-        self.n_features = check_count("n_features", n_features)
-        self.n_latent = check_count("n_latent", n_latent)
-        self.hidden = tuple(check_count("hidden", width) for width in np.atleast_1d(hidden))
-        self.activation = get_activation(activation)
-        n_params, n_outputs = self._ends()
-        widths = (self.n_features, *self.hidden, n_params)
-        self.encoder = mlp(widths, self.activation, "encoder.")
-        widths = (self.n_latent, *reversed(self.hidden), n_outputs)
-        self.decoder = mlp(widths, self.activation, "decoder.")
-
-    def _take_networks(
-        self,
-        n_features: int | None,
-        n_latent: int | None,
-        encoder: Sequence[Layer] | Sequential | None,
-        decoder: Sequence[Layer] | Sequential | None,
-    ) -> None:
-        if encoder is None or decoder is None:
-            name = "encoder" if encoder is None else "decoder"
-            raise ValueError(f"{name} is None, expected layers: give both networks or neither")
-        self.hidden = self.activation = None
-        self.encoder = _network("encoder", encoder)
-        self.decoder = _network("decoder", decoder)
-        inputs = self.encoder.n_in, self.decoder.n_in
-        self.n_features, self.n_latent = inputs
-        for name, given, n_in in zip(
-            ("n_features", "n_latent"), (n_features, n_latent), inputs, strict=True
-        ):
-            if given is not None and given != n_in:
-                raise ValueError(f"{name} is {given!r}, but the network takes {n_in}")
-        for name, network, n_out in zip(
-            ("encoder", "decoder"), (self.encoder, self.decoder), self._ends(), strict=True
-        ):
-            if network.n_out != n_out:
-                raise ValueError(
-                    f"{name} ends in {network.n_out} numbers, expected {n_out} for "
-                    f"{self.n_latent} latents and {self.n_features} features with posterior "
-                    f"{self.posterior.name!r} and likelihood {self.likelihood.name!r}"
-                )
-
-    def _ends(self) -> tuple[int, int]:
-        """How many numbers the posterior takes from the encoder, the likelihood from decoder."""
-        n_params = self.posterior.n_params(self.n_latent)
-        return n_params, self.n_features * self.likelihood.outputs_per_pixel
 
     def __repr__(self) -> str:
         name = self.likelihood.name
@@ -226,7 +181,7 @@ class VAE:
         minus_kl : (M,) array
             -KL(q(z|x) || p(z)), or an estimate of it where the posterior has no closed form.
         """
-        return self.terms(params, *self._check_batch(params, x, noise))
+        return self.terms(params, *self.check_batch(params, x, noise))
 
     def elbo_and_grad(
         self, params: Params, x: np.ndarray, noise: np.ndarray
@@ -258,7 +213,7 @@ class VAE:
             If an argument's shape does not fit the model, or `x` has values that the likelihood
             cannot explain.
         """
-        x, noise = self._check_batch(params, x, noise)
+        x, noise = self.check_batch(params, x, noise)
         elbo, parts = self.forward_backward(params, x, noise, len(x))
         return elbo, sum_up(parts, params)
 
@@ -403,7 +358,7 @@ class VAE:
         ValueError
             If an argument does not fit, or the posterior has no `moments`.
         """
-        x = self._check_x(params, x)
+        x = self.check_x(params, x)
         check_has("posterior", self.posterior, ("moments",))
         q_params, _ = self.recognition(params, x)
         return self.posterior.moments(q_params)
@@ -446,93 +401,3 @@ class VAE:
         if z.ndim != 2 or z.shape[1] != self.n_latent:
             raise ValueError(f"z has shape {z.shape}, expected (n, {self.n_latent})")
         return self.decoder.forward(params, z)[0]
-
-    # --- Refusing what does not fit ---------------------------------------------------------------
-
-    def check_params(self, params: Params) -> None:
-        """Raise ValueError unless `params` is laid out for this model."""
-        fits = isinstance(params, Params) and params.shapes == self.param_shapes
-        if not fits or params.names != self._names:
-            came = repr(params) if isinstance(params, Params) else type(params).__name__
-            raise ValueError(f"params is {came}, expected {Params(self.param_shapes)!r}")
-
-    def check_data(self, name: str, x: np.ndarray) -> np.ndarray:
-        """Return a data set as this model takes it, or say under `name` what is wrong with it.
-
-        Parameters
-        ----------
-        name : str
-            What error messages call it.
-        x : (N, n_features) array
-            Floats, or uint8. Pixels stay uint8.
-
-        Returns
-        -------
-        x : (N, n_features) contiguous array
-
-        Raises
-        ------
-        ValueError
-            If its shape does not fit the model, it is empty, or it has values that the likelihood
-            cannot explain.
-        """
-        x = self._numbers(np.asarray(x), name)
-        if x.dtype != np.uint8:
-            x = as_pixels(x, np.float64 if x.dtype == np.float64 else np.float32, name)
-        self._check_shape(name, x)
-        if x.dtype != np.uint8:
-            self.likelihood.check(x, name)
-        return np.ascontiguousarray(x)
-
-    def _numbers(self, x: np.ndarray, name: str) -> np.ndarray:
-        """Return `x`, with bytes that are no pixels as floats."""
-        if x.dtype != np.uint8:
-            return x
-        pixels = getattr(self.likelihood, "bytes_are_pixels", None)
-        if pixels is None:
-            raise ValueError(
-                f"{name} has dtype uint8, expected a likelihood that says what bytes mean: give "
-                f"{self.likelihood.name!r} an attribute bytes_are_pixels, True for grey values to "
-                "be divided by 255, False for numbers to be taken as they are"
-            )
-        return x if pixels else x.astype(np.float32)
-
-    def _check_shape(self, name: str, x: np.ndarray) -> None:
-        if x.ndim != 2:
-            raise ValueError(f"{name} has shape {x.shape}, expected (n, {self.n_features})")
-        if x.shape[1] != self.n_features:
-            raise ValueError(
-                f"{name} has {x.shape[1]} features, the model expects {self.n_features}"
-            )
-        if len(x) == 0:
-            raise ValueError(f"{name} has no datapoints, expected at least one")
-
-    def _check_x(self, params: Params, x: np.ndarray) -> np.ndarray:
-        self.check_params(params)
-        x = as_pixels(self._numbers(np.asarray(x), "x"), params.dtype)
-        self._check_shape("x", x)
-        self.likelihood.check(x)
-        return x
-
-    def _check_batch(
-        self, params: Params, x: np.ndarray, noise: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        x = self._check_x(params, x)
-        noise = np.ascontiguousarray(noise, params.dtype)
-        if noise.ndim != 3 or len(noise) == 0 or noise.shape[1:] != (len(x), self.n_latent):
-            raise ValueError(
-                f"noise has shape {noise.shape}, expected (L, M, J) = (L, {len(x)}, "
-                f"{self.n_latent}) with L >= 1"
-            )
-        return x, noise
-
-
-def _network(name: str, layers: Sequence[Layer] | Sequential) -> Sequential:
-    if type(layers) is Sequential:  # a subclass of it is a layer that may do something else
-        layers = layers.layers
-    if not isinstance(layers, Iterable):
-        raise ValueError(f"{name} is {layers!r}, expected layers in a list, such as [{layers!r}]")
-    try:
-        return Sequential(layers, f"{name}.")
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None

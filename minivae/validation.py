@@ -1,5 +1,6 @@
 """Checks of arguments that several modules share; each names the argument and what came."""
 
+import math
 import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,20 +8,37 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+LARGEST = 2**63 - 1
+"""No size may be larger; NumPy cannot count further."""
+
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _is_finite_number(value: Any) -> bool:
-    return _is_number(value) and bool(np.isfinite(value))
+    return _is_number(value) and (isinstance(value, numbers.Rational) or math.isfinite(value))
 
 
 def check_count(name: str, value: Any, minimum: int = 1) -> int:
-    """Return `value` as an int, or raise ValueError unless it is whole and at least `minimum`.
+    """Return a size as an int, or raise ValueError unless it is whole and at least `minimum`.
 
     Whole floats count too, so that 1e6 can be written for a million.
     """
+    count = _check_whole(name, value, minimum)
+    if count > LARGEST:
+        raise ValueError(
+            f"{name} has {count.bit_length()} bits, expected a whole number below 2^63"
+        )
+    return count
+
+
+def check_seed(name: str, value: Any) -> int:
+    """Return a seed as an int, or raise ValueError unless it is whole; it may be of any size."""
+    return _check_whole(name, value, 0)
+
+
+def _check_whole(name: str, value: Any, minimum: int) -> int:
     if not _is_finite_number(value) or value % 1 != 0 or value < minimum:
         raise ValueError(f"{name} is {value!r}, expected a whole number of at least {minimum}")
     return int(value)
@@ -52,10 +70,23 @@ def check_seconds(name: str, value: Any) -> float:
 
 def check_dtype(dtype: DTypeLike) -> np.dtype:
     """Return `dtype` as a NumPy dtype, or raise ValueError unless it is float32 or float64."""
-    dtype = np.dtype(dtype)
-    if dtype not in (np.float32, np.float64):
-        raise ValueError(f"dtype is {dtype}, expected float32 or float64")
-    return dtype
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        raise ValueError(f"dtype is {dtype!r}, expected float32 or float64") from None
+    if found not in (np.float32, np.float64):
+        raise ValueError(f"dtype is {found}, expected float32 or float64")
+    return found
+
+
+def check_finite(name: str, x: np.ndarray, what: str = "numbers") -> None:
+    """Raise ValueError if `x` has values that are NaN or infinite."""
+    if not np.all(np.isfinite(x)):
+        bad = np.argwhere(~np.isfinite(x))
+        raise ValueError(
+            f"{name} has {len(bad)} values that are NaN or infinite (the first at index "
+            f"{tuple(map(int, bad[0]))}), expected finite {what}"
+        )
 
 
 def check_rng(rng: Any) -> None:

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 # They start processes, time them, or look at pages and pictures: one run of each is enough.
-ELSEWHERE = ["benchmarks", "cli", "datasets", "download", "exercises", "plots", "reproduce",
-             "tutorials"]  # fmt: skip
+ELSEWHERE = ["benchmarks", "cli", "cli_mishaps", "damaged_files", "datasets", "download",
+             "exercises", "plots", "reproduce", "tutorials"]  # fmt: skip
 
 
 def dispatched_features():

@@ -13,7 +13,7 @@ from bugs import (
 from checks import gradient
 from scipy.special import expit
 
-from minivae import data_stream, layers, likelihoods, optimizers, parts, vae
+from minivae import data_stream, layers, likelihoods, model_inputs, optimizers, parts, vae
 from minivae.engine import kernels, lockstep
 from minivae.engine.arena import Arena
 from minivae.gaussian import LOG_2PI
@@ -303,14 +303,14 @@ def gradient_accumulated_over_steps(patch):
 
 @bug(caught_by=[checks.arguments_unchanged])
 def data_scaled_in_place(patch):
-    original = vae.as_pixels
+    original = model_inputs.as_pixels
 
     def wrong(x, dtype, name="x"):
         x = original(x, dtype, name)
         x *= 0.99
         return x
 
-    patch.setattr(vae, "as_pixels", wrong)
+    patch.setattr(model_inputs, "as_pixels", wrong)
 
 
 @bug(caught_by=[checks.copies_are_independent], missed_by=[gradient()])
@@ -320,13 +320,13 @@ def a_copy_of_the_parameters_that_is_none(patch):
 
 @bug(caught_by=[checks.uint8_pixels], missed_by=[gradient(), checks.two_parts])
 def pixels_divided_by_256(patch):
-    original = vae.as_pixels
+    original = model_inputs.as_pixels
 
     def wrong(x, dtype, name="x"):
         pixels = original(x, dtype, name)
         return pixels * 255 / 256 if np.asarray(x).dtype == np.uint8 else pixels
 
-    patch.setattr(vae, "as_pixels", wrong)
+    patch.setattr(model_inputs, "as_pixels", wrong)
 
 
 @bug(caught_by=[checks.gather_twin, checks.algorithm_1_with_sgd], missed_by=[checks.uint8_pixels])

@@ -15,6 +15,7 @@ import test_likelihoods
 import test_optimizers
 import test_params
 import test_sampling
+import test_skills
 import test_training
 import test_vae
 
@@ -202,4 +203,34 @@ algorithm_1_with_sgd = algorithm_1(SGD(0.01))
 algorithm_1_with_adam = algorithm_1(Adam(0.01))
 threads_average = suite(
     test_training.test_threads_average_their_parts_with_the_right_weights, _training_data(), 2
+)
+
+# --- Skills from matches --------------------------------------------------------------------------
+
+interval_far_out = suite(test_skills.test_an_interval_far_out_has_all_its_digits, 30.0, 0.8)
+
+
+def on_duel(test, *before, **options):
+    """A test of `test_skills` on two teams' matches, made under the bug, too."""
+    run = test.hypothesis.inner_test
+    return Check(
+        f"{test.__module__}.{test.__name__}", lambda: run(*before, test_skills.duel(**options))
+    )
+
+
+skills_log_joint = on_duel(test_skills.test_log_joint_is_written_out)
+skills_gradient = on_duel(test_skills.test_gradient_of_the_log_joint)
+simulated_outcomes = suite(
+    test_skills.test_simulated_outcomes_come_as_often_as_their_probabilities_say
+)
+ep_of_one_match = suite(test_skills.test_of_one_match_ep_gives_the_exact_moments, 1, 0.7)
+ep_fixed_point = on_duel(test_skills.test_at_ep_s_fixed_point_every_factor_agrees_with_its_site)
+bound_gradient = on_duel(test_skills.test_gradient_of_the_bound, "gaussian", sd=0.8, home_sd=0.6)
+bound_by_samples = suite(test_skills.test_the_bound_by_samples_is_that_by_quadrature, "gaussian")
+quarter_period = suite(test_skills.test_a_trajectory_lasts_a_quarter_of_a_period)
+hmc_against_the_grid = suite(
+    test_skills.test_judges_agree_with_the_grid, test_skills.by_hmc_in_short
+)
+weights_against_the_grid = suite(
+    test_skills.test_judges_agree_with_the_grid, test_skills.by_weights_in_short
 )

@@ -1,6 +1,7 @@
 """What does not fit is refused, in one line: the argument, what was expected, what came."""
 
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from minivae.validation import (
     check_fraction,
     check_positive,
     check_rng,
+    check_seed,
 )
 
 RNG = np.random.default_rng(0)
@@ -268,6 +270,17 @@ def test_good_values_come_back_as_python_numbers():
     assert type(check_positive("p", np.float32(0.5))) is float
     assert check_fraction("f", 0) == 0.0 and type(check_fraction("f", 0)) is float
     assert check_rng(RNG) is None
+
+
+def test_sizes_have_an_end_and_seeds_have_none():
+    assert check_count("n", 2**63 - 1) == 2**63 - 1
+    for size in (2**63, 2**64, 1e30, 10**400, Fraction(10**400)):
+        with pytest.raises(ValueError, match=r"^n has \d+ bits, expected a whole number below"):
+            check_count("n", size)
+        assert check_seed("seed", size) == size and type(check_seed("seed", size)) is int
+    for seed in (-1, -(2**64), 0.5, np.inf, "1", None, True, Fraction(1, 2)):
+        with pytest.raises(ValueError, match=r"^seed is .*, expected a whole number of at le"):
+            check_seed("seed", seed)
 
 
 def test_as_pixels_copies_only_what_it_must():

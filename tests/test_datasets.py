@@ -272,8 +272,29 @@ BAD_ARRAYS = {
         {"x_train": GOOD, "x_test": GOOD, "y_test": np.arange(5)},
         r"test_labels in .* has shape \(5,\), expected \(4,\)",
     ),
-    "half labels": ({"x_train": GOOD, "y_train": np.ones(4) / 2}, "dtype float64, expected whole"),
+    "half labels": (
+        {"x_train": GOOD, "y_train": np.ones(4) / 2},
+        "has 0.5 among them, expected",
+    ),
     "no examples": ({"x_train": GOOD, "y_test": np.arange(4)}, "test_labels in .* come without"),
+    "endless labels": (
+        {"x_train": GOOD, "y_train": np.array([0, 1, np.inf, 2])},
+        "train_labels in .* has inf among them, expected whole numbers of classes",
+    ),
+    "labels that are none": (
+        {"x_train": GOOD, "y_train": np.array([0, 1, np.nan, 2])},
+        "has nan among them, expected",
+    ),
+    "absurd labels": (
+        {"x_train": GOOD, "y_train": np.array([0, 1, 1e300, 2])},
+        r"has 1e\+300 among them",
+    ),
+    "labels like times": (
+        {"x_train": GOOD, "y_train": np.array([0, 1, 2**63, 2], np.uint64)},
+        "has 9223372036854775808 among them",
+    ),
+    "nothing but a test": ({"x_test": GOOD}, "it holds x_test, expected x_train"),
+    "nothing but labels": ({"train_labels": GOOD}, "it holds train_labels, expected x_train"),
     "unknown arrays": ({"a": GOOD, "b": GOOD}, "it holds a, b, expected x_train"),
     "only a test": ({"x_test": GOOD, "y_test": np.arange(4)}, "it holds x_test, y_test, expected"),
     "no arrays": ({}, "it holds no arrays, expected"),
@@ -357,6 +378,33 @@ def test_a_damaged_file_is_refused(tmp_path, suffix, damage, message):
     with pytest.raises(ValueError, match=f"own{suffix} cannot be read: .*{message}") as error:
         load(file)
     assert "\n" not in str(error.value) and not str(error.value).endswith(": ")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".mat"])
+def test_a_small_file_that_would_be_enormous_is_refused(tmp_path, monkeypatch, suffix):
+    x, file = np.zeros((1000, 3000), np.uint8), tmp_path / f"own{suffix}"
+    if suffix == ".npz":
+        np.savez_compressed(file, x=x)
+    else:
+        scipy.io.savemat(file, {"x": x}, do_compression=True)
+    assert load(file).train.shape == (900, 3000)
+    monkeypatch.setenv("MINIVAE_LIMIT", "1e6")
+    message = r"bytes would become 3,000,\d+, more than 1,000,000; the env.* MINIVAE_LIMIT sets"
+    with pytest.raises(ValueError, match=message):
+        load(file)
+    x[:] = RNG.integers(0, 256, x.shape)  # not much smaller in the file: no trap
+    if suffix == ".npz":
+        np.savez_compressed(file, x=x)
+        assert load(file).train.shape == (900, 3000)
+
+
+def test_a_claim_to_be_enormous_is_enough(tmp_path):
+    content = bytearray(file_bytes(".npz"))
+    size = content.index(b"PK\x01\x02") + 24  # in the archive's directory
+    content[size : size + 4] = struct.pack("<I", 1_000_000_001)
+    (tmp_path / "own.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="would become 1,000,000,001, more than 1,000,000,000"):
+        load(tmp_path / "own.npz")
 
 
 def test_a_member_that_is_no_array_is_refused(tmp_path):

@@ -9,10 +9,11 @@ import subprocess
 import sys
 import tokenize
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from test_layout import FLOORS, PACKAGE
+from test_layout import DOORS, FLOORS, PACKAGE
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -164,13 +165,13 @@ def test_the_rest_takes_as_many_lines_as_the_readme_says():
     for files, lines, code in rows():
         found = total(files)
         assert found == (pytest.approx(lines, rel=0.1), pytest.approx(code, rel=0.1)), files[0]
-    assert "ten times as much code" in READING
-    assert 9 < sum(code for *_, code in rows()) / total(paper())[1] < 11
+    assert "eleven times as much code" in READING
+    assert 10 < sum(code for *_, code in rows()) / total(paper())[1] < 12
 
 
 def test_no_file_is_left_out():
     told = {*paper(), *(file for files, *_ in rows() for file in files)}
-    assert {*PACKAGE.rglob("*.py")} - told == {PACKAGE / "__init__.py"}
+    assert {*PACKAGE.rglob("*.py")} - told == DOORS
 
 
 # --- The programs beside the pages ----------------------------------------------------------------
@@ -211,3 +212,15 @@ def test_the_example_of_counts(tmp_path, capsys, monkeypatch):
     counts["main"](["own.png", "--data", "own.npy", "--samples", "3000"])
     assert "4 new datapoints" in capsys.readouterr().out
     assert (tmp_path / "counts.png").exists() and (tmp_path / "own.png").exists()
+
+
+def test_the_example_of_skills(capsys):
+    skills = runpy.run_path(str(ROOT / "examples" / "skills.py"))
+    model, data = skills["season_of"]("en", 2015)
+    few = model.with_matches(slice(20))
+    skills["compare"]("a few", few, SimpleNamespace(chains=20, samples=5), samples=False)
+    skills["order"](few, passes=3)
+    skills["champions"](2015)
+    said = capsys.readouterr().out
+    assert "a few: 20 matches, sd 0.5, eps 0.4" in said and "Leicester City" in said
+    assert data.points.max() == 81

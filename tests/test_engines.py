@@ -37,7 +37,7 @@ vae = VAE(12, 2, (4,))
 found["mcem"] = fit_mcem(vae, pixels, 200, **options).params.vector
 found["full vb"] = fit_full_vb(vae, pixels, 200, **options).params.vector
 params = vae.init_params(np.random.default_rng(0), std=0.5)
-found["log p(x)"] = importance_sampling(vae, params, pixels, samples=20).values
+found["log p(x)"] = importance_sampling(vae, params, pixels, draws=20).values
 np.savez(sys.argv[1], **found)
 print(sorted({"numba", "llvmlite"} & set(sys.modules)))
 """
@@ -79,3 +79,14 @@ def test_on_the_command_line_that_is_one_line_and_exit_code_2():
     out, error = run("foo", code=code)
     message = "MINIVAE_ENGINE is 'foo', expected one of kernels, numpy"
     assert (out, error) == ("", f"minivae info: error: {message}\n")
+
+
+@pytest.mark.parametrize(("value", "loaded"), [("1", []), ("0", ["llvmlite", "numba"])])
+def test_where_numba_may_not_compile_numpy_computes(monkeypatch, value, loaded):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", value)
+    code = (
+        "import sys, numpy as np; from minivae import VAE, fit\n"
+        "fit(VAE(4, 1, (2,)), np.eye(4), 8, batch_size=4, threads=2, progress=False)\n"
+        "print(sorted({'numba', 'llvmlite'} & set(sys.modules)))"
+    )
+    assert run("kernels", code=code) == (f"{loaded}\n", "")

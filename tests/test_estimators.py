@@ -70,7 +70,7 @@ def test_the_score_function_is_the_gradient_of_its_surrogate(estimator, posterio
     log_px, log_q, _ = forward(params)
     f = log_px - 0.5 * np.sum(z**2 + np.log(2 * np.pi), axis=-1) - log_q
     assert bound == pytest.approx(f.mean(), rel=1e-12)
-    if estimator.baseline == "optimal":  # one baseline for every stat: its own, slow words
+    if estimator.baseline == "optimal":  # one baseline for every number of q: its own, slow words
         expected = np.zeros_like(q_params)
         scores = [
             vae.posterior.log_density_grad(z[k : k + 1], q_params, np.ones((1, M)))[1]

@@ -1,15 +1,21 @@
 """What `fit` promises around its steps: evaluation, checkpoints, time, identity of the data."""
 
+import contextlib
+import copy
 import io
 import math
+import multiprocessing
 import os
+import pickle
 import shutil
 import signal
 import threading
+from concurrent.futures import ProcessPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from randomness import shift_seeds
 from test_subnormals import TINY, X86, half_of_the_smallest_normal
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -276,12 +282,13 @@ def test_threads_share_out_a_large_set_and_look_at_every_datapoint_once(threads)
         ({"noise_samples": 1.5}, "noise_samples is 1.5, expected a whole number of at least 1"),
         ({"threads": 0}, "threads is 0, expected a whole number of at least 1"),
         ({"threads": -1}, "threads is -1, expected a whole number of at least 1"),
+        ({"params": START.vector}, "params is ndarray, expected Params"),
     ],
-    ids=str,
+    ids=lambda given: str(given)[:40],
 )
 def test_the_bound_of_nonsense_is_refused(arguments, message):
     with pytest.raises(ValueError, match=f"^{message}"):
-        bound_terms(MODEL, START, **{"x": PIXELS, **arguments})
+        bound_terms(MODEL, **{"params": START, "x": PIXELS, **arguments})
 
 
 def test_whole_floats_count():
@@ -471,8 +478,19 @@ def test_a_disk_that_fills_up_leaves_the_checkpoint_before(path, monkeypatch):
         {"checkpoint_every": "often"},
         {"checkpoint_every": None},
         {"estimator": ScoreFunction("optimal"), "noise_samples": 1},
+        {"dtype": "foo"},
+        {"dtype": [1]},
+        {"callback": 5},
+        {"checkpoint": 5},
+        {"samples": 2**64},
+        {"batch_size": 10**400},
+        {"seed": -(2**64)},
+        {"optimizer": SimpleNamespace(name="mine", init=dict)},
+        {"estimator": SimpleNamespace(name="mine")},
+        {"vae": VAE},
+        {"vae": None},
     ],
-    ids=str,
+    ids=lambda change: str(change)[:60],
 )
 def test_what_is_refused_leaves_an_earlier_checkpoint_alone(path, change):
     options = {"vae": MODEL, "data": DATA, "samples": 40, "checkpoint": path, **QUIET}
@@ -482,6 +500,32 @@ def test_what_is_refused_leaves_an_earlier_checkpoint_alone(path, change):
     with pytest.raises(ValueError, match=rf"^{named}(\.test)? (is|has) "):
         fit(**{**options, **change})
     assert path.read_bytes() == before
+
+
+class Table:
+    """Like a table of pandas: its columns are attributes, and it is an array."""
+
+    train = np.zeros(350)
+
+    def __array__(self, dtype=None, copy=None):
+        return PIXELS / 255.0
+
+
+def test_a_table_with_a_column_called_train_is_a_table():
+    for train in (
+        lambda data: fit(MODEL, data, 40, **QUIET).params.vector,
+        lambda data: choose_step_size(MODEL, data, (0.1,), samples=40, batch_size=20),
+    ):
+        assert np.array_equal(train(Table()), train(PIXELS / 255.0))  # fmt: skip
+
+
+@pytest.mark.parametrize("largest", [0, 1, 2])
+def test_bytes_that_are_black_and_white_rather_than_grey_are_said(largest):
+    x = np.where(PIXELS > 99, np.uint8(largest), np.uint8(0))
+    said = pytest.warns(UserWarning, match="data has bytes of which none exceeds 1, taken for almo")
+    with said if largest == 1 else contextlib.nullcontext():
+        fit(MODEL, x, 40, **QUIET)
+    fit(MODEL, x > 0, 40, **QUIET)
 
 
 # --- Divergence -----------------------------------------------------------------------------------
@@ -530,6 +574,23 @@ def test_divergence_is_reported_and_not_saved(path, model, message):
     assert history_in(path).samples == [60]
     resumed = fit(MODEL, DATA, 200, checkpoint=path, resume=True, **options)
     assert_same_run(resumed, fit(MODEL, DATA, 200, **options))
+
+
+@pytest.mark.parametrize("step_size", ["none", None, "by a schedule", lambda t: 1e30])
+def test_an_optimizer_without_a_number_for_a_step_size_diverges_by_name(step_size):
+    class Mine:
+        name = "mine"
+
+        def init(self, theta):
+            return {}
+
+        def update(self, theta, grad, state, t, decay):
+            theta += np.float32(1e30) * grad
+
+    if step_size != "none":
+        Mine.step_size = step_size
+    with pytest.raises(TrainingDiverged, match=r"became nan after \d+ samples$|infinite after"):
+        fit(MODEL, DATA, 400, optimizer=Mine(), **QUIET)
 
 
 class Diary(SGVBB):
@@ -616,7 +677,9 @@ OTHER_TRAINING_SETS = {
 def test_resume_refuses_a_training_set_that_differs_anywhere(path, other):
     options = {**UNTIMED, "checkpoint": path}
     fit(MODEL, DATA, 40, **options)
-    with pytest.raises(ValueError, match=r"^data is \d+, but .*model\.npz was trained with \d+$"):
+    with pytest.raises(
+        ValueError, match=r"^data: the data have changed since .*model\.npz was tra"
+    ):
         fit(MODEL, DATA._replace(train=other), 80, resume=True, **options)
 
 
@@ -625,7 +688,7 @@ def test_resume_refuses_another_test_set(path):
     fit(MODEL, DATA, 40, **options)
     for other in (DATA.test[::-1], None):
         with pytest.raises(
-            ValueError, match=r"^test_data is .*, but .*model\.npz was trained with"
+            ValueError, match=r"^test_data: the data have changed since .*\.npz was"
         ):
             fit(MODEL, DATA._replace(test=other), 80, resume=True, **options)
 
@@ -687,6 +750,47 @@ def test_a_model_without_a_run_cannot_be_resumed(path):
         fit(MODEL, DATA, 80, checkpoint=path, resume=True, **QUIET)
     with pytest.raises(FileNotFoundError, match=r"there is no model file .*missing\.npz"):
         fit(MODEL, DATA, 80, checkpoint=path.with_name("missing.npz"), resume=True, **QUIET)
+
+
+# --- A result that was somewhere else -------------------------------------------------------------
+
+
+def from_a_process():
+    """A result of `fit` in another process, and its like in this one."""
+    given = MODEL, DATA.train, 40
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), shift_seeds) as pool:
+        return pool.submit(fit, *given, **QUIET).result(), fit(*given, **QUIET)
+
+
+def duplicated(duplicate):
+    result = fit(MODEL, DATA.train, 40, **QUIET)
+    return duplicate(result), result
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        lambda: duplicated(copy.deepcopy),
+        lambda: duplicated(lambda result: pickle.loads(pickle.dumps(result))),
+        from_a_process,
+    ],
+    ids=["deepcopy", "pickle", "process"],
+)
+def test_a_result_trains_on_wherever_it_has_been(results):
+    """Steps by hand change the model that the parameters' names show, and `fit` goes on alike."""
+    ends = []
+    for result in results():
+        fitted = fit(MODEL, DATA, 40, params=result.params, **QUIET).params.vector
+        noise, state = np.random.default_rng(0).standard_normal((1, 300, 2)), {}
+        before = MODEL.elbo(result.params, DATA.train, noise)
+        for t in range(1, 51):
+            _, grad = MODEL.elbo_and_grad(result.params, DATA.train, noise)
+            SGD(0.01).update(result.params.vector, grad.vector, state, t, 0.0)
+        after = MODEL.elbo(result.params, DATA.train, noise)
+        assert after > before
+        ends.append((fitted, result.params.vector, [before, after], curve(result.history)))
+    for there, here in zip(*ends, strict=True):
+        assert np.array_equal(there, here, equal_nan=True)
 
 
 # --- History --------------------------------------------------------------------------------------
@@ -827,6 +931,20 @@ def test_the_bar_shows_the_bound_of_the_whole_minibatch(bars, threads):
     options = {**QUIET, "evaluate_every": None, "progress": True, "threads": threads}
     fit(MODEL, DATA, 20, estimator=Listening(), **options)
     assert bars[0].postfix == f"train {bounds[0]:.1f}"
+
+
+class Broken(io.StringIO):
+    """A stream that takes nothing, like one on a full disk."""
+
+    def write(self, text):
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("stream", [None, Broken()], ids=["none", "full"])
+def test_training_goes_on_where_no_bar_can_be_drawn(monkeypatch, stream):
+    expected = fit(MODEL, DATA, 40, **QUIET)
+    monkeypatch.setattr("sys.stderr", stream)
+    assert_same_run(fit(MODEL, DATA, 40, **{**QUIET, "progress": True}), expected)
 
 
 @pytest.mark.parametrize("progress", [False, None])

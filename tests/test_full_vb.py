@@ -582,6 +582,13 @@ def test_bad_arguments(small, change, message):
         fit_full_vb(**arguments)
 
 
+def test_a_whole_number_of_draws_may_be_a_float(small):
+    model, x, _ = small
+    options = {**SMALL, "evaluate_every": None}
+    whole, same = (fit_full_vb(model.vae, x, 40, **{**options, "draws": n}) for n in (2, 2.0))
+    assert np.array_equal(whole.params.vector, same.params.vector)
+
+
 def test_bad_shapes(small):
     model, x, params = small
     noise, zeta = np.zeros((1, 300, 2)), np.zeros(model.n_theta)

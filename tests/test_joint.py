@@ -127,6 +127,9 @@ def test_uint8_pixels_and_float32():
     single, dz = log_joint_and_grad(vae, params.astype(np.float32), pixels, z)
     assert single.dtype == dz.dtype == np.float32
     np.testing.assert_allclose(single, exact, rtol=1e-5)
+    np.testing.assert_array_equal(
+        log_joint(vae, params, (pixels / 255).tolist(), z.tolist()), exact
+    )
 
 
 def test_what_does_not_fit_is_refused():

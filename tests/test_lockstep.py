@@ -228,3 +228,15 @@ def test_a_parameter_without_a_part_in_this_step_has_no_gradient():
             lambda step, piece, gradient: found.append(gradient.copy()),
         )  # fmt: skip
     np.testing.assert_allclose(found, [DY.sum(axis=0), np.zeros(4)])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_part_for_a_parameter_that_there_is_not_is_refused(threads):
+    with Team(threads) as team:
+        lockstep = Lockstep(team, N, {"b": (4,)}, np.float64, [["b"]])
+        with pytest.raises(ValueError, match=r"part of a gradient for 'c', expected one of .* b$"):
+            lockstep.run(
+                0, 1, lambda k, step, new: step,
+                lambda k, step, new: (0.0, {"b": Sum(DY), "c": Sum(DY)}),
+                lambda step, piece, gradient: None,
+            )  # fmt: skip

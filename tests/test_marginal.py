@@ -15,8 +15,8 @@ from test_known_answers import LinearGaussian
 from minivae import VAE
 from minivae.evaluation import appendix_d, importance_sampling, resample_prior
 from minivae.evaluation import evidence as marginal
-from minivae.evaluation.densities import DENSITIES
 from minivae.evaluation.evidence import LogEvidence, RunningLogMean, batch_means_error
+from minivae.evaluation.fitted_densities import DENSITIES
 from minivae.evaluation.hmc import HMC
 from minivae.evaluation.joint import log_joint
 
@@ -83,7 +83,7 @@ def bernoulli_with_one_latent():
 
 def test_with_the_exact_posterior_every_weight_is_the_evidence():
     model = linear_gaussian(3, 6, orthogonal=True)
-    evidence = importance_sampling(model.vae(), model.exact_params(), model.x, samples=7)
+    evidence = importance_sampling(model.vae(), model.exact_params(), model.x, draws=7)
     np.testing.assert_allclose(evidence.values, model.log_evidence(), rtol=1e-10)
     assert evidence.errors.max() < 1e-6
 
@@ -91,7 +91,7 @@ def test_with_the_exact_posterior_every_weight_is_the_evidence():
 def test_with_another_posterior_it_is_right_within_its_errors(linear):
     # Too wide, and ignoring that the latents are correlated.
     vae, params = linear.vae(), with_wide_encoder(linear)
-    evidence = importance_sampling(vae, params, linear.x, samples=2000)
+    evidence = importance_sampling(vae, params, linear.x, draws=2000)
     assert_right_within_errors(evidence, linear.log_evidence())
     assert 6 * evidence.mean_error < 0.02 < evidence.errors.min()
 
@@ -100,7 +100,7 @@ def test_one_sample_estimates_the_bound_and_more_rise_to_the_evidence(linear):
     vae, params, exact = linear.vae(), with_wide_encoder(linear), linear.log_evidence()
     kl = linear.kl_to_posterior(*vae.encode(params, linear.x)).mean()  # 1.5 nats
     x, exact = np.tile(linear.x, (40, 1)), np.tile(exact, 40)
-    gaps = [exact - importance_sampling(vae, params, x, samples=K).values for K in (1, 3, 10, 100)]
+    gaps = [exact - importance_sampling(vae, params, x, draws=K).values for K in (1, 3, 10, 100)]
     means = np.array([gap.mean() for gap in gaps])
     errors = np.array([gap.std() for gap in gaps]) / np.sqrt(len(x))
     assert abs(means[0] - kl) < 6 * errors[0]
@@ -112,7 +112,7 @@ def test_one_sample_estimates_the_bound_and_more_rise_to_the_evidence(linear):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_bernoulli_pixels_against_quadrature(dtype):
     vae, params, x, exact = bernoulli_with_one_latent()
-    evidence = importance_sampling(vae, params.astype(dtype), x, samples=3000)
+    evidence = importance_sampling(vae, params.astype(dtype), x, draws=3000)
     assert evidence.values.dtype == np.float64
     assert_right_within_errors(evidence, exact)
     assert evidence.errors.max() < 0.1
@@ -120,7 +120,7 @@ def test_bernoulli_pixels_against_quadrature(dtype):
 
 def test_no_two_chunks_of_datapoints_share_their_noise(linear):
     evidence = importance_sampling(
-        linear.vae(), linear.exact_params(), np.tile(linear.x[:1], (300, 1)), samples=3
+        linear.vae(), linear.exact_params(), np.tile(linear.x[:1], (300, 1)), draws=3
     )
     assert len(np.unique(evidence.values)) == len(np.unique(evidence.errors)) == 300
 
@@ -135,9 +135,9 @@ def test_more_samples_are_the_same_ones_and_others(linear, monkeypatch):
 
     monkeypatch.setattr(marginal, "RunningLogMean", Recording)
     weights = []
-    for samples in (7, 12):
+    for draws in (7, 12):
         portions.clear()
-        importance_sampling(linear.vae(), linear.exact_params(), linear.x[:4], samples=samples)
+        importance_sampling(linear.vae(), linear.exact_params(), linear.x[:4], draws=draws)
         weights.append(np.concatenate(portions))
     assert weights[0].shape == (7, 4) and weights[1].shape == (12, 4)
     np.testing.assert_allclose(weights[0], weights[1][:7], rtol=1e-12)
@@ -145,7 +145,7 @@ def test_more_samples_are_the_same_ones_and_others(linear, monkeypatch):
 
 def test_a_hundred_samples_by_default(linear):
     vae, params, x = linear.vae(), linear.exact_params(), linear.x[:5]
-    said = importance_sampling(vae, params, x, samples=100, seed=0)
+    said = importance_sampling(vae, params, x, draws=100, seed=0)
     np.testing.assert_array_equal(importance_sampling(vae, params, x).values, said.values)
 
 
@@ -154,9 +154,9 @@ def test_memory_does_not_grow_with_the_samples():
     params = vae.init_params(np.random.default_rng(0))
     x = np.random.default_rng(1).random((100, 50))
     peaks = []
-    for samples in (10, 10, 1000):  # the first one compiles kernels
+    for draws in (10, 10, 1000):  # the first one compiles kernels
         tracemalloc.start()
-        importance_sampling(vae, params, x, samples=samples, threads=1)
+        importance_sampling(vae, params, x, draws=draws, threads=1)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[2] < 1.1 * peaks[1]
@@ -201,9 +201,7 @@ def test_with_the_paper_s_settings_it_is_within_a_tenth_of_a_nat(density):
 @pytest.mark.parametrize("density", DENSITIES)
 def test_with_more_samples_it_is_right_within_its_errors(linear, density):
     exact = linear.log_evidence()
-    evidence = appendix_d(
-        linear.vae(), linear.exact_params(), linear.x, samples=200, density=density
-    )
+    evidence = appendix_d(linear.vae(), linear.exact_params(), linear.x, draws=200, density=density)
     # A single estimate is off by 0.05 (kernel: 0.1) and now and then goes far astray. So these are
     # six standard errors of the mean of 100, and medians: of the deviations 0.02 (kernel: 0.045),
     # and in units of the errors, which are somewhat too small, 0.8. Of single estimates hardly a
@@ -219,7 +217,7 @@ def test_with_more_samples_it_is_right_within_its_errors(linear, density):
 )
 def test_appendix_d_against_quadrature(density, dtype):
     vae, params, x, exact = bernoulli_with_one_latent()
-    evidence = appendix_d(vae, params.astype(dtype), x, samples=200, density=density)
+    evidence = appendix_d(vae, params.astype(dtype), x, draws=200, density=density)
     assert evidence.values.dtype == np.float64
     # One estimate's deviation is below 0.1, so that this is more than seven standard errors.
     assert abs(evidence.mean - exact.mean()) < 0.1
@@ -228,7 +226,7 @@ def test_appendix_d_against_quadrature(density, dtype):
 def test_it_needs_no_encoder(linear):
     vae, params = linear.vae(), linear.exact_params()
     params["encoder.W1"][:] = params["encoder.b1"][:] = 0  # q(z|x) is the prior
-    evidence = appendix_d(vae, params, linear.x, samples=200)
+    evidence = appendix_d(vae, params, linear.x, draws=200)
     assert abs(evidence.mean - linear.log_evidence().mean()) < 0.05  # ten standard errors
 
 
@@ -242,7 +240,7 @@ def test_it_degrades_as_the_latent_dimension_grows():
         vae, params, exact = model.vae(), model.exact_params(), model.log_evidence()
         evidence = appendix_d(vae, params, model.x)
         errors[J] = np.median(np.abs(evidence.values - exact))
-        assert rms(importance_sampling(vae, params, model.x, samples=2).values - exact) < 1e-9
+        assert rms(importance_sampling(vae, params, model.x, draws=2).values - exact) < 1e-9
     assert errors[2] < 0.2 and errors[30] > 1.5
     assert np.all(np.diff(list(errors.values())) > 0)
 
@@ -250,14 +248,14 @@ def test_it_degrades_as_the_latent_dimension_grows():
 def test_the_samples_that_the_density_is_fitted_to_would_not_do(monkeypatch):
     model = linear_gaussian(6, 8, orthogonal=True)
     exact, vae, params = model.log_evidence(), model.vae(), model.exact_params()
-    fresh = appendix_d(vae, params, model.x, samples=20).mean - exact.mean()
+    fresh = appendix_d(vae, params, model.x, draws=20).mean - exact.mean()
     original, drawn = HMC.sample, {}
 
     def same_again(self, target, chains, *rest):
         return drawn.setdefault(id(target), original(self, target, chains, *rest))
 
     monkeypatch.setattr(HMC, "sample", same_again)
-    reused = appendix_d(vae, params, model.x, samples=20).mean - exact.mean()
+    reused = appendix_d(vae, params, model.x, draws=20).mean - exact.mean()
     assert reused < fresh - 0.5 and reused < -0.1
 
 
@@ -268,7 +266,7 @@ def test_every_chain_starts_where_it_is_told_to():
     model = linear_gaussian(2, 3, N=600)  # several parts
     start = np.random.default_rng(0).standard_normal((600, 2))
     evidence = appendix_d(
-        model.vae(), model.exact_params(), model.x, samples=3, warm_up=1, start=start, hmc=STUCK
+        model.vae(), model.exact_params(), model.x, draws=3, warm_up=1, start=start, hmc=STUCK
     )
     assert np.array_equal(evidence.z, start)
 
@@ -282,21 +280,21 @@ def test_a_start_may_be_a_list(linear):
 
 def test_the_defaults_are_the_paper_s(linear):
     vae, params, x = linear.vae(), linear.exact_params(), linear.x[:5]
-    options = {"samples": 50, "density": "gaussian", "hmc": HMC(n_leapfrog=4), "warm_up": 50}
+    options = {"draws": 50, "density": "gaussian", "hmc": HMC(n_leapfrog=4), "warm_up": 50}
     said = appendix_d(vae, params, x, seed=0, **options)
     np.testing.assert_array_equal(appendix_d(vae, params, x).values, said.values)
 
 
 def test_no_two_chunks_of_chains_share_their_noise(linear):
     x = np.tile(linear.x[:1], (500, 1))  # two chunks of one size
-    evidence = appendix_d(linear.vae(), linear.exact_params(), x, samples=36, warm_up=10)
+    evidence = appendix_d(linear.vae(), linear.exact_params(), x, draws=36, warm_up=10)
     assert len(np.unique(evidence.values)) == len(np.unique(evidence.z, axis=0)) == 500
 
 
 def test_chains_start_at_samples_of_the_recognition_model(linear):
     x = np.tile(linear.x[:2], (300, 1))
     vae, params = linear.vae(), linear.exact_params()
-    z = appendix_d(vae, params, x, samples=4, warm_up=1, hmc=STUCK).z
+    z = appendix_d(vae, params, x, draws=4, warm_up=1, hmc=STUCK).z
     mu, log_var = vae.encode(params, x)
     eps = (z - mu) / np.exp(log_var / 2)
     # Standard normal numbers: six standard errors of their mean and of their mean square.
@@ -312,7 +310,7 @@ def test_what_it_returns_is_that_of_the_last_stage(linear, monkeypatch):
         return stages[-1]
 
     monkeypatch.setattr(HMC, "sample", recording)
-    evidence = appendix_d(linear.vae(), linear.exact_params(), linear.x, samples=36, threads=1)
+    evidence = appendix_d(linear.vae(), linear.exact_params(), linear.x, draws=36, threads=1)
     _, (fresh, chains) = stages
     np.testing.assert_array_equal(evidence.acceptance, fresh.acceptance)
     np.testing.assert_array_equal(evidence.z, chains.z)
@@ -422,12 +420,12 @@ def test_threads_change_nothing_and_the_seed_does(estimate):
     model = model._replace(x=3 * model.x)  # log p(x) varies much, and its estimates as little
     vae, params = model.vae(), model.exact_params()
     one, two, three = (
-        estimate(vae, params, model.x, samples=10, threads=threads) for threads in (1, 2, 3)
+        estimate(vae, params, model.x, draws=10, threads=threads) for threads in (1, 2, 3)
     )
     for other in (two, three):
         assert np.array_equal(one.values, other.values)
         assert np.array_equal(one.errors, other.errors)
-    other = estimate(vae, params, model.x, samples=10, seed=1)
+    other = estimate(vae, params, model.x, draws=10, seed=1)
     assert not np.any(one.values == other.values)
     # Every datapoint has an estimate of its own, in its place: else, with two parts in each other's
     # place, the correlation would be below 0.8.
@@ -439,7 +437,7 @@ def test_uint8_pixels_are_divided_by_255(estimate):
     vae = VAE(20, 2, hidden=(6,))
     params = vae.init_params(np.random.default_rng(0), std=0.5)
     pixels = np.random.default_rng(1).integers(0, 256, (30, 20), dtype=np.uint8)
-    options = {"samples": 10, "threads": 1}  # few: a chain multiplies the rounding of the pixels
+    options = {"draws": 10, "threads": 1}  # few: a chain multiplies the rounding of the pixels
     expected = estimate(vae, params, pixels / 255, **options).mean
     assert estimate(vae, params, pixels, **options).mean == pytest.approx(expected, rel=1e-9)
 
@@ -448,7 +446,7 @@ def test_uint8_pixels_are_divided_by_255(estimate):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"samples": 0}, "samples is 0, expected a whole number"),
+        ({"draws": 0}, "draws is 0, expected a whole number"),
         ({"x": np.zeros((3, 5))}, "x has 5 features, the model expects 4"),
         ({"x": np.full((3, 4), np.nan)}, "x has 12 values that are NaN"),
         ({"params": None}, "params is NoneType, expected"),
@@ -465,7 +463,7 @@ def test_what_does_not_fit_is_refused(estimate, change, message):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"samples": 2}, "samples is 2, expected more than the model's 2 latent dimensions"),
+        ({"draws": 2}, "draws is 2, expected more than the model's 2 latent dimensions"),
         ({"density": "histogram"}, "density is 'histogram', expected one of gaussian, kernel"),
         ({"warm_up": 0}, "warm_up is 0, expected"),
         ({"start": np.zeros((3, 3))}, r"start has shape \(3, 3\), expected \(3, 2\)"),

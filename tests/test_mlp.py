@@ -10,7 +10,7 @@ from own_layers import Shift
 from minivae import Params, check_grad
 from minivae.engine.arena import Arena
 from minivae.layers import Dense, Sequential, mlp, work
-from minivae.parts import Sum, sum_up
+from minivae.parts import Product, Sum, sum_up
 from minivae.testing import mlps
 
 THREE_LAYERS = mlp((4, 3, 5, 2), "tanh", "net.")
@@ -149,7 +149,7 @@ def test_what_a_network_returns_may_be_overwritten(new):
 def test_layers_of_equal_shape_do_not_share_memory(widths):
     net = mlp(widths, "tanh")
     _, saved = net.forward(Params(net.shapes), np.ones((2, widths[0])), Arena())
-    outputs = [h for _, (_, _, h) in saved]
+    outputs = [h for _, _, h in saved]
     for i, first in enumerate(outputs):
         assert not any(np.shares_memory(first, other) for other in outputs[i + 1 :])
 
@@ -238,6 +238,26 @@ def test_what_a_layer_gives_away_and_keeps_in_a_part_is_not_overwritten(layer):
     check_grad(f, params)
 
 
+class ReadOnly(Shift):
+    """A last layer whose output is not its own to overwrite."""
+
+    keeps_output = False
+
+    def forward(self, params, x, new=np.empty):
+        return np.broadcast_to(params["shift"], x.shape), ()
+
+
+def test_the_output_may_be_overwritten_even_if_a_layer_says_otherwise():
+    net = Sequential([ReadOnly(4)])
+    out, _ = net.forward(Params(net.shapes), np.ones((5, 4)))
+    out[:] = 1
+    assert out.flags.c_contiguous
+
+
+def test_a_product_may_be_of_a_parameter_with_other_axes():
+    there_and_back(Odd(4, parts={"shift": Product(np.ones((5, 1)), np.ones((5, 4)))}))
+
+
 @pytest.mark.parametrize(
     ("odd", "message"),
     [
@@ -252,6 +272,38 @@ def test_what_a_layer_gives_away_and_keeps_in_a_part_is_not_overwritten(layer):
         (
             Odd(4, parts={"shift": np.ones(4)}),
             "layer 2 has a ndarray for 'shift' among its parts, expected a Product or Sum for one",
+        ),
+        (
+            Odd(4, parts={"shift": Sum(np.ones((5, 3)))}),
+            r"layer 2 has a Sum of \(5, 3\) for 'shift', expected arrays with a row for every",
+        ),
+        (
+            Odd(4, parts={"shift": Sum(np.ones(4))}),  # summed already
+            r"layer 2 has a Sum of \(4,\) for 'shift', expected .* a gradient of shape \(4,\)",
+        ),
+        (
+            Odd(4, parts={"shift": Sum(np.float64(4))}),
+            r"layer 2 has a Sum of \(\) for 'shift', expected",
+        ),
+        (
+            Odd(4, parts={"shift": Product(np.ones((5, 2)), np.ones((5, 4)))}),
+            r"layer 2 has a Product of \(5, 2\) and \(5, 4\) for 'shift', expected",
+        ),
+        (
+            Odd(4, parts={"shift": Product(np.ones((5, 2)), np.ones((5, 2)))}),
+            r"layer 2 has a Product of \(5, 2\) and \(5, 2\) for 'shift', expected",
+        ),
+        (
+            Odd(4, parts={"shift": Product(np.ones((4, 1)), np.ones((5, 4)))}),
+            r"layer 2 has a Product of \(4, 1\) and \(5, 4\) for 'shift', expected",
+        ),
+        (
+            Odd(4, dx=lambda dx: dx[:, 1:]),
+            r"layer 2 has returned dx of shape \(5, 3\), expected shape \(5, 4\): .*Odd",
+        ),
+        (
+            Odd(4, dx=lambda dx: None),
+            r"layer 2 has returned no dx, expected shape \(5, 4\): .*Odd",
         ),
     ],
 )

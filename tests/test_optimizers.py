@@ -176,3 +176,12 @@ def test_the_defaults_are_those_of_the_docstrings():
     assert Adagrad() == Adagrad(0.02, 1e-8)
     assert SGD() == SGD(1e-3)
     assert Adam() == Adam(1e-3, 0.9, 0.999, 1e-8)
+
+
+@pytest.mark.parametrize("optimizer", [Adagrad(), Adam()])
+def test_vectors_of_different_lengths_never_reach_a_kernel(optimizer):
+    theta, state = np.zeros(8), optimizer.init(np.zeros(8))
+    short = {name: vector[:7] for name, vector in state.items()}
+    for grad, moments in ((np.zeros(7), state), (np.zeros(8), short), (np.zeros((8, 1)), state)):
+        with pytest.raises(ValueError, match=r"^theta has shape \(8,\), its gradient or state \("):
+            optimizer.update(theta, grad, moments, 1, 0.0)

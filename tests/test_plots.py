@@ -21,6 +21,9 @@ from minivae import VAE, plots
 from minivae.evaluation.latents import LatentUsage
 from minivae.likelihoods import FixedGaussian
 from minivae.plots.curves import readable_limits
+from minivae.plots.skills import calibration_curve, league_table
+from minivae.relatives.skills import Gaussian
+from minivae.relatives.skills.forecasts import Calibration
 from minivae.training.history import History
 
 RNG = np.random.default_rng(0)
@@ -641,3 +644,37 @@ def test_latent_usage_of_a_single_latent():
     usage = LatentUsage(np.array([2.0]), np.array([0.9]), np.array([True]), -90.0)
     axes = plots.latent_usage(usage).axes[0]
     assert [t.get_text() for t in axes.get_legend().get_texts()] == ["1 active"]
+
+
+# Skills
+
+
+def belief():
+    return Gaussian(np.array([0.5, -1.0, 2.0, 0.3]), np.diag([0.04, 0.25, 0.01, 1.0]))
+
+
+def test_the_league_table_has_the_most_skilful_on_top_and_error_bars():
+    figure = league_table(["B", "A", "C"], belief(), np.array([50, 20, 70]))
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["A  20", "B  50", "C  70"]
+    (bars,) = axes.containers
+    np.testing.assert_allclose(bars.lines[0].get_xdata(), [-1, 0.5, 2])
+    (segments,) = bars.lines[2]
+    spans = [segment[:, 0] for segment in segments.get_segments()]
+    np.testing.assert_allclose(spans, [[-1.5, -0.5], [0.3, 0.7], [1.9, 2.1]])
+    assert "noise of a match" in axes.get_xlabel()
+
+
+def test_a_calibration_curve_per_method():
+    curve = Calibration(*np.array([[0.2, 0.8], [0.3, 0.7], [0.1, 0.05], [9, 9]]))
+    axes = calibration_curve({"EP": curve, "Elo": curve}).axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["EP", "Elo"]
+    for bars in axes.containers:
+        np.testing.assert_allclose(bars.lines[0].get_xydata(), [[0.2, 0.3], [0.8, 0.7]])
+
+
+def test_a_league_table_of_the_wrong_size():
+    with pytest.raises(ValueError, match="teams has 5 names, expected at most 4"):
+        league_table(list("ABCDE"), belief())
+    with pytest.raises(ValueError, match=r"points has shape \(2,\), expected \(3,\)"):
+        league_table(list("ABC"), belief(), np.zeros(2))

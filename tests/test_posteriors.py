@@ -251,6 +251,8 @@ def test_unknown_posteriors_are_refused():
         get_posterior("cauchy")
     with pytest.raises(ValueError, match="posterior is deterministic, expected one that has"):
         POSTERIORS["deterministic"].log_density(np.zeros((1, 1)), np.zeros((1, 1)))
+    with pytest.raises(ValueError, match="has a density"):
+        POSTERIORS["deterministic"].log_density_grad(np.zeros((1, 1)), np.zeros((1, 1)), np.ones(1))
 
 
 def test_a_deterministic_encoder_has_no_noise_and_no_variance():

@@ -167,9 +167,9 @@ def test_what_else_a_posterior_may_lack_is_asked_for_where_it_is_used():
         with pytest.raises(ValueError, match=r"^posterior is .*, which lacks moments; expected"):
             use(params, DATA)
     with pytest.raises(ValueError, match=r"^posterior is .*, which lacks log_density; expected"):
-        importance_sampling(vae, params, DATA, samples=2)
+        importance_sampling(vae, params, DATA, draws=2)
     vae = VAE(4, 2, (3,), posterior=without(gaussian, "log_density_grad", "moments"))
-    assert np.all(np.isfinite(importance_sampling(vae, params, DATA, samples=2).values))
+    assert np.all(np.isfinite(importance_sampling(vae, params, DATA, draws=2).values))
     assert fit(vae, DATA, 20, batch_size=10, estimator=SGVBB(), progress=False)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import textwrap
 import threading
 import time
 
@@ -9,10 +10,10 @@ import numpy as np
 import pytest
 
 from minivae import SGD, VAE, Adagrad, Adam, fit, load, load_model
-from minivae.data_stream import INIT, NOISE, ORDER, stream
+from minivae.data_stream import INIT, NOISE, ORDER, Order, stream
 from minivae.estimators import SGVBA, SGVBB
 from minivae.evaluation import bound_terms, mean_bound
-from minivae.training import TrainingDiverged, choose_step_size
+from minivae.training import TrainingDiverged, choose_step_size, minibatch_loop
 from minivae.training.interruption import Interrupted
 
 SMALL = {"batch_size": 20, "evaluate_every": 200, "progress": False}
@@ -45,6 +46,20 @@ def test_learns_real_digits_to_a_stated_bound(digits):
     assert -195 < result.history.test_bound[-1] < -150
     assert abs(result.history.train_bound[-1] - result.history.test_bound[-1]) < 4
     assert result.history.samples == [60_000]
+
+
+@pytest.mark.parametrize("L", [1, 3])
+def test_algorithm_1_is_what_its_lines_say(small, L):
+    lines = minibatch_loop.__doc__.partition("all of it is\n\n")[2].partition("\n(The tests")[0]
+    vae, train = small[0], small[1] / 255
+    optimizer, seed, n_steps = Adagrad(0.02), 5, 40  # almost three epochs
+    params = vae.init_params(stream(seed, INIT))
+    options = {"dtype": np.float64, "noise_samples": L, "threads": 1, "seed": seed, **SMALL}
+    trained = fit(vae, train, 20 * n_steps, params=params.copy(), optimizer=optimizer, **options)
+    moments = optimizer.init(params.vector)
+    given = {"order": Order(len(train), 20, seed), "rng": stream(seed, NOISE, 0)}
+    exec(textwrap.dedent(lines), {**given, **locals()})
+    np.testing.assert_allclose(trained.params.vector, params.vector, rtol=1e-9, atol=1e-12)
 
 
 class SingleNoise(SGVBB):

@@ -148,6 +148,8 @@ def test_the_symbol_table_names_what_exists():
         module, *attributes = name.split(".")
         value = importlib.import_module(f"minivae.{module}")
         for attribute in attributes:
+            if not hasattr(value, attribute):
+                importlib.import_module(f"{value.__name__}.{attribute}")
             value = getattr(value, attribute)
 
 

@@ -299,7 +299,7 @@ def score_function(vae, estimator, here, x, noise, bounds):
 
 
 def score(vae, q_params, z):
-    """dlog q(z|x)/dq_params, for every sample, datapoint and stat: (L, M, n_params)."""
+    """dlog q(z|x)/dq_params, for every sample, datapoint and number of q: (L, M, n_params)."""
     n = q_params.shape[-1]
     moved = q_params + 1j * _H * np.eye(n).reshape(n, 1, 1, n)
     log_q = POSTERIORS[vae.posterior.name](moved, vae.n_latent).log_density(z)

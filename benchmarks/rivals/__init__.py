@@ -110,9 +110,9 @@ def contender_class(name):
     return getattr(import_module(entry.module), entry.name)
 
 
-def split_stats(stats, n_latent):
+def halves(q_params, n_latent):
     """Return mu and log_var, the halves of the encoder's output."""
-    return stats[:, :n_latent], stats[:, n_latent:]
+    return q_params[:, :n_latent], q_params[:, n_latent:]
 
 
 def as_float32(params):

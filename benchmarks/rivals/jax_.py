@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rivals import Contender, split_stats
+from rivals import Contender, halves
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -31,7 +31,7 @@ LOG_LIKELIHOODS = {"bernoulli": bernoulli, "gaussian-sigmoid": gaussian_sigmoid}
 def bound(p, x, eps, log_likelihood):
     """Return the mean bound over the minibatch."""
     h = jnp.tanh(x @ p["encoder.W1"] + p["encoder.b1"])
-    mu, log_var = split_stats(h @ p["encoder.W2"] + p["encoder.b2"], eps.shape[1])
+    mu, log_var = halves(h @ p["encoder.W2"] + p["encoder.b2"], eps.shape[1])
     z = mu + jnp.exp(log_var / 2) * eps
     g = jnp.tanh(z @ p["decoder.W1"] + p["decoder.b1"])
     out = g @ p["decoder.W2"] + p["decoder.b2"]

@@ -9,7 +9,7 @@ threads. Nothing is heroic either: no buffers, no compiled loops, no threads of 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from rivals import Contender, as_float32, split_stats
+from rivals import Contender, as_float32, halves
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -43,7 +43,7 @@ def bound_and_gradient(p, x, eps, log_likelihood):
     M, J = eps.shape
     # Forward: encoder, reparameterisation, decoder, bound.
     h = np.tanh(x @ p["encoder.W1"] + p["encoder.b1"])
-    mu, log_var = split_stats(h @ p["encoder.W2"] + p["encoder.b2"], J)
+    mu, log_var = halves(h @ p["encoder.W2"] + p["encoder.b2"], J)
     sigma = np.exp(log_var / 2)
     z = mu + sigma * eps
     g = np.tanh(z @ p["decoder.W1"] + p["decoder.b1"])

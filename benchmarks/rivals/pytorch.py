@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from rivals import Contender, split_stats
+from rivals import Contender, halves
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -38,7 +38,7 @@ class Model(nn.Module):
         return -0.5 * torch.sum(LOG_2PI + log_var + squared)
 
     def forward(self, x, eps):
-        mu, log_var = split_stats(self.encoder(x), self.n_latent)
+        mu, log_var = halves(self.encoder(x), self.n_latent)
         z = mu + torch.exp(log_var / 2) * eps
         minus_kl = 0.5 * torch.sum(1 + log_var - mu**2 - log_var.exp())
         return -(self.log_px(self.decoder(z), x) + minus_kl) / len(x)

@@ -5,14 +5,25 @@ This file reads arguments and turns errors into one line; `minivae.app` does the
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import NoReturn
 
 import minivae
+from minivae.app import streams
 
-EXIT_FAILED_CHECK = 1
 EXIT_ERROR = 2
+
+# What the library has, said again: --help and a wrong argument need not wait for NumPy.
+LARGEST = 2**63 - 1
+ACTIVATIONS = ("tanh", "relu", "softplus", "sigmoid", "gelu", "identity")
+LIKELIHOODS = (
+    "bernoulli", "gaussian", "gaussian-sigmoid", "gaussian-fixed", "gaussian-fixed-relu", "poisson",
+)  # fmt: skip
+OPTIMIZERS = ("adagrad", "sgd", "adam")
+_DIGITS = 309  # of a number at most, as of floats
 
 
 class _Parser(argparse.ArgumentParser):
@@ -22,15 +33,10 @@ class _Parser(argparse.ArgumentParser):
         self.exit(EXIT_ERROR, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
-def _number(text: str) -> float:
-    """Read a number such as 100, 1_000_000 or 1e6."""
-    return float(text.replace("_", ""))
-
-
 def positive(text: str) -> float:
-    """Read a positive finite number."""
+    """Read a positive finite number such as 0.02, 1_000_000 or 1e6."""
     try:
-        value = _number(text)
+        value = float(text)
     except ValueError:
         value = -1.0
     if not 0 < value < float("inf"):
@@ -38,21 +44,34 @@ def positive(text: str) -> float:
     return value
 
 
-def whole(minimum: int) -> Callable[[str], int]:
-    """Return a reader of whole numbers of at least `minimum`."""
+def whole(minimum: int, maximum: int | None = LARGEST) -> Callable[[str], int]:
+    """Return a reader of whole numbers of at least `minimum`, to the last digit."""
 
     def read(text: str) -> int:
         try:
-            value = _number(text)
-        except ValueError:
-            value = float("nan")
-        if not (value >= minimum and value.is_integer()):
+            value = Decimal(text)
+        except InvalidOperation:
+            value = Decimal("nan")
+        is_whole = value.is_finite() and value.adjusted() < _DIGITS and value == int(value)
+        if not (is_whole and value >= minimum):
             raise argparse.ArgumentTypeError(
                 f"{text!r} is not a whole number of at least {minimum}"
             )
+        if maximum is not None and value > maximum:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number below 2^63")
         return int(value)
 
     return read
+
+
+_seed = whole(0, maximum=None)
+
+
+def place(text: str) -> str:
+    """Read the name of a file or a folder. An empty one is a variable that was not set."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty, expected a name")
+    return text
 
 
 def widths(text: str) -> list[int]:
@@ -67,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Auto-Encoding Variational Bayes (Kingma and Welling, 2013) in plain NumPy.",
         epilog="Example: minivae train",
     )
+    parser.set_defaults(parser=parser)
     parser.add_argument("--version", action="version", version=f"minivae {minivae.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     _add_train(commands)
@@ -93,10 +113,12 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_command(
     commands: argparse._SubParsersAction, name: str, summary: str, example: str
 ) -> argparse.ArgumentParser:
-    return commands.add_parser(
+    parser = commands.add_parser(
         name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.",
         epilog=f"Example: {example}",
     )  # fmt: skip
+    parser.set_defaults(parser=parser)  # the one to complain of what is not understood
+    return parser
 
 
 def _add_train(commands: argparse._SubParsersAction) -> None:
@@ -113,16 +135,20 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     add = model.add_argument
     add("--latent", type=whole(1), metavar="J", help="dimensions of z (20)")
     add("--hidden", type=widths, metavar="WIDTHS", help="hidden units, as 500 or 200,100 (500)")
-    add("--activation", help="tanh, relu, softplus, sigmoid, gelu or identity (tanh)")
+    add(
+        "--activation", metavar="NAME", choices=ACTIVATIONS, help=f"{', '.join(ACTIVATIONS)} (tanh)"
+    )
     add(
         "--likelihood",
-        help="bernoulli, gaussian, gaussian-sigmoid, gaussian-fixed or poisson (by data)",
+        metavar="NAME",
+        choices=LIKELIHOODS,
+        help=f"{', '.join(LIKELIHOODS)} (by data)",
     )
     add("--sigma", type=positive, help="standard deviation for gaussian-fixed (1)")
     data = parser.add_argument_group("data")
     add = data.add_argument
     add("--data", help="mnist, fashion-mnist, frey, or an .npy, .npz or .mat file (mnist)")
-    add("--data-path", metavar="PATH", help="where to look for a named data set first")
+    add("--data-path", type=place, metavar="PATH", help="where to look for a named data set first")
     add(
         "--binarize",
         choices=("static", "dynamic"),
@@ -133,17 +159,29 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     add("--samples", type=whole(1), metavar="N", help="training samples to see (3e6)")
     add("--batch-size", type=whole(1), metavar="M", help="datapoints per step (100)")
     add("--noise-samples", type=whole(1), metavar="L", help="draws of z per datapoint (1)")
-    add("--optimizer", help="adagrad, sgd or adam (adagrad)")
+    add(
+        "--optimizer", metavar="NAME", choices=OPTIMIZERS, help=f"{', '.join(OPTIMIZERS)} (adagrad)"
+    )
     add("--step-size", type=positive, help="step size (adagrad: by a short trial)")
     add("--no-weight-prior", action="store_const", const=True, help="maximum likelihood, not MAP")
-    add("--seed", type=whole(0), help="for parameters, order and noise (0)")
+    add("--seed", type=_seed, help="for parameters, order and noise (0)")
     add("--threads", type=whole(1), help="threads (the cores there are, fewer for small models)")
-    add("--dtype", help="float32 or float64 (float32)")
+    add(
+        "--dtype",
+        metavar="NAME",
+        choices=("float32", "float64"),
+        help="float32 or float64 (float32)",
+    )
     add("--evaluate-every", type=whole(1), metavar="N", help="samples between evaluations (1e5)")
     run = parser.add_argument_group("run folder")
     add = run.add_argument
-    add("--out", metavar="RUN", help="folder for the run (a new one under runs/)")
-    add("--resume", metavar="RUN", help="go on with an interrupted run, or with more --samples")
+    add("--out", type=place, metavar="RUN", help="folder for the run (a new one under runs/)")
+    add(
+        "--resume",
+        type=place,
+        metavar="RUN",
+        help="go on with an interrupted run, or with more --samples",
+    )
     add("--quiet", action="store_true", help="no progress bar and no messages")
 
 
@@ -151,8 +189,9 @@ def _add_run_command(
     commands: argparse._SubParsersAction, name: str, summary: str, example: str
 ) -> None:
     parser = _add_command(commands, name, summary, f"minivae {name} runs/mnist-20{example}")
-    parser.add_argument("run", metavar="RUN", help="a folder that minivae train made")
-    parser.add_argument("--seed", type=whole(0), default=0, help="for random choices (0)")
+    parser.add_argument("run", type=place, metavar="RUN", help="a folder that minivae train made")
+    if name != "manifold":  # nothing in it is random
+        parser.add_argument("--seed", type=_seed, default=0, help="for random choices (0)")
     if name == "evaluate":
         parser.add_argument(
             "--noise-samples", type=whole(1), default=1, metavar="L", help="draws of z (1)"
@@ -168,7 +207,9 @@ def _add_run_command(
         parser.add_argument(
             "--n", type=whole(1), default=n[name][0], help=f"{n[name][1]} (%(default)s)"
         )
-    parser.add_argument("--out", metavar="PNG", help="the picture's file (in the run folder)")
+    parser.add_argument(
+        "--out", type=place, metavar="PNG", help="the picture's file (in the run folder)"
+    )
 
 
 def _add_reproduce(commands: argparse._SubParsersAction) -> None:
@@ -184,7 +225,13 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:
     )  # fmt: skip
     add = parser.add_argument
     add("--samples", type=whole(1), metavar="N", help="of each curve (1e6, in figure 3 2e6)")
-    add("--out", metavar="FOLDER", default="runs/paper", help="for the results (%(default)s)")
+    add(
+        "--out",
+        type=place,
+        metavar="FOLDER",
+        default="runs/paper",
+        help="for the results (%(default)s)",
+    )
     add("--workers", type=whole(1), metavar="N", help="processes (the cores there are)")
     add(
         "--only",
@@ -198,9 +245,9 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:
         metavar="N",
         help="in figure 3, to estimate log p(x) on, of each part (200; the paper's 1000)",
     )
-    add("--data-path", metavar="PATH", help="where to look for Frey Faces first")
+    add("--data-path", type=place, metavar="PATH", help="where to look for Frey Faces first")
     add("--skip-frey", action="store_true", help="leave out Frey Faces")
-    add("--seed", type=whole(0), default=0, help="of every curve (0)")
+    add("--seed", type=_seed, default=0, help="of every curve (0)")
     add("--quiet", action="store_true", help="no progress bar and no messages")
 
 
@@ -212,7 +259,7 @@ def _add_gradcheck(commands: argparse._SubParsersAction) -> None:
         "minivae gradcheck --cases 20",
     )
     parser.add_argument("--cases", type=whole(1), default=5, help="random problems each (5)")
-    parser.add_argument("--seed", type=whole(0), default=0, help="for the problems (0)")
+    parser.add_argument("--seed", type=_seed, default=0, help="for the problems (0)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -229,30 +276,37 @@ def main(argv: Sequence[str] | None = None) -> int:
         0, or 1 for a failed gradient check, 2 for an error, 130 after Ctrl-C, 143 after SIGTERM.
         (Wrong arguments exit with 2 at once, as argparse does.)
     """
+    streams.open_all()
     parser = build_parser()
-    arguments = parser.parse_args(argv)
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if arguments.command is None:
         parser.print_help()
         return 0
     try:
         from minivae.app import commands
 
-        return commands.run(arguments) or 0
+        code = commands.run(arguments) or 0
+        sys.stdout.flush()
+        return code
     except BrokenPipeError:  # the reader of our output has gone, as in `minivae info | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.abandon(sys.stdout)
         return EXIT_ERROR
     except KeyboardInterrupt as error:
-        print(f"minivae {arguments.command}: interrupted", file=sys.stderr)
+        streams.complain(f"minivae {arguments.command}: interrupted")
         return 128 + getattr(error, "signum", 2)
     except (ValueError, OSError, ArithmeticError, MemoryError) as error:
         if os.environ.get("MINIVAE_TRACEBACK"):  # for developers
             raise
-        print(f"minivae {arguments.command}: error: {_one_line(error)}", file=sys.stderr)
+        streams.complain(f"minivae {arguments.command}: error: {_one_line(error)}")
         return EXIT_ERROR
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    """Return what the first line says; those below it are for programmers."""
+    line = str(error).strip().partition("\n")[0]
+    return re.sub(r"^\[Errno \d+\] ", "", line) or type(error).__name__
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """The settings of a run: their defaults, and the data that they speak of."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from minivae import datasets
 from minivae.app import runs
+from minivae.binarization import BINARIZATIONS
+from minivae.validation import check_count, check_positive, check_seed
 
 DEFAULTS: dict[str, Any] = {
     "data": "mnist",
@@ -32,13 +35,69 @@ def open_run(folder: str | Path) -> runs.Run:
     """Open an existing run folder; see `minivae.app.runs.open_run`."""
     run = runs.open_run(folder, set(DEFAULTS) - {"binarize"})
     run.settings.setdefault("binarize", None)  # a setting that older runs do not have
+    try:
+        for name, value in run.settings.items():
+            if name in _CHECKS and not (value is None and DEFAULTS.get(name) is None):
+                _CHECKS[name](name, value)
+    except ValueError as error:
+        raise ValueError(f"run: {run.settings_path} is damaged ({error})") from error
     return run
 
 
-def load_data(settings: dict[str, Any], fixed: bool = False) -> datasets.Dataset:
-    """Return the data of a run, for training, or the same but for `fixed` pixels in any case."""
-    binarize = settings["binarize"]
-    if fixed and binarize is not None:
-        binarize = "static"  # the test set is the same
+def _check_kind(kind: type, called: str) -> Callable[[str, Any], None]:
+    def check(name: str, value: Any) -> None:
+        if not isinstance(value, kind):
+            raise ValueError(f"{name} is {value!r}, expected {called}")
+
+    return check
+
+
+def _check_widths(name: str, value: Any) -> None:
+    _check_kind(list, "a list")(name, value)
+    for width in value:
+        check_count(name, width)
+
+
+def _check_binarize(name: str, value: Any) -> None:
+    if value not in BINARIZATIONS:
+        raise ValueError(f"{name} is {value!r}, expected one of {', '.join(BINARIZATIONS)}")
+
+
+def _check_image_shape(name: str, value: Any) -> None:
+    _check_widths(name, value)
+    if len(value) != 2:
+        raise ValueError(f"{name} is {value!r}, expected height and width")
+
+
+_check_text = _check_kind(str, "text")
+
+# What a settings.json that was edited by hand may hold; null, too, where that is the default.
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "data": _check_text,
+    "data_path": _check_text,
+    "binarize": _check_binarize,
+    "latent": check_count,
+    "hidden": _check_widths,
+    "activation": _check_text,
+    "likelihood": _check_text,
+    "sigma": check_positive,
+    "batch_size": check_count,
+    "noise_samples": check_count,
+    "optimizer": _check_text,
+    "step_size": check_positive,
+    "no_weight_prior": _check_kind(bool, "true or false"),
+    "samples": check_count,
+    "seed": check_seed,
+    "threads": check_count,
+    "dtype": _check_text,
+    "evaluate_every": check_count,
+    "image_shape": _check_image_shape,
+}
+
+
+def load_data(settings: dict[str, Any]) -> datasets.Dataset:
+    """Return the data of a run, as it is trained."""
     counts = settings["likelihood"] == "poisson"
-    return datasets.load(settings["data"], settings["data_path"], binarize, counts=counts)
+    return datasets.load(
+        settings["data"], settings["data_path"], settings["binarize"], counts=counts
+    )

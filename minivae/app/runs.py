@@ -9,13 +9,21 @@ reconstructions.png
 manifold.png, latent_space.png      with two latents
 """
 
-from collections.abc import Iterable
+import contextlib
+import shlex
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from minivae.datasets import Dataset
 from minivae.training.checkpoint import atomic_write, read_archive
 from minivae.training.history import History
+from minivae.training.models import describe
+from minivae.training.reading import reading
 from minivae.training.run_folder import RunFolder
+from minivae.training.settings import Settings, checksum
+from minivae.training.state import check_same, read_training
+from minivae.vae import VAE
 
 
 class Run(RunFolder):
@@ -27,8 +35,24 @@ class Run(RunFolder):
 
     def history(self) -> History:
         """Return the `History` in the checkpoint."""
-        meta, _ = read_archive(self.model_path)
+        meta, _ = read_training(self.model_path)
         return History(**meta["training"]["history"])
+
+    def check_same(self, vae: VAE, settings: Settings) -> None:
+        """Raise ValueError unless model and settings are those of the checkpoint."""
+        meta, _ = read_training(self.model_path)
+        given = {**describe(vae), **settings.described()}
+        with reading(self.model_path):
+            saved = {**meta["vae"], **meta["training"]["settings"]}
+        check_same(self.model_path, {name: saved[name] for name in given if name in saved}, given)
+
+    def was_trained_on(self, vae: VAE, data: Dataset) -> bool:
+        """Return whether the checkpoint's model was trained on these data."""
+        parts = {"data": data.train, "test_data": data.test}
+        now = {name: checksum(vae.check_data(name, x)) for name, x in parts.items()}
+        with reading(self.model_path):
+            then = read_archive(self.model_path)[0].get("training", {}).get("settings", {})
+            return all(then.get(name, was) == was for name, was in now.items())
 
     def save_history(self, history: History) -> None:
         """Write history.csv."""
@@ -36,24 +60,27 @@ class Run(RunFolder):
             history.write_csv(file)
 
 
-def create_run(folder: str | Path, settings: dict[str, Any]) -> Run:
-    """Make a run folder and write its settings.
+@contextlib.contextmanager
+def new_run(folder: str | Path, settings: dict[str, Any]) -> Iterator[Run]:
+    """Make a run folder, unless it is there, write its settings, and lock it until the block ends.
 
     Raises
     ------
     ValueError
-        If there is a run in it already.
+        If there is a run in it already, or another process is making one.
     OSError
         If it cannot be made or written.
     """
     run = Run(folder, settings)
-    if run.settings_path.exists() or run.model_path.exists():
-        raise ValueError(
-            f"out: {folder} already holds a run; go on with it by --resume {folder}, "
-            "or choose another folder"
-        )
-    run.save_settings(settings)
-    return run
+    run.path.mkdir(parents=True, exist_ok=True)
+    with run.locked():
+        if run.settings_path.exists() or run.model_path.exists():
+            raise ValueError(
+                f"out: {folder} already holds a run; go on with it by --resume "
+                f"{shlex.quote(str(folder))}, or choose another folder"
+            )
+        run.save_settings(settings)
+        yield run
 
 
 def open_run(folder: str | Path, names: Iterable[str]) -> Run:
@@ -81,10 +108,12 @@ def open_run(folder: str | Path, names: Iterable[str]) -> Run:
 
 
 def free_folder(stem: str) -> Path:
-    """Return ``runs/stem``, or ``runs/stem-2``, ... : the first that does not exist."""
+    """Make ``runs/stem``, or ``runs/stem-2``, ... : the first that does not exist."""
     number = 1
     while True:
         folder = Path("runs") / (stem if number == 1 else f"{stem}-{number}")
-        if not folder.exists():
+        try:
+            folder.mkdir(parents=True)
             return folder
-        number += 1
+        except FileExistsError:  # perhaps since a moment ago
+            number += 1

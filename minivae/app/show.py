@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 
 from minivae import plots
 from minivae.app.options import load_data, open_run
-from minivae.binarization import SCORES_DIFFER
+from minivae.app.runs import Run
+from minivae.app.streams import complain
+from minivae.binarization import SCORES_DIFFER, binarized
 from minivae.datasets import Dataset
 from minivae.evaluation import bound_terms
 from minivae.evaluation.latents import ACTIVE_ABOVE, latent_usage
@@ -22,11 +24,11 @@ def evaluate(arguments: argparse.Namespace) -> None:
     """Print the bound on both parts of the data, and its two terms."""
     run = open_run(arguments.run)
     vae, params = run.load_model()
-    data = load_data(run.settings, fixed=True)
-    if run.settings["binarize"] is not None:
-        print(f"{run.settings['binarize'].title()}ally binarised pixels. {SCORES_DIFFER}")
+    data = _data(run, vae)
     header = ("nats per datapoint", "bound (std. error)", "log p(x|z)", "KL", "datapoints")
-    print("{:<20} {:>18} {:>12} {:>8} {:>12}".format(*header))
+    lines = ["{:<20} {:>18} {:>12} {:>8} {:>12}".format(*header)]
+    if run.settings["binarize"] is not None:
+        lines.insert(0, f"{run.settings['binarize'].title()}ally binarised pixels. {SCORES_DIFFER}")
     for name, x in (("test", data.test), ("train", data.train)):
         log_px, minus_kl = bound_terms(
             vae, params, x, noise_samples=arguments.noise_samples, seed=arguments.seed
@@ -34,21 +36,37 @@ def evaluate(arguments: argparse.Namespace) -> None:
         bounds = log_px + minus_kl
         error = bounds.std() / math.sqrt(len(bounds))
         bound = f"{bounds.mean():.2f} ({error:.2f})"
-        print(
+        lines.append(
             f"{name:<20} {bound:>18} {log_px.mean():>12.2f} {-minus_kl.mean():>8.2f} "
             f"{len(bounds):>12,}"
         )
+    print("\n".join(lines))
+
+
+def _data(run: Run, vae: VAE) -> Dataset:
+    """Return the data of a run with fixed pixels, and say so if they are not what they were."""
+    data = load_data(run.settings)
+    if not run.was_trained_on(vae, data):
+        complain("Note: the data have changed since the model was trained on them")
+    how = run.settings["binarize"]
+    return data if how is None else binarized(data, "static")  # of the test set, the same draw
+
+
+def _image_shape(run: Run) -> tuple[int, int]:
+    """Return height and width of a run's images, which older runs do not have in their settings."""
+    height, width = run.settings.get("image_shape") or load_data(run.settings).image_shape
+    return height, width
 
 
 def _picture(
-    arguments: argparse.Namespace, name: str, draw: Callable[[VAE, Params, Dataset], Figure]
+    arguments: argparse.Namespace, name: str, draw: Callable[[Run, VAE, Params], Figure]
 ) -> None:
-    """Draw one picture of a run, ``draw(vae, params, data)``, and say where it is."""
+    """Draw one picture of a run, ``draw(run, vae, params)``, and say where it is."""
     run = open_run(arguments.run)
-    vae, params = run.load_model()
-    figure = draw(vae, params, load_data(run.settings, fixed=True))
     path = Path(arguments.out) if arguments.out else run.path / f"{name}.png"
-    plots.save(figure, path)
+    plots.check_path(path)
+    vae, params = run.load_model()
+    plots.save(draw(run, vae, params), path)
     print(path)
 
 
@@ -58,8 +76,8 @@ def sample(arguments: argparse.Namespace) -> None:
     _picture(
         arguments,
         "samples",
-        lambda vae, params, data: plots.samples(
-            vae, params, data.image_shape, n=arguments.n, rng=rng
+        lambda run, vae, params: plots.samples(
+            vae, params, _image_shape(run), n=arguments.n, rng=rng
         ),
     )
 
@@ -67,9 +85,9 @@ def sample(arguments: argparse.Namespace) -> None:
 def reconstruct(arguments: argparse.Namespace) -> None:
     """Draw test images above their reconstructions."""
 
-    def draw(vae: VAE, params: Params, data: Dataset) -> Figure:
-        n = min(arguments.n, len(data.test))
-        rows = np.random.default_rng(arguments.seed).permutation(len(data.test))[:n]
+    def draw(run: Run, vae: VAE, params: Params) -> Figure:
+        data = _data(run, vae)
+        rows = _test_rows(arguments, data, arguments.n)
         return plots.reconstructions(vae, params, data.test[rows], data.image_shape)
 
     _picture(arguments, "reconstructions", draw)
@@ -77,30 +95,40 @@ def reconstruct(arguments: argparse.Namespace) -> None:
 
 def manifold(arguments: argparse.Namespace) -> None:
     """Draw the two-dimensional latent space, decoded."""
-    _picture(
-        arguments,
-        "manifold",
-        lambda vae, params, data: plots.manifold(vae, params, data.image_shape, n=arguments.n),
-    )
+
+    def draw(run: Run, vae: VAE, params: Params) -> Figure:
+        if vae.n_latent != 2:
+            raise ValueError(f"the model has {vae.n_latent} latents, a map needs two (--latent 2)")
+        return plots.manifold(vae, params, _image_shape(run), n=arguments.n)
+
+    _picture(arguments, "manifold", draw)
 
 
 def interpolate(arguments: argparse.Namespace) -> None:
     """Draw the way from one test image to another, through the latent space."""
 
-    def draw(vae: VAE, params: Params, data: Dataset) -> Figure:
-        n = min(arguments.n, len(data.test) // 2)
-        rows = np.random.default_rng(arguments.seed).permutation(len(data.test))
+    def draw(run: Run, vae: VAE, params: Params) -> Figure:
+        data = _data(run, vae)
+        rows = _test_rows(arguments, data, 2 * arguments.n)
+        n = len(rows) // 2
         x_from, x_to = data.test[rows[:n]], data.test[rows[n : 2 * n]]
         return plots.interpolation(vae, params, x_from, x_to, data.image_shape)
 
     _picture(arguments, "interpolation", draw)
 
 
+def _test_rows(arguments: argparse.Namespace, data: Dataset, n: int) -> np.ndarray:
+    """Return `n` rows of the test set at random, or say that there are fewer."""
+    if n > len(data.test):
+        complain(f"Note: {n:,} test images were asked for, there are {len(data.test):,}")
+    return np.random.default_rng(arguments.seed).permutation(len(data.test))[:n]
+
+
 def latents(arguments: argparse.Namespace) -> None:
     """Print the bound on the test set, split by latent, and draw it."""
 
-    def draw(vae: VAE, params: Params, data: Dataset) -> Figure:
-        usage = latent_usage(vae, params, data.test, seed=arguments.seed)
+    def draw(run: Run, vae: VAE, params: Params) -> Figure:
+        usage = latent_usage(vae, params, _data(run, vae).test, seed=arguments.seed)
         print(f"{'latent':<8} {'KL (nats)':>10} {'variance of its mean':>21}")
         for j in np.argsort(usage.kl)[::-1]:
             verdict = "active" if usage.active[j] else "inactive"

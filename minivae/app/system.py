@@ -107,7 +107,7 @@ class BlasProbe:
             text=True,
         )
 
-    def advice(self, command: str = "minivae train") -> str | None:
+    def advice(self) -> str | None:
         """Return one line on what the pins cost and how to unset them, or None if all is well."""
         slowdown, kernels = self._outcome
         if slowdown is None or slowdown < 1.15:  # less is within the noise
@@ -116,7 +116,7 @@ class BlasProbe:
         return (
             f"{self._pinned()} makes BLAS's matrix products {slowdown:.1f} times slower than the "
             f"kernels OpenBLAS picks for this CPU ({kernels}){_own_products()}; "
-            f"unset: env {unset} {command}"
+            f"unset: env {unset} minivae train"
         )
 
     def report(self) -> str:

@@ -2,17 +2,18 @@
 
 import argparse
 import contextlib
-import sys
+import shlex
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from minivae import plots
+from minivae import datasets, plots
 from minivae.app.options import DEFAULTS, load_data, open_run
-from minivae.app.runs import Run, create_run, free_folder
+from minivae.app.runs import Run, free_folder, new_run
+from minivae.app.streams import complain, tell
 from minivae.app.system import BlasProbe
 from minivae.binarization import SCORES_DIFFER
 from minivae.datasets import Dataset
@@ -24,90 +25,127 @@ from minivae.protocols import Optimizer
 from minivae.training import choose_step_size, fit
 from minivae.training.history import History
 from minivae.training.interruption import Interrupted
+from minivae.training.settings import AEVBSettings
 from minivae.vae import VAE
 from minivae.validation import check_batch_size
+
+Say: TypeAlias = Callable[[str], None]
 
 
 def train(arguments: argparse.Namespace) -> int:
     """Train a model, or go on training one, and draw its pictures."""
-    say = _silent if arguments.quiet else _say
+    say = _silent if arguments.quiet else tell
     probe = BlasProbe()  # works in the background while the data are read
     requested = {
         name: value for name in DEFAULTS if (value := getattr(arguments, name)) is not None
     }
-    if arguments.resume is None:
-        run, data, vae = _new_run(requested, arguments.out)
-    else:
-        run, data, vae = _resumed_run(requested, arguments)
-    advice = probe.advice()
-    if advice:
-        say(f"Note: {advice}")
-    say(f"{_title(run.settings, data)}; run folder {run.path}")
-    if run.settings["binarize"] is not None:
-        say(f"Note: {SCORES_DIFFER}")
-    try:
-        _compile(vae, data, run.settings, say)
-        history, params = _fit(run, vae, data, arguments.quiet, say)
-    except Interrupted as stop:
-        print(
-            f"Stopped by {stop.name}; all is saved. To go on: minivae train --resume {run.path}",
-            file=sys.stderr,
-        )
-        return 128 + stop.signum
-    pictures = _draw_pictures(run, vae, params, data, history)
+    with contextlib.ExitStack() as stack:
+        run, data, vae = _prepared(requested, arguments, stack, probe, say)
+        say(f"{_title(run.settings, data)}; run folder {run.path}")
+        if run.settings["binarize"] is not None:
+            say(f"Note: {SCORES_DIFFER}")
+        try:
+            history, params = _fit(run, vae, data, arguments.quiet, say)
+        except Interrupted as stop:
+            complain(
+                f"Stopped by {stop.name}; all is saved. To go on: "
+                f"minivae train --resume {shlex.quote(str(run.path))}"
+            )
+            return 128 + stop.signum
+        pictures = _draw_pictures(run, vae, params, data, history)
     _report(run, history, pictures, say)
     return 0
-
-
-def _say(message: str) -> None:
-    print(message, flush=True)
 
 
 def _silent(message: str) -> None:
     pass
 
 
-def _new_run(requested: dict[str, Any], folder: str | Path | None) -> tuple[Run, Dataset, VAE]:
+def _prepared(
+    requested: dict[str, Any],
+    arguments: argparse.Namespace,
+    stack: contextlib.ExitStack,
+    probe: BlasProbe,
+    say: Say,
+) -> tuple[Run, Dataset, VAE]:
+    """Return a run that nothing is wrong with, locked until `stack` ends, its data and its model.
+
+    A new one gets its folder at last, so that what is refused, or too large for the memory, has
+    none.
+    """
+    run = None
+    if arguments.resume is None:
+        settings = _new_settings(requested)
+    else:
+        run = _resumed_run(requested, arguments, stack)
+        settings = run.settings
+    data = load_data(settings)
+    if run is None:
+        _settle(settings, data, say)
+    vae = _build_vae(settings, data)
+    _check_settings(settings, vae, data)
+    if run is not None and run.model_path.exists():
+        run.check_same(vae, _settings_of_fit(settings))
+    advice = probe.advice()
+    if advice:
+        say(f"Note: {advice}")
+    _compile(vae, data, settings, say)
+    if run is None:
+        stem = f"{data.name}-{vae.n_latent}"
+        folder = free_folder(stem) if arguments.out is None else Path(arguments.out)
+        run = stack.enter_context(new_run(folder, settings))
+    return run, data, vae
+
+
+def _new_settings(requested: dict[str, Any]) -> dict[str, Any]:
     settings = {**DEFAULTS, **requested}
     if settings["data_path"] is not None:
+        if settings["data"] not in datasets.LOOKED_FOR:
+            named = " and ".join(datasets.LOOKED_FOR)
+            raise ValueError(f"--data-path is for {named}, the data are {settings['data']}")
         settings["data_path"] = str(Path(settings["data_path"]).resolve())
-    data = load_data(settings)
-    if Path(settings["data"]).is_file():
-        settings["data"] = str(Path(settings["data"]).resolve())
+    return settings
+
+
+def _settle(settings: dict[str, Any], data: Dataset, say: Say) -> None:
+    """Write down what follows from the data, and where they are, for whoever opens the run."""
+    if settings["data"] not in datasets.NAMES:  # whatever files are called like one of these
+        settings["data"] = str(Path(settings["data"]).expanduser().resolve())
     if settings["likelihood"] is None:
-        settings["likelihood"] = _default_likelihood(data)
-    vae = _build_vae(settings, data)
-    _build_optimizer(settings)
-    _check_settings(settings, vae, data)
-    if folder is None:
-        folder = free_folder(f"{data.name}-{vae.n_latent}")
-    return create_run(folder, settings), data, vae
+        settings["likelihood"] = _default_likelihood(data, say)
+    settings["image_shape"] = list(data.image_shape)
 
 
 def _resumed_run(
-    requested: dict[str, Any], arguments: argparse.Namespace
-) -> tuple[Run, Dataset, VAE]:
+    requested: dict[str, Any], arguments: argparse.Namespace, stack: contextlib.ExitStack
+) -> Run:
     fixed = sorted(set(requested) - {"samples"})
     if fixed or arguments.out is not None:
         option = (fixed or ["out"])[0].replace("_", "-")
         raise ValueError(f"--{option} cannot be given with --resume: a run keeps its settings")
-    run = open_run(arguments.resume)
+    stack.enter_context(open_run(arguments.resume).locked())
+    run = open_run(arguments.resume)  # as the one before has left it
     seen = run.samples_seen()
     if requested.get("samples", seen) < seen:
         raise ValueError(
             f"samples is {requested['samples']:,}, but {run.path} has seen {seen:,} already"
         )
     run.settings.update(requested)
-    data = load_data(run.settings)
-    return run, data, _build_vae(run.settings, data)
+    return run
 
 
-def _default_likelihood(data: Dataset) -> str:
+def _default_likelihood(data: Dataset, say: Say) -> str:
     """Return what the paper uses for digits and faces, and what fits the range of other data."""
     if data.name == "frey":
         return "gaussian-sigmoid"
-    in_range = data.train.dtype == np.uint8 or (data.train.min() >= 0 and data.train.max() <= 1)
-    return "bernoulli" if in_range else "gaussian"
+    low, high = data.train.min(), data.train.max()
+    if data.train.dtype == np.uint8 or (low >= 0 and high <= 1):
+        return "bernoulli"
+    say(
+        f"Note: the data are floats from {low:g} to {high:g}, so the likelihood is gaussian; "
+        "pixels would be whole numbers from 0 to 255, or floats from 0 to 1"
+    )
+    return "gaussian"
 
 
 def _build_vae(settings: dict[str, Any], data: Dataset) -> VAE:
@@ -134,6 +172,7 @@ def _build_optimizer(settings: dict[str, Any]) -> Optimizer:
 
 def _check_settings(settings: dict[str, Any], vae: VAE, data: Dataset) -> None:
     """Raise ValueError for what `fit` would refuse, before there is a folder for it."""
+    _build_optimizer(settings)
     if settings["dtype"] not in ("float32", "float64"):  # as text: NumPy knows other spellings
         raise ValueError(f"dtype is {settings['dtype']!r}, expected float32 or float64")
     vae.check_data("data.train", data.train)
@@ -161,7 +200,7 @@ def _after(seconds: float, action: Callable[[], None]) -> Iterator[None]:
         timer.cancel()
 
 
-def _compile(vae: VAE, data: Dataset, settings: dict[str, Any], say: Callable[[str], None]) -> None:
+def _compile(vae: VAE, data: Dataset, settings: dict[str, Any], say: Say) -> None:
     """Have every kernel compiled, and tell the user if that takes long (on a first run only).
 
     One step does it, with as many datapoints as take the loops that real steps will take.
@@ -169,7 +208,10 @@ def _compile(vae: VAE, data: Dataset, settings: dict[str, Any], say: Callable[[s
     if NUMPY_ONLY:
         return
     size = min(settings["batch_size"], 1000)
-    message = "Compiling the kernels; this happens once per machine and takes some seconds ..."
+    message = (
+        "Compiling the kernels, which takes some seconds; where Numba can write a cache, this "
+        "happens once per machine ..."
+    )
     with _after(0.7, lambda: say(message)):
         fit(
             vae,
@@ -177,6 +219,7 @@ def _compile(vae: VAE, data: Dataset, settings: dict[str, Any], say: Callable[[s
             samples=1,
             batch_size=size,
             optimizer=_build_optimizer(settings),
+            noise_samples=settings["noise_samples"],
             threads=2,
             dtype=settings["dtype"],
             evaluate_every=None,
@@ -184,24 +227,31 @@ def _compile(vae: VAE, data: Dataset, settings: dict[str, Any], say: Callable[[s
         )
 
 
-def _fit(
-    run: Run, vae: VAE, data: Dataset, quiet: bool, say: Callable[[str], None]
-) -> tuple[History, Params]:
-    settings = run.settings
-    options = {
+def _options(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return what trials of the step size and the training itself have in common."""
+    return {
         "batch_size": settings["batch_size"],
         "noise_samples": settings["noise_samples"],
         "weight_prior": not settings["no_weight_prior"],
         "seed": settings["seed"],
-        "threads": settings["threads"],
         "dtype": settings["dtype"],
         "binarize": settings["binarize"] == "dynamic",
     }
+
+
+def _settings_of_fit(settings: dict[str, Any]) -> AEVBSettings:
+    optimizer, evaluate_every = _build_optimizer(settings), settings["evaluate_every"]
+    return AEVBSettings(optimizer=optimizer, evaluate_every=evaluate_every, **_options(settings))
+
+
+def _fit(run: Run, vae: VAE, data: Dataset, quiet: bool, say: Say) -> tuple[History, Params]:
+    settings = run.settings
+    options = {**_options(settings), "threads": settings["threads"]}
     if settings["optimizer"] == Adagrad.name and settings["step_size"] is None:
         settings["step_size"], bounds = choose_step_size(vae, data, **options)
         trials = ", ".join(f"{size:g}: {bound:.4g}" for size, bound in bounds.items())
         say(f"Step size {settings['step_size']:g}, by a short trial (training bound {trials})")
-    run.save_settings(run.settings)
+    run.save_settings(settings)
     result = fit(
         vae,
         data,
@@ -210,7 +260,7 @@ def _fit(
         evaluate_every=settings["evaluate_every"],
         checkpoint=run.model_path,
         resume=run.model_path.exists(),
-        progress=not quiet,
+        progress=False if quiet else None,
         callback=lambda params, history: run.save_history(history),
         **options,
     )
@@ -240,16 +290,17 @@ def _draw_pictures(
     return list(figures)
 
 
-def _report(run: Run, history: History, pictures: list[str], say: Callable[[str], None]) -> None:
+def _report(run: Run, history: History, pictures: list[str], say: Say) -> None:
     samples, train_bound, test_bound, seconds = history.rows()[-1]
     speed = samples / seconds
+    folder = shlex.quote(str(run.path))
     say(
         f"{samples:,} samples in {seconds:.0f} s of training ({speed:,.0f} samples/s).\n"
         f"Bound: {test_bound:.2f} nats per test datapoint, {train_bound:.2f} in training.\n"
         f"Pictures in {run.path}: {', '.join(pictures)}\n"
-        f"Next: minivae evaluate {run.path}\n"
-        f"      minivae sample {run.path}\n"
-        f"      minivae train --resume {run.path} --samples {2 * samples:.0f}"
+        f"Next: minivae evaluate {folder}\n"
+        f"      minivae sample {folder}\n"
+        f"      minivae train --resume {folder} --samples {2 * samples:.0f}"
     )
     if run.settings["latent"] != 2:
         say("      minivae train --latent 2, for a map of the latent space")

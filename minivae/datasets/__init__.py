@@ -26,7 +26,8 @@ import numpy as np
 from minivae.binarization import binarized
 from minivae.datasets.download import FASHION_MNIST, FREY, obtain
 
-NAMES = ("mnist", "frey", "fashion-mnist")
+LOOKED_FOR = ("frey", "fashion-mnist")  # on this machine, before they are downloaded
+NAMES = ("mnist", *LOOKED_FOR)
 
 _FIELDS = ("train", "test", "train_labels", "test_labels")
 _LAYOUTS = (
@@ -37,6 +38,11 @@ _MAGIC = {".npy": b"\x93NUMPY", ".npz": b"PK", ".mat": b""}
 _SUFFIXES = ".npy, .npz or .mat"
 
 _MNIST_FILE = Path(__file__).parents[1] / "data" / "mnist.npz"
+
+LIMIT_VARIABLE = "MINIVAE_LIMIT"
+_LIMIT = 1e9  # bytes that a file may expand to, if it is very much smaller
+_LARGEST_LABEL = 2**31
+
 _FREY_SHAPE = (1965, 28, 20)
 _FREY_FILES = ("frey_rawface.mat", "freyfaces.npz", "freyfaces.npy")
 _FREY_TEST_SIZE = 200
@@ -129,7 +135,8 @@ def load(
     Floats are kept as float32 and are not rescaled. Whole numbers that are no `counts` are pixels:
     they must lie between 0 and 255 and become uint8. Binary data, that is bool or whole numbers of
     which none exceeds 1, become 0 and 255, which a model sees as 0 and 1. Pickled objects are never
-    loaded.
+    loaded, and a file whose few bytes would become more than 1e9 is refused, unless the environment
+    variable ``MINIVAE_LIMIT`` names another number.
     """
     if isinstance(name_or_path, str) and name_or_path in NAMES:
         if counts:
@@ -178,7 +185,7 @@ def _as_file(name_or_path: str | os.PathLike) -> Path:
     if isinstance(name_or_path, str) and not looks_like_path:
         close = difflib.get_close_matches(name_or_path.lower(), NAMES, n=1)
         raise ValueError(
-            f"name_or_path {name_or_path!r} is neither a data set ({', '.join(NAMES)}) nor the "
+            f"{name_or_path!r} is neither a data set ({', '.join(NAMES)}) nor the "
             f"path of a {_SUFFIXES} file" + (f"; did you mean {close[0]!r}?" if close else "")
         )
     return file
@@ -213,14 +220,21 @@ def _read_numpy(stream: BinaryIO) -> dict[str, np.ndarray]:
     if isinstance(content, np.ndarray):
         return {"train": content}
     with content:
-        return {field: content[name] for field, name in _fields(content.files).items()}
+        fields = _fields(content.files)
+        sizes = {entry.filename: entry.file_size for entry in content.zip.infolist()}
+        _check_size(sum(sizes.get(f"{name}.npy", 0) for name in fields.values()), stream)
+        return {field: content[name] for field, name in fields.items()}
 
 
 def _read_mat(stream: BinaryIO) -> dict[str, np.ndarray]:
-    from scipy.io import loadmat
+    from scipy.io import loadmat, whosmat
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about sparse matrices, which are refused further on
+        widths = {"logical": 1, "int8": 1, "uint8": 1, "char": 1}
+        described = whosmat(stream)
+        _check_size(sum(math.prod(x) * widths.get(kind, 8) for _, x, kind in described), stream)
+        stream.seek(0)
         content = loadmat(stream)
     arrays = {name: x for name, x in content.items() if not name.startswith("__")}
     n, height, width = _FREY_SHAPE
@@ -229,12 +243,23 @@ def _read_mat(stream: BinaryIO) -> dict[str, np.ndarray]:
     return {field: arrays[name] for field, name in _fields(list(arrays)).items()}
 
 
+def _check_size(expanded: int, stream: BinaryIO) -> None:
+    """Refuse a small file that says it will be a very large array."""
+    limit = float(os.environ.get(LIMIT_VARIABLE) or _LIMIT)
+    compressed = os.fstat(stream.fileno()).st_size
+    if expanded > max(limit, 20 * compressed):
+        raise ValueError(
+            f"its {compressed:,} bytes would become {expanded:,}, more than {limit:,.0f}; the "
+            f"environment variable {LIMIT_VARIABLE} sets another limit"
+        )
+
+
 def _fields(names: list[str]) -> dict[str, str]:
     """Match the arrays of a file with the fields of `Dataset`."""
     for layout in _LAYOUTS:
         if layout["train"] in names:
             return {field: name for field, name in layout.items() if name in names}
-    if len(names) == 1:
+    if len(names) == 1 and not any(names[0] in layout.values() for layout in _LAYOUTS):
         return {"train": names[0]}
     raise ValueError(
         f"it holds {', '.join(names) or 'no arrays'}, expected x_train (with x_test, y_train, "
@@ -310,11 +335,12 @@ def _labels(y: np.ndarray | None, n: int, what: str) -> np.ndarray | None:
     if y.shape not in ((n,), (n, 1), (1, n)):
         raise ValueError(f"{what} has shape {y.shape}, expected ({n},)")
     y = y.ravel()
-    if y.dtype.kind == "f" and np.array_equal(y, np.rint(y)):
-        y = y.astype(np.int64)
-    if y.dtype.kind not in "biu":
+    if y.dtype.kind not in "biuf":
         raise ValueError(f"{what} has dtype {y.dtype}, expected whole numbers")
-    return y
+    strange = y[~(np.abs(y.astype(np.float64)) <= _LARGEST_LABEL) | (y != np.rint(y))]
+    if len(strange):
+        raise ValueError(f"{what} has {strange[0]} among them, expected whole numbers of classes")
+    return y.astype(np.int64) if y.dtype.kind == "f" else y
 
 
 def _image_shape(train: np.ndarray, test: np.ndarray, origin: str) -> tuple[int, int]:

@@ -208,7 +208,7 @@ def _advice(source: Source, folder: Path, failures: list[str]) -> str:
     files = ", ".join(source.files)
     lines = [
         f"data set {source.name!r} was not found and could not be downloaded: "
-        f"put {files} into {folder}, or say where it is with path=...",
+        f"put {files} into {folder}, or say where it is with path=... (--data-path ...)",
         "Tried, in this order:",
         *(f"  - {failure}" for failure in failures),
         f"The environment variable {ENVIRONMENT_VARIABLE} chooses another cache folder.",

@@ -145,6 +145,7 @@ class Lockstep:
         turns: Sequence[Sequence[str]],
     ) -> None:
         self.team, self._alone = team, team.size == 1
+        self._names = list(shapes)
         self.rows = shares(n_rows, team.size)
         wholes: dict[Any, np.ndarray] = {}
         lock = threading.Lock()
@@ -203,6 +204,11 @@ class Lockstep:
         bounds : list of float
             The minibatch bound of each step taken. If the last one is not finite, that step was not
             taken: parameters are as after the one before.
+
+        Raises
+        ------
+        ValueError
+            If something contributes to the gradient of a parameter that there is not.
         """
         bounds = np.full((n_steps, self.team.size), np.nan)
         callables = fetch, forward_backward, update, finish
@@ -215,9 +221,18 @@ class Lockstep:
                         return
 
         self.team.run(work)
+        self._refuse_unknown_parts()
         totals = bounds.sum(axis=1)
         taken = int(np.isfinite(totals).cumprod().sum())
         return totals[: taken + 1].tolist()
+
+    def _refuse_unknown_parts(self) -> None:
+        for name in {name for parts in self._parts for name in parts}:
+            if name not in self._names:
+                raise ValueError(
+                    f"there is a part of a gradient for {name!r}, expected one of the parameters "
+                    f"{', '.join(self._names)}"
+                )
 
     def _step(
         self,

@@ -3,7 +3,8 @@
 An equation is written in NumPy where it is read. Where that is too slow, the engine has a kernel of
 the same name that computes the same, and `has_kernel` puts it in the place of the equation. With
 ``MINIVAE_ENGINE=numpy`` in the environment nothing is replaced, and Numba is not imported: the
-lines that are read are the lines that run.
+lines that are read are the lines that run. So it is where Numba is told not to compile
+(``NUMBA_DISABLE_JIT=1``): kernels do not run uncompiled.
 """
 
 import importlib
@@ -22,7 +23,7 @@ def _chosen() -> str:
     engine = os.environ.get("MINIVAE_ENGINE") or "kernels"
     if engine not in ENGINES:
         raise ValueError(f"MINIVAE_ENGINE is {engine!r}, expected one of {', '.join(ENGINES)}")
-    return engine
+    return "numpy" if os.environ.get("NUMBA_DISABLE_JIT", "0").strip() not in ("", "0") else engine
 
 
 NUMPY_ONLY = _chosen() == "numpy"
@@ -48,7 +49,7 @@ def has_kernel(equation: F) -> F:
 def compiled_for() -> str:
     """Say which CPU the kernels are compiled for."""
     if NUMPY_ONLY:
-        return "not used: MINIVAE_ENGINE is numpy"
+        return "not used: MINIVAE_ENGINE is numpy, or NUMBA_DISABLE_JIT is set"
     from llvmlite import binding
 
     return f"compiles for {binding.get_host_cpu_name()}"

@@ -24,9 +24,10 @@ class ScoreFunction(Sampled):
     ----------
     baseline : str
         "none"; "running": the mean of the minibatch bounds seen so far, recent ones weighing more;
-        "optimal": for every stat s of every datapoint b = E[f (dlog q/ds)^2] / E[(dlog q/ds)^2],
-        which minimises the variance of that entry, estimated from the other samples of that
-        datapoint (so that b does not depend on z_l; it takes L >= 2).
+        "optimal": for every number s that describes q(z|x), of every datapoint,
+        b = E[f (dlog q/ds)^2] / E[(dlog q/ds)^2], which minimises the variance of that entry,
+        estimated from the other samples of that datapoint (so that b does not depend on z_l; it
+        takes L >= 2).
     memory_decay : float
         Of the running mean, per step.
     """
@@ -63,9 +64,8 @@ class ScoreFunction(Sampled):
                 state[name] = self.memory_decay * state.get(name, 0.0) + value
 
     def _running_mean(self, state: dict[str, float]) -> float:
-        if self.baseline == "none" or not state:
-            return 0.0
-        return state["total"] / state["weight"]
+        weight = state.get("weight", 0.0) if self.baseline != "none" else 0.0
+        return state.get("total", 0.0) / weight if weight else 0.0
 
     def _dq_params(
         self,

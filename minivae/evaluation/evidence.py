@@ -30,7 +30,7 @@ from minivae.data_stream import EVALUATION, stream
 from minivae.engine.arena import Arena
 from minivae.engine.team import share_out
 from minivae.evaluation.chunks import CHUNK, evaluating, fetch
-from minivae.evaluation.densities import DENSITIES
+from minivae.evaluation.fitted_densities import DENSITIES
 from minivae.evaluation.hmc import HMC, begin, check_hmc
 from minivae.evaluation.joint import forward, unnormalized_posterior
 from minivae.params import Params
@@ -147,13 +147,13 @@ def importance_sampling(
     params: Params,
     x: np.ndarray,
     *,
-    samples: int = 100,
+    draws: int = 100,
     seed: int = 0,
     threads: int | None = None,
 ) -> LogEvidence:
     """Estimate log p(x) of every datapoint with samples of q(z|x) (module docstring).
 
-    Memory does not grow with `samples`. The noise depends on `seed` alone, not on the number of
+    Memory does not grow with `draws`. The noise depends on `seed` alone, not on the number of
     threads, and more samples are the same ones and others.
 
     Parameters
@@ -162,7 +162,7 @@ def importance_sampling(
     params : Params
     x : (N, n_features) array
         Floats, or uint8 pixels.
-    samples : int
+    draws : int
         K, samples of z per datapoint.
     seed : int
     threads : int, optional
@@ -182,7 +182,7 @@ def importance_sampling(
     vae.check_params(params)
     check_has("posterior", vae.posterior, ("log_density",))
     x = vae.check_data("x", x)
-    samples = check_count("samples", samples)
+    draws = check_count("draws", draws)
     values, errors = np.empty((2, len(x)))
 
     def estimate(rows: slice, arena: Arena) -> None:
@@ -191,8 +191,8 @@ def importance_sampling(
         rng = stream(seed, EVALUATION, rows.start)
         weights = RunningLogMean(len(pixels))
         most = CHUNK // _DATAPOINTS
-        for first in range(0, samples, most):
-            shape = (min(most, samples - first), len(pixels), vae.n_latent)
+        for first in range(0, draws, most):
+            shape = (min(most, draws - first), len(pixels), vae.n_latent)
             new = arena.again()
             noise = new(shape, params.dtype)
             vae.posterior.draw_noise(rng, noise)
@@ -211,7 +211,7 @@ def appendix_d(
     params: Params,
     x: np.ndarray,
     *,
-    samples: int = 50,
+    draws: int = 50,
     density: str = "gaussian",
     hmc: HMC | None = None,
     warm_up: int = 50,
@@ -230,7 +230,7 @@ def appendix_d(
     params : Params
     x : (N, n_features) array
         Floats, or uint8 pixels.
-    samples : int
+    draws : int
         K, in stage (i) and again in stage (iii); more than the model has latent dimensions.
     density : str
         What is fitted in stage (ii): "gaussian", with full covariance, or "kernel", a kernel
@@ -259,10 +259,10 @@ def appendix_d(
     """
     vae.check_params(params)
     x = vae.check_data("x", x)
-    samples = check_count("samples", samples)
-    if samples <= vae.n_latent:
+    draws = check_count("draws", draws)
+    if draws <= vae.n_latent:
         raise ValueError(
-            f"samples is {samples}, expected more than the model's {vae.n_latent} latent "
+            f"draws is {draws}, expected more than the model's {vae.n_latent} latent "
             "dimensions, to fit a density to them"
         )
     if not isinstance(density, str) or density not in DENSITIES:
@@ -282,11 +282,11 @@ def appendix_d(
         target = unnormalized_posterior(vae, params, pixels)
         z = _draw(vae, params, pixels, rng) if start is None else start[rows]
         chains, step = hmc.warm_up(target, begin(target, z), warm_up, rng)
-        drawn, chains = hmc.sample(target, chains, step, samples, rng)  # (i)
+        drawn, chains = hmc.sample(target, chains, step, draws, rng)  # (i)
         log_q = DENSITIES[density](drawn.z.astype(np.float64))  # (ii)
-        fresh, chains = hmc.sample(target, chains, step, samples, rng)  # (iii)
+        fresh, chains = hmc.sample(target, chains, step, draws, rng)  # (iii)
         log_v = log_q(fresh.z) - fresh.log_p
-        values[rows] = np.log(samples) - logsumexp(log_v, axis=0)
+        values[rows] = np.log(draws) - logsumexp(log_v, axis=0)
         errors[rows] = batch_means_error(log_v)
         acceptance[rows], ends[rows] = fresh.acceptance, chains.z
 

@@ -51,9 +51,10 @@ def run_curve(curve: Curve, folder: str | Path, threads: int | None = 1) -> str:
     """
     place = CurveFolder(curve, folder)
     place.settings()  # makes the folder, or refuses that of another curve
-    if not place.is_finished:
-        with blas_single_threaded() if threads == 1 else contextlib.nullcontext():
-            _compute(curve, place, threads)
+    with place.locked():
+        if not place.is_finished:
+            with blas_single_threaded() if threads == 1 else contextlib.nullcontext():
+                _compute(curve, place, threads)
     return curve.name
 
 

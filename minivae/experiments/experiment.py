@@ -47,13 +47,13 @@ class Experiment:
     draw: Callable[[list[CurveFolder]], Figure]
 
 
-def log_spaced(samples: int, first: int = 10_000) -> tuple[int, ...]:
-    """Return round numbers of samples, five in a decade, that end with `samples`.
+def log_spaced(samples: int) -> tuple[int, ...]:
+    """Return round numbers of samples from 10,000 on, five in a decade, that end with `samples`.
 
     The others do not depend on `samples`, so that a curve can go on to a larger budget.
     """
     samples = check_count("samples", samples)
-    points, power = [], first
+    points, power = [], 10_000
     while power < samples:
         points += [power * part // 10 for part in (10, 16, 25, 40, 63)]
         power *= 10

@@ -18,7 +18,7 @@ from minivae.experiments.figure4 import FIGURE4
 from minivae.experiments.figure5 import FIGURE5
 from minivae.experiments.running import run_curves
 from minivae.training.checkpoint import atomic_write
-from minivae.validation import check_count
+from minivae.validation import check_count, check_seed
 
 EXPERIMENTS = {figure.name: figure for figure in (FIGURE2, FIGURE3, FIGURE4, FIGURE5)}
 
@@ -99,6 +99,10 @@ def reproduce(
     adjust = _adjuster(datapoints, seed, data_path)
     if samples is not None:
         samples = check_count("samples", samples)
+    whole = [c for each in experiments for c in each.curves(samples or each.samples)]
+    _check_use("datapoints", datapoints, any(curve.log_px_datapoints for curve in whole))
+    _check_use("data_path", data_path, any(curve.dataset == "frey" for curve in whole))
+    _check_use("skip_frey", skip_frey, any(curve.dataset == "frey" for curve in whole))
     plan = {
         experiment: [
             adjust(curve)
@@ -131,6 +135,11 @@ def reproduce(
     return files
 
 
+def _check_use(name: str, value: Any, is_used: bool) -> None:
+    if value not in (None, False) and not is_used:
+        raise ValueError(f"{name} is {value!r}, but no curve of this figure makes use of it")
+
+
 def _experiments(figure: str | Experiment) -> list[Experiment]:
     if isinstance(figure, Experiment):
         return [figure]
@@ -143,7 +152,7 @@ def _adjuster(
     datapoints: int | None, seed: int, data_path: str | Path | None
 ) -> Callable[[Curve], Curve]:
     """Return a function that gives a curve what was asked for."""
-    seed = check_count("seed", seed, minimum=0)
+    seed = check_seed("seed", seed)
     if datapoints is not None:
         datapoints = check_count("datapoints", datapoints)
     if data_path is not None:

@@ -24,14 +24,14 @@ from minivae.validation import check_count
 
 @has_kernel
 def affine(x: np.ndarray, W: np.ndarray, b: np.ndarray, h: np.ndarray) -> None:
-    """Set h <- x W + b."""
+    """Set h <- x W + b; x is (n, n_in), W (n_in, n_out), b (n_out,), h (n, n_out)."""
     np.matmul(x, W, out=h)
     h += b
 
 
 @has_kernel
 def matmul_nt(da: np.ndarray, W: np.ndarray, dx: np.ndarray) -> None:
-    """Set dx <- da W^T."""
+    """Set dx <- da W^T; da is (n, n_out), W (n_in, n_out), dx (n, n_in)."""
     np.matmul(da, W.T, out=dx)
 
 

@@ -1,6 +1,5 @@
 """Layers in a row: app. C with any number of hidden layers, of any kind."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from minivae.engine.arena import own
-from minivae.layers.activations import Activation
 from minivae.layers.dense import Dense
+from minivae.layers.handed_over import checked_gradient, checked_output, checked_parts
 from minivae.params import Params, renamed
 from minivae.protocols import Arrays, Layer, New, Part, Parts, members
 from minivae.validation import check_has
@@ -95,13 +94,13 @@ class Sequential:
         saved : list
         """
         dtype = _dtype(params, x)
-        h: Any = _contiguous(x, dtype)
+        h: Any = np.ascontiguousarray(x, dtype)
         saved: list[Any] = []
         for layer, own_params in zip(self.layers, self._of_layers(params), strict=True):
             n = len(h)
             h, kept = layer.forward(own_params, h, new)
             if type(layer) is not Dense:  # whose arrays are as they should be
-                h = _checked(len(saved) + 1, layer, h, n, dtype)
+                h = checked_output(len(saved) + 1, layer, h, n, dtype)
             saved.append(kept)
         if getattr(layer, "keeps_output", True):
             output, h = h, new(h.shape, h.dtype)
@@ -127,7 +126,9 @@ class Sequential:
                 own_params[k], saved[k], dx, new, input_gradient or k > 0
             )
             if type(layer) is not Dense:
-                dx = _checked_backward(k + 1, layer, dx, its_parts, dtype, new)
+                checked_parts(k + 1, layer, its_parts)
+                wanted = (len(dh), layer.n_in) if input_gradient or k > 0 else None
+                dx = checked_gradient(k + 1, layer, dx, wanted, its_parts, dtype, new)
             for name, part in its_parts.items():
                 parts[names[name]] = part
         return dx, parts
@@ -139,75 +140,8 @@ class Sequential:
         return renamed(params, self.names)
 
 
-def mlp(widths: Sequence[int], activation: str | Activation, prefix: str = "") -> Sequential:
-    """Return dense layers of these widths in a row, hidden ones with the activation.
-
-    The last layer is linear, because what its outputs mean (mu and log sigma^2 of q(z|x); logits of
-    p(x|z); ...) is for the model to say.
-
-    Parameters
-    ----------
-    widths : sequence of int
-        Inputs, hidden units of each layer, outputs.
-    activation : str or Activation
-    prefix : str
-        Of the parameters' names.
-    """
-    last = len(widths) - 2
-    return Sequential(
-        [
-            Dense(n_in, n_out, activation if k < last else "identity")
-            for k, (n_in, n_out) in enumerate(pairwise(widths))
-        ],
-        prefix,
-    )
-
-
-def work(layer: Layer) -> int:
-    """Return how many multiplications a layer takes per datapoint, roughly.
-
-    A layer that uses its parameters several times, such as a convolution, has an attribute `work`.
-    """
-    if isinstance(layer, Sequential):
-        return sum(map(work, layer.layers))
-    uses = getattr(layer, "work", None)
-    return sum(map(math.prod, layer.shapes.values())) if uses is None else uses
-
-
 def _numbered(name: str, k: int) -> str:
     return f"{k}.{name}" if name[-1].isdigit() else f"{name}{k}"  # "2.W1": of layers within layers
-
-
-def _checked(k: int, layer: Layer, h: np.ndarray, n: int, dtype: np.dtype) -> np.ndarray:
-    """Return what a layer has returned as the next one may want it."""
-    if h.shape != (n, layer.n_out):
-        raise ValueError(
-            f"layer {k} has returned an array of shape {h.shape}, "
-            f"expected {(n, layer.n_out)}: {layer!r}"
-        )
-    return _contiguous(h, dtype)
-
-
-def _checked_backward(
-    k: int, layer: Layer, dx: np.ndarray | None, parts: Parts, dtype: np.dtype, new: New
-) -> np.ndarray | None:
-    """Return dx as an array that the layer below may overwrite."""
-    for name, part in parts.items():
-        if name not in layer.shapes or not hasattr(part, "write"):
-            raise ValueError(
-                f"layer {k} has a {type(part).__name__} for "
-                f"{name!r} among its parts, expected a Product or Sum for one of "
-                f"{', '.join(layer.shapes)}: {layer!r}"
-            )
-    if dx is None:
-        return None
-    if any(np.may_share_memory(dx, array) for part in parts.values() for array in part):
-        dx = dx.copy()  # a layer that only shifts may give dx away and keep it in a part
-    return own(dx, dtype, new)
-
-
-def _contiguous(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    return x if x.dtype == dtype and x.flags.c_contiguous else np.ascontiguousarray(x, dtype)
 
 
 def _dtype(params: Arrays, x: np.ndarray) -> np.dtype:

@@ -20,12 +20,13 @@ from minivae.plots.images import (
     side_by_side,
 )
 from minivae.plots.latents import latent_space, latent_usage
-from minivae.plots.style import PALETTE, STYLE, save
+from minivae.plots.style import PALETTE, STYLE, check_path, save
 
 __all__ = [
     "PALETTE",
     "STYLE",
     "bounds_of_methods",
+    "check_path",
     "image_grid",
     "interpolation",
     "latent_space",

@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from minivae.training.checkpoint import atomic_write
+from minivae.training.checkpoint import atomic_write, check_parent
 
 STYLE: dict[Any, Any] = {
     "figure.dpi": 100,
@@ -61,6 +61,19 @@ def _png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+def check_path(path: str | Path) -> None:
+    """Raise what `save` would, before there is a figure: its ValueError, or for want of a folder.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"path is {str(path)!r}, expected a name that ends in .png")
+    check_parent(path)
+
+
 def save(figure: Figure, path: str | Path) -> None:
     """Write a figure to a PNG file, atomically; the same figure gives the same bytes.
 
@@ -77,9 +90,7 @@ def save(figure: Figure, path: str | Path) -> None:
     OSError
         If the file cannot be written; an earlier one is untouched.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"path is {str(path)!r}, expected a name that ends in .png")
+    check_path(path)
     png = _png(figure)
     with atomic_write(path) as file:
         file.write(png)

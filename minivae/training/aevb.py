@@ -23,6 +23,7 @@ from minivae.training.minibatch_loop import MinibatchLoop
 from minivae.training.settings import (
     AEVBSettings,
     first_params,
+    has_parts,
     optimizer_state,
     training_and_test,
     training_subset,
@@ -87,7 +88,8 @@ def fit(
         For the initial parameters, the order of the datapoints and all noise.
     evaluate_every : int, sequence of int, or None
         Samples between evaluations of the bound on the test set and on as many training
-        datapoints, or the numbers of samples seen at which to evaluate; None: never.
+        datapoints, or the numbers of samples seen at which to evaluate, and at the end; None:
+        never.
     params : Params, optional
         Where to start, instead of ``vae.init_params``; copied.
     threads : int, optional
@@ -242,7 +244,7 @@ def choose_step_size(
         That bound for every candidate, -inf where the trial diverged.
     """
     bounds: dict[float, float] = {}
-    train = getattr(data, "train", data)
+    train = data.train if has_parts(data) else data
     if not len(candidates):
         raise ValueError("candidates is empty, expected at least one step size")
     for step_size in candidates:

@@ -8,11 +8,13 @@ then replaces the old one in one step: whatever happens, either the old file is 
 
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
 import tempfile
-import zipfile
+import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,15 +23,13 @@ import numpy as np
 
 from minivae.params import Params
 from minivae.training.models import build, describe
+from minivae.training.reading import UnreadableModel, reading
 from minivae.vae import VAE
+from minivae.validation import check_dtype, check_finite
 
 FORMAT = "minivae 1"
-
-# What NumPy and zipfile raise for a file that is not an .npz, or is a broken one.
-_UNREADABLE = (
-    OSError, ValueError, KeyError, EOFError, TypeError, AttributeError,
-    zipfile.BadZipFile, NotImplementedError,
-)  # fmt: skip
+_PARTIAL = ".partial"  # the end of a temporary file's name
+_LEFT_OVER_SECONDS = 3600
 
 
 @contextlib.contextmanager
@@ -42,21 +42,41 @@ def atomic_write(path: str | Path, mode: str = "wb", **options: Any) -> Iterator
         If it cannot be written (no space, no permission); `path` is then as it was before.
     """
     path = Path(path)
-    if not path.parent.is_dir():  # else the error would name the temporary file
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    check_parent(path)
     try:
-        with os.fdopen(handle, mode, **options) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files private; a result gets the permissions an ordinary open() gives.
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
+        _remove_left_over(path)
+        handle, temporary = tempfile.mkstemp(_PARTIAL, f".{path.name}.", path.parent)
+        try:
+            with os.fdopen(handle, mode, **options) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            # mkstemp makes files private; a result gets the permissions an ordinary open() gives.
+            Path(temporary).chmod(0o666 & ~_umask())
+            Path(temporary).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+            raise
+    except OSError as error:  # it speaks of the temporary file, or of none
+        reason = error.strerror or str(error)
+        if path.exists():
+            reason += " (the file is as it was before)"
+        raise OSError(error.errno or errno.EIO, reason, str(path)) from error
+
+
+def check_parent(path: Path) -> None:
+    """Raise FileNotFoundError if the folder is missing that a file is to be written to."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+
+def _remove_left_over(path: Path) -> None:
+    """Remove what writers of this file have left that were killed; a live one takes seconds."""
+    with contextlib.suppress(OSError):
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*{_PARTIAL}"):
+            if time.time() - left.stat().st_mtime > _LEFT_OVER_SECONDS:
+                left.unlink()
 
 
 def _umask() -> int:
@@ -103,27 +123,25 @@ def read_archive(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray
     ------
     FileNotFoundError
         If there is no such file.
-    ValueError
+    UnreadableModel
         If it is not such a file, or was truncated or altered.
     """
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"path: there is no model file {path}")
-    try:
+    with reading(path), warnings.catch_warnings():
+        warnings.simplefilter("error")  # files of ours give none
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        checksum = arrays.pop("checksum").tobytes().decode()
-        meta = json.loads(arrays["meta"].tobytes()) if checksum == _checksum(arrays) else None
-    except _UNREADABLE as error:
-        raise ValueError(
-            f"path: {path} is not a readable minivae model: it is another kind of file, "
-            f"or truncated ({type(error).__name__})"
-        ) from error
-    if meta is None:
-        raise ValueError(f"path: {path} was altered: its contents do not match its checksum")
-    if meta.get("format") != FORMAT:
-        raise ValueError(f"path: {path} has format {meta.get('format')!r}, expected {FORMAT!r}")
-    del arrays["meta"]
+        if arrays.pop("checksum").tobytes().decode() != _checksum(arrays):
+            raise UnreadableModel(
+                f"path: {path} was altered: its contents do not match its checksum"
+            )
+        meta = json.loads(arrays.pop("meta").tobytes())
+        if meta["format"] != FORMAT:
+            raise UnreadableModel(
+                f"path: {path} has format {meta['format']!r}, expected {FORMAT!r}"
+            )
     return meta, arrays
 
 
@@ -149,7 +167,8 @@ def save_model(
     Raises
     ------
     ValueError
-        If an object of the caller's own has settings that a file cannot hold.
+        If `params` is not laid out for the model or not finite, or an object of the caller's own
+        has settings that a file cannot hold.
     OSError
         If the file cannot be written; an earlier one is untouched.
 
@@ -158,6 +177,8 @@ def save_model(
     Of activations, layers, likelihoods and posteriors of the caller's own the file holds the names
     and the settings: see `minivae.training.descriptions`.
     """
+    vae.check_params(params)
+    check_finite("params", params.vector)
     meta = {"vae": describe(vae), **(meta or {})}
     write_archive(path, meta, {"params": params.vector, **(arrays or {})})
 
@@ -175,13 +196,14 @@ def load_model(path: str | Path, own: dict[str, Any] | None = None) -> tuple[VAE
 
     Raises
     ------
-    FileNotFoundError, ValueError
-        As by `read_archive`; ValueError also if something of the caller's own is missing or is not
+    FileNotFoundError, UnreadableModel
+        As by `read_archive`; the latter also if something of the caller's own is missing or is not
         what was saved, or the parameters do not fit the model.
     """
     meta, arrays = read_archive(path)
-    vae = build(path, meta["vae"], own)
-    params = arrays["params"]
-    if params.dtype not in (np.float32, np.float64):
-        raise ValueError(f"path: {path} has parameters of {params.dtype}, expected floats")
-    return vae, Params(vae.param_shapes, params)
+    with reading(path):
+        vae = build(path, meta["vae"], own)
+        check_dtype(arrays["params"].dtype)
+        params = Params(vae.param_shapes, arrays["params"])
+        check_finite("params", params.vector)
+    return vae, params

@@ -26,6 +26,7 @@ import numpy as np
 from minivae.layers import ACTIVATIONS, Activation, Dense, Sequential
 from minivae.likelihoods import LIKELIHOODS
 from minivae.posteriors import POSTERIORS
+from minivae.training.reading import UnreadableModel
 
 TABLES: dict[str, Mapping[str, Any]] = {
     "activation": ACTIVATIONS, "likelihood": LIKELIHOODS, "posterior": POSTERIORS
@@ -132,7 +133,7 @@ def rebuild(path: str | Path, described: Any, own: Mapping[str, Any]) -> Any:
 
     Raises
     ------
-    ValueError
+    UnreadableModel
         If something of the caller's own is missing, or is not what was saved.
     """
     if isinstance(described, list):
@@ -171,7 +172,7 @@ def rebuild_part(path: str | Path, kind: str, described: Any, own: Mapping[str, 
         return described
     name, settings = described["own"], described.get("settings", {})
     if name not in own:
-        raise ValueError(
+        raise UnreadableModel(
             f"own lacks {name!r}: the model in {path} has a part ({kind}) of that name which is "
             f"not the library's; load it with own={{{name!r}: ...}}"
         )
@@ -184,7 +185,7 @@ def rebuild_part(path: str | Path, kind: str, described: Any, own: Mapping[str, 
         for field, value in settings.items():
             if field not in now or not alike(now[field], value):
                 came = repr(_bare(now[field])) if field in now else "nothing"
-                raise ValueError(
+                raise UnreadableModel(
                     f"own[{name!r}] has {came} for {field}, but {path} was saved with "
                     f"{_bare(value)!r}; hand in the class, or an object like that"
                 )
@@ -269,7 +270,7 @@ def _called(path: str | Path, name: str, brought: type, settings: dict[str, Any]
     try:
         return brought(**settings)
     except TypeError as error:
-        raise ValueError(
+        raise UnreadableModel(
             f"own[{name!r}] is the class {brought.__name__}, which cannot be made of what {path} "
             f"holds ({', '.join(settings) or 'no settings'}): {error}; hand in an object of it"
         ) from error

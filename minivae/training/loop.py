@@ -6,8 +6,8 @@ signal or when the bound diverges. What a step is, a `Method` says.
 
 import contextlib
 import math
+import os
 import time
-import zlib
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from minivae.params import Params
 from minivae.training.history import BOUNDS, History
 from minivae.training.interruption import InterruptionGuard
 from minivae.training.progress import progress_bar
+from minivae.training.settings import checksum
 from minivae.training.state import TrainingState, remembered, restore, save
 from minivae.vae import VAE
 from minivae.validation import check_count, check_seconds
@@ -83,7 +84,7 @@ class Method:
     def _checksums(self) -> dict[str, int | None]:
         """Of the data, so that a run is not resumed on others; once, and not for every save."""
         parts = {"data": self.train, "test_data": self.test}
-        return {name: None if x is None else zlib.crc32(x.data) for name, x in parts.items()}
+        return {name: None if x is None else checksum(x) for name, x in parts.items()}
 
     def model_params(self, params: Params) -> Params:
         """Return parameters for the VAE, given those that are trained."""
@@ -136,6 +137,10 @@ def train(
     """
     samples = check_count("samples", samples)
     check_seconds("checkpoint_every", checkpoint_every)
+    if callback is not None and not callable(callback):
+        raise ValueError(f"callback is {callback!r}, expected a function")
+    if not isinstance(checkpoint, str | os.PathLike | None):
+        raise ValueError(f"checkpoint is {checkpoint!r}, expected the name of a file")
     if not resume:
         state = method.begin()
     elif checkpoint is not None:
@@ -236,7 +241,9 @@ class _Run:
 
     def _diverged(self, what: str) -> NoReturn:
         step_size = getattr(self.method.settings.optimizer, "step_size", None)
-        advice = "" if step_size is None else f": try a step size below {step_size:g}"
+        advice = ""
+        if isinstance(step_size, int | float | np.floating):  # one's own optimizer may have none
+            advice = f": try a step size below {step_size:g}"
         kept = "" if self.checkpoint is None else f"; {self.checkpoint} is the last good checkpoint"
         raise TrainingDiverged(f"the {what} after {self._samples_seen():,} samples{advice}{kept}")
 

@@ -36,7 +36,12 @@ from minivae.parts import sum_up
 from minivae.protocols import Optimizer
 from minivae.training.history import History
 from minivae.training.loop import Method, train
-from minivae.training.settings import Settings, first_params, optimizer_state
+from minivae.training.settings import (
+    Settings,
+    first_params,
+    optimizer_state,
+    training_set,
+)
 from minivae.training.state import TrainingState
 from minivae.vae import VAE
 from minivae.validation import check_batch_size, check_count
@@ -227,7 +232,7 @@ class MonteCarloEM(Method):
         self, vae: VAE, data: Any, settings: MCEMSettings, params: Params | None = None
     ) -> None:
         self.vae, self.settings, self._start = vae, settings, params
-        self.train, self.test = vae.check_data("data", getattr(data, "train", data)), None
+        self.train, self.test = training_set(vae, data), None
         check_batch_size(settings.batch_size, self.train)
         self._decay = 1 / len(self.train) if settings.weight_prior else 0.0
         self._order = Order(len(self.train), settings.batch_size, settings.seed)

@@ -1,4 +1,17 @@
-"""The inner loop of algorithm 1: minibatch, noise, gradient, step."""
+"""The inner loop of algorithm 1: minibatch, noise, gradient, step.
+
+For one thread, all of it is
+
+    for t in range(n_steps):
+        x = train[order.rows(t)]  # X^M, a random minibatch
+        eps = rng.standard_normal((L, len(x), vae.n_latent))  # noise from p(eps)
+        bound, grad = vae.elbo_and_grad(params, x, eps)  # eq. 10 and its gradient
+        optimizer.update(params.vector, grad.vector, moments, t + 1, decay=1 / len(train))
+
+(The tests run these lines, and compare with `fit`.) `MinibatchLoop` cuts them where threads part
+and meet: each thread fetches its rows of the minibatch, carries them forward and backward, and
+moves its share of the parameters (`minivae.engine.lockstep`).
+"""
 
 from collections.abc import Mapping
 from typing import Any

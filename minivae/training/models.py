@@ -53,8 +53,9 @@ def build(path: str | Path, described: dict[str, Any], own: dict[str, Any] | Non
 
     Raises
     ------
-    ValueError
-        If something of the caller's own is missing, or is not what was saved.
+    UnreadableModel
+        If something of the caller's own is missing, or is not what was saved. (What is described
+        wrongly raises nearly anything: call this within `reading`.)
     """
     described, own = dict(described), dict(own or {})
     sigma = described.pop("sigma", None)

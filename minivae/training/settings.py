@@ -1,5 +1,6 @@
 """What a training run is given: its data, its start, and the settings that decide its course."""
 
+import zlib
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
@@ -13,11 +14,11 @@ from minivae.params import Params
 from minivae.protocols import Estimator, Optimizer, members
 from minivae.training.descriptions import describe_settings, describe_value
 from minivae.vae import VAE
-from minivae.validation import check_count, check_dtype, check_has
+from minivae.validation import check_count, check_dtype, check_has, check_seed
 
 
-def training_and_test(vae: VAE, data: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the two parts of `data`, checked; the test set may be None.
+def training_set(vae: VAE, data: Any) -> np.ndarray:
+    """Return the part of `data` to train on, checked.
 
     Parameters
     ----------
@@ -28,14 +29,30 @@ def training_and_test(vae: VAE, data: Any) -> tuple[np.ndarray, np.ndarray | Non
     Raises
     ------
     ValueError
-        If one does not fit the model.
+        If it does not fit the model, or that is none.
     """
-    if not hasattr(data, "train"):
-        return vae.check_data("data", data), None
-    test = getattr(data, "test", None)
-    if test is not None:
-        test = vae.check_data("data.test", test)
-    return vae.check_data("data.train", data.train), test
+    if not isinstance(vae, VAE):
+        raise ValueError(f"vae is {vae!r}, expected a VAE")
+    if has_parts(data):
+        return vae.check_data("data.train", data.train)
+    return vae.check_data("data", data)
+
+
+def training_and_test(vae: VAE, data: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the two parts of `data`, checked as by `training_set`; the test set may be None."""
+    train = training_set(vae, data)
+    test = getattr(data, "test", None) if has_parts(data) else None
+    return train, None if test is None else vae.check_data("data.test", test)
+
+
+def has_parts(data: Any) -> bool:
+    """Return whether `data` is a Dataset, or like one; a table with a column "train" is not."""
+    return hasattr(data, "train") and not hasattr(data, "__array__")
+
+
+def checksum(x: np.ndarray) -> int:
+    """Return a number that changes with the data, so that a run is not resumed on others."""
+    return zlib.crc32(x.data)
 
 
 def training_subset(train: np.ndarray, test: np.ndarray | None, seed: int) -> np.ndarray:
@@ -124,7 +141,7 @@ class Settings:
     def __post_init__(self) -> None:
         check_has("optimizer", self.optimizer, members(Optimizer))
         self._set("batch_size", check_count("batch_size", self.batch_size))
-        self._set("seed", check_count("seed", self.seed, minimum=0))
+        self._set("seed", check_seed("seed", self.seed))
         self._set("evaluate_every", _check_schedule(self.evaluate_every))
         self._set("dtype", check_dtype(self.dtype))
 

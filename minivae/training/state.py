@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from minivae.training.checkpoint import read_archive, save_model
 from minivae.training.descriptions import alike, describe_value, rebuild
 from minivae.training.history import History
 from minivae.training.models import describe
+from minivae.training.reading import UnreadableModel, reading
+from minivae.validation import check_count, check_finite
 
 if TYPE_CHECKING:
     from minivae.training.loop import Method
@@ -77,49 +80,6 @@ def save(path: str | Path, method: Method, state: TrainingState) -> None:
     save_model(path, method.vae, model_params, {"training": training}, arrays)
 
 
-def restore(path: str | Path, method: Method) -> TrainingState:
-    """Read a checkpoint of a run with the same settings.
-
-    Parameters
-    ----------
-    path : path
-    method : Method
-        Its `threads` may be None, and become what they were.
-
-    Raises
-    ------
-    ValueError
-        If the checkpoint's model or settings are not those given, or it lacks something.
-    """
-    meta, arrays = read_archive(path)
-    if "training" not in meta:
-        raise ValueError(f"checkpoint: {path} holds a model but no training to resume")
-    saved = meta["training"]
-    method.threads = method.threads or saved["settings"].get("threads")
-    given = {**describe(method.vae), **method.described()}
-    for name, before in {**meta["vae"], **saved["settings"]}.items():
-        if not alike(given.get(name), before):
-            raise ValueError(f"{name} is {given.get(name)}, but {path} was trained with {before}")
-    state = method.begin()
-    params = arrays.pop("params")
-    _fill(path, {"params": state.params.vector}, {"params": arrays.pop(_OWN + "params", params)})
-    own = {
-        name.removeprefix(_OWN): arrays.pop(name) for name in list(arrays) if name.startswith(_OWN)
-    }
-    _fill(path, state.optimizer_state, arrays)
-    _fill(path, state.arrays, own)
-    state.rngs = []
-    for rng_state in saved["rngs"]:
-        state.rngs.append(np.random.default_rng())
-        state.rngs[-1].bit_generator.state = rng_state
-    state.history = History(columns=method.columns, **saved["history"])
-    state.step, state.seconds = saved["step"], saved["seconds"]
-    state.numbers = {
-        name: rebuild(path, value, {}) for name, value in saved.get("memory", {}).items()
-    }
-    return state
-
-
 def remembered(numbers: dict[str, Any]) -> dict[str, Any]:
     """Return `TrainingState.numbers` as JSON can hold them.
 
@@ -131,13 +91,105 @@ def remembered(numbers: dict[str, Any]) -> dict[str, Any]:
     return {name: describe_value(f"state[{name!r}]", value) for name, value in numbers.items()}
 
 
-def _fill(path: str | Path, fresh: dict[str, np.ndarray], arrays: dict[str, np.ndarray]) -> None:
-    """Copy the arrays of a file into those that a run begins with, where they are alike."""
-    for name in {**fresh, **arrays}:
-        ours, theirs = _shown(fresh.get(name)), _shown(arrays.get(name))
-        if theirs != ours:
-            raise ValueError(f"checkpoint: {path} has {theirs} for {name}, expected {ours}")
-        fresh[name][...] = arrays[name]
+def read_training(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return ``(meta, arrays)`` of a checkpoint, whose ``meta["training"]`` is good in itself.
+
+    Raises
+    ------
+    FileNotFoundError, UnreadableModel
+        As by `read_archive`; the latter also if it holds a model but no training.
+    """
+    meta, arrays = read_archive(path)
+    if "training" not in meta:
+        raise UnreadableModel(f"checkpoint: {path} holds a model but no training to resume")
+    with reading(path):
+        training = meta["training"]
+        training["step"] = check_count("step", training["step"], minimum=0)
+        check_count("batch_size", training["settings"]["batch_size"])
+        history = History(columns=tuple(training["history"]), **training["history"])
+        _check_numbers(training["seconds"], *itertools.chain(*history.rows()))
+    return meta, arrays
+
+
+def restore(path: str | Path, method: Method) -> TrainingState:
+    """Read a checkpoint of a run with the same settings.
+
+    Parameters
+    ----------
+    path : path
+    method : Method
+        Its `threads` may be None, and become what they were.
+
+    Raises
+    ------
+    FileNotFoundError, UnreadableModel
+        As by `read_training`; the latter also if the checkpoint lacks something.
+    ValueError
+        If its model or settings are not those given.
+    """
+    meta, arrays = read_training(path)
+    training = meta["training"]
+    with reading(path):
+        if method.threads is None:
+            threads = check_count("threads", training["settings"]["threads"])
+            method.threads = min(threads, method.settings.batch_size)
+        given = {**describe(method.vae), **method.described()}
+        saved = {**meta["vae"], **training["settings"]}
+    check_same(path, saved, given)
+    state = method.begin()
+    with reading(path):
+        _fill(state, training, arrays)
+    return state
+
+
+def check_same(path: str | Path, saved: dict[str, Any], given: dict[str, Any]) -> None:
+    """Raise ValueError unless all that a checkpoint says of its model and its run is given, too."""
+    for name, before in saved.items():
+        if alike(given.get(name), before):
+            continue
+        if name in ("data", "test_data"):
+            raise ValueError(f"{name}: the data have changed since {path} was trained on them")
+        raise ValueError(f"{name} is {given.get(name)}, but {path} was trained with {before}")
+
+
+def _fill(state: TrainingState, training: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """Put what a checkpoint holds into a state as a run begins with, where the two are alike."""
+    params = arrays.pop("params")
+    own = {
+        name.removeprefix(_OWN): arrays.pop(name) for name in list(arrays) if name.startswith(_OWN)
+    }
+    _copy({"params": own.pop("params", params)}, {"params": state.params.vector})
+    check_finite("params", state.params.vector)
+    _copy(arrays, state.optimizer_state)
+    _copy(own, state.arrays)
+    if len(training["rngs"]) != len(state.rngs):
+        raise ValueError(f"rngs are {len(training['rngs'])}, expected {len(state.rngs)}")
+    for rng, rng_state in zip(state.rngs, training["rngs"], strict=True):
+        rng.bit_generator.state = rng_state
+    state.history = History(columns=state.history.columns, **training["history"])
+    state.step, state.seconds = training["step"], training["seconds"]
+    held = training.get("memory", {})
+    numbers = {name: rebuild("it", value, {}) for name, value in held.items()}
+    _check_numbers(*numbers.values(), *map(numbers.get, state.numbers))
+    state.numbers = numbers
+
+
+def _copy(theirs: dict[str, np.ndarray], ours: dict[str, np.ndarray]) -> None:
+    """Copy arrays into those of the same names, which a run has made."""
+    for name in {**ours, **theirs}:
+        came, expected = _shown(theirs.get(name)), _shown(ours.get(name))
+        if came != expected:
+            raise ValueError(f"it has {came} for {name}, expected {expected}")
+        if np.isnan(theirs[name]).any():  # a sum of squares may have overflowed to infinity
+            raise ValueError(f"{name} has values that are NaN")
+        ours[name][...] = theirs[name]
+
+
+def _check_numbers(*values: Any) -> None:
+    for value in values:
+        if not isinstance(value, int | float | np.generic | np.ndarray):
+            raise ValueError(f"it has {value!r}, expected a number")
+        np.asarray(value, np.float64)  # or OverflowError
 
 
 def _shown(array: np.ndarray | None) -> str:

@@ -16,6 +16,7 @@ _ROUGH = "a margin, of which only the order of magnitude matters"
 _TIE = "the two sides of a rough bound are never equal"
 _BY_A_THREAD = "a thread draws the epoch's order: the same one, unless two meet in it"
 _ONLY_SPEED = "equivalent: it is computed and thrown away"
+_NO_GRADIENT = "equivalent: the weight is of a gradient that nobody looks at"
 
 ALLOWED = {
     "parts": {
@@ -49,7 +50,7 @@ ALLOWED = {
     "vae": {
         "VAE._take_networks: `True` -> `False`": _AS_MANY,
         "VAE._take_networks: `True` -> `False` (2)": _AS_MANY,
-        "VAE.terms: `1.0` -> `2.0`": "equivalent: the weight is of a gradient that nobody looks at",
+        "VAE.terms: `1.0` -> `2.0`": _NO_GRADIENT,
         "VAE.recognition_backward: `False` -> `True`": _ONLY_SPEED,
         "VAE.generative: `1` -> `2`": _ANY_NEGATIVE,
         "VAE.generative: `1` -> `2` (2)": _ANY_NEGATIVE,
@@ -67,6 +68,8 @@ ALLOWED = {
     "posteriors/diagonal": {"DiagonalGaussian.log_density: `1` -> `2`": _ANY_NEGATIVE},
     "posteriors/location_scale": {"LocationScale.log_density: `1` -> `2` (2)": _ANY_NEGATIVE},
     "evaluation/evidence": {
+        "importance_sampling.estimate: `1.0` -> `2.0`": _NO_GRADIENT,
+        "resample_prior: `1.0` -> `2.0`": _NO_GRADIENT,
         "module: `500` -> `501`": "a matter of speed, and of which noise is drawn",
         "module: `100` -> `101`": "a matter of speed, and of which noise is drawn",
         "module: `250` -> `251`": "a matter of speed, and of which noise is drawn",
@@ -134,6 +137,18 @@ ALLOWED = {
         "exact_by_quadrature: `10` -> `11` (2)": _ROUGH,
         "exact_by_quadrature: `10` -> `11` (3)": _ROUGH,
     },
+    "training/mcem": {
+        "MonteCarloEM._visit: `numbers[name] += value` -> `numbers[name] -= value`": (
+            "equivalent: sums and their number change sign, and only their ratios count"
+        ),
+        "MCEMSettings.__post_init__: `self._set('weight_prior', bool(self.weight_prior))` -> "
+        "`pass`": "equivalent: 1 is as good as True, in a file too",
+    },
+    "training/full_vb": {
+        "FullVBSettings.__post_init__: `self._set('prior_std', check_positive('prior_std', "
+        "self.prior_std))` -> `pass`": "equivalent: the model checks it, too",
+        "FullVariationalBayes.begin: `2` -> `3`": "a generator more, which nobody asks",
+    },
     "training/bayesian_decoder": {
         "FullVB.mean_bound: `0` -> `1` (2)": "another stream of numbers does as well",
         "FullVB.mean_bound: `1` -> `2`": "another stream of numbers does as well",
@@ -182,6 +197,11 @@ ALLOWED = {
     "training/checkpoint": {
         "_umask: `0` -> `1`": "equivalent: the mask is read by setting any, and put back at once",
         "_checksum: `sorted(arrays)` -> `arrays`": "files are read in the order of writing",
+    },
+    "evaluation/joint": {
+        "log_joint: `1.0` -> `2.0`": _NO_GRADIENT,
+        "forward_backward_theta: `False` -> `True`": _ONLY_SPEED,
+        "_check: `1` -> `2`": _ANY_NEGATIVE,
     },
     "evaluation/bound": {
         "module: `500` -> `501`": "a matter of speed, and of which noise is drawn"

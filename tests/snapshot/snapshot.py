@@ -88,9 +88,9 @@ def evaluations():
     for threads in (1, 2):
         terms = bound_terms(vae, params, x, noise_samples=2, seed=3, threads=threads)
         yield f"bound terms, {threads} threads", summary(np.stack(terms))
-        estimate = importance_sampling(vae, params, x[:200], samples=50, seed=3, threads=threads)
+        estimate = importance_sampling(vae, params, x[:200], draws=50, seed=3, threads=threads)
         yield f"importance sampling, {threads} threads", summary(estimate.values)
-        estimate = appendix_d(vae, params, x[:100], samples=50, seed=3, threads=threads)
+        estimate = appendix_d(vae, params, x[:100], draws=50, seed=3, threads=threads)
         yield f"appendix D, {threads} threads", summary(estimate.values)
 
 

@@ -1,0 +1,164 @@
+"""Exercises of notebook 13: the moments after a draw, a site of EP, the bound's gradient."""
+
+import numpy as np
+from scipy.stats import norm
+
+from exercises import Exercise
+
+
+def draw_problem(rng):
+    return {"c": rng.normal(0, 1, 4), "w": rng.uniform(0.3, 2, 4), "eps": 0.7}
+
+
+def draw(c, w, eps, scale=None, power=2, squares=1):
+    scale = np.sqrt(1 + w) if scale is None else scale
+    ends = (-eps - c) / scale, (eps - c) / scale
+    Z = norm.cdf(ends[1]) - norm.cdf(ends[0])
+    g = (norm.pdf(ends[0]) - norm.pdf(ends[1])) / Z / scale
+    k = (ends[1] * norm.pdf(ends[1]) - ends[0] * norm.pdf(ends[0])) / Z / scale**2
+    return c + w * g, w - w**power * (k + squares * g**2)
+
+
+def with_the_variance(c, w, eps):
+    return draw(c, w, eps, scale=1 + w)
+
+
+def without_own_noise(c, w, eps):
+    return draw(c, w, eps, scale=np.sqrt(w))
+
+
+def noise_of_the_match_alone(c, w, eps):
+    return draw(c, w, eps, scale=np.ones_like(w))
+
+
+def w_once(c, w, eps):
+    return draw(c, w, eps, power=1)
+
+
+def of_z_itself(c, w, eps):
+    return draw(c, w, eps, squares=0)
+
+
+def backwards(c, w, eps):
+    mean, variance = draw(c, w, eps)
+    return 2 * c - mean, variance
+
+
+def site_problem(rng):
+    noise = rng.uniform(0.5, 1.5)
+
+    def tilted(c, w):
+        scale = np.sqrt(noise + w)
+        t = c / scale
+        hazard = norm.pdf(t) / norm.cdf(t)
+        return c + w * hazard / scale, w - w**2 * hazard * (hazard + t) / scale**2
+
+    v = rng.uniform(0.3, 1)
+    return {"m": rng.normal(), "v": v, "pi": 0.6 / v, "nu": rng.normal(), "tilted": tilted}
+
+
+def site(m, v, pi, nu, tilted, *, cavity=True):
+    w = 1 / (1 / v - cavity * pi)
+    c = w * (m / v - cavity * nu)
+    mean, variance = tilted(c, w)
+    return 1 / variance - 1 / w, mean / variance - c / w
+
+
+def without_cavity(m, v, pi, nu, tilted):
+    return site(m, v, pi, nu, tilted, cavity=False)
+
+
+def whole_belief(m, v, pi, nu, tilted):
+    w = 1 / (1 / v - pi)
+    mean, variance = tilted(w * (m / v - nu), w)
+    return 1 / variance, mean / variance
+
+
+def added_to_the_old_site(m, v, pi, nu, tilted):
+    new_pi, new_nu = site(m, v, pi, nu, tilted)
+    return pi + new_pi, nu + new_nu
+
+
+def mean_of_the_site(m, v, pi, nu, tilted):
+    new_pi, new_nu = site(m, v, pi, nu, tilted)
+    return new_pi, new_nu / new_pi
+
+
+def gradient_problem(rng):
+    n, J = 6, 4
+    return {
+        "A": rng.standard_normal((n, J)),
+        "mu": rng.standard_normal(J),
+        "lam": 0.5 * rng.standard_normal(J),
+        "eps": rng.standard_normal(J),
+        "slope": rng.standard_normal(n),
+    }
+
+
+def gradient(A, mu, lam, eps, slope, *, kl=1.0, entropy=1.0, scale=None):
+    sigma = np.exp(lam)
+    ds = slope @ A
+    through = sigma * eps if scale is None else scale
+    return ds - kl * mu, ds * through + entropy - kl * sigma**2
+
+
+def no_kl(A, mu, lam, eps, slope):
+    return gradient(A, mu, lam, eps, slope, kl=0, entropy=0)
+
+
+def no_entropy(A, mu, lam, eps, slope):
+    return gradient(A, mu, lam, eps, slope, entropy=0)
+
+
+def by_sigma(A, mu, lam, eps, slope):
+    dmu, dlam = gradient(A, mu, lam, eps, slope)
+    return dmu, dlam / np.exp(lam)
+
+
+def sigma_forgotten(A, mu, lam, eps, slope):
+    return gradient(A, mu, lam, eps, slope, scale=eps)
+
+
+EXERCISES = [
+    Exercise(
+        "after_a_draw",
+        draw_problem,
+        returns=("mean", "variance"),
+        mistakes={
+            "the ends are divided by the standard deviation of d, sqrt(1 + w), not by its "
+            "variance": with_the_variance,
+            "d is u plus the noise of the match: its variance is 1 + w": without_own_noise,
+            "u is uncertain too: the variance of d is 1 + w, not 1": noise_of_the_match_alone,
+            "the variance is w - w^2 k: w comes in twice": w_once,
+            "that is the second derivative of Z over Z; the one of log Z has g^2 taken off": (
+                of_z_itself
+            ),
+            "a draw pulls u towards zero, this pushes it away: look at the sign of g": backwards,
+        },
+    ),
+    Exercise(
+        "new_site",
+        site_problem,
+        returns=("new_pi", "new_nu"),
+        mistakes={
+            "the match is counted twice: its old site is still in the belief that the factor acts "
+            "on": without_cavity,
+            "that is the whole belief after the match; the site is what is left when the cavity is "
+            "taken out of it": whole_belief,
+            "the new site replaces the old one, it is not added to it": added_to_the_old_site,
+            "that is the site's mean; asked for is precision times mean": mean_of_the_site,
+        },
+    ),
+    Exercise(
+        "elbo_gradient",
+        gradient_problem,
+        returns=("dmu", "dlam"),
+        sizes=lambda A, **_: {"n": len(A), "J": A.shape[1]},
+        mistakes={
+            "the KL has a gradient, too": no_kl,
+            "the entropy of q is missing: lambda_j itself is in -KL": no_entropy,
+            "that is the gradient by sigma; by lambda = log sigma it is sigma times that": by_sigma,
+            "ds/dlambda is sigma eps, since sigma = exp(lambda)": sigma_forgotten,
+        },
+    ),
+]
