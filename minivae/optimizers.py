@@ -58,9 +58,12 @@ def adam(
 
 def _check_shapes(theta: np.ndarray, *others: np.ndarray) -> None:
     """Raise ValueError unless all are vectors of the same length: kernels look at that of theta."""
-    for other in others:
-        if other.shape != theta.shape:
-            raise ValueError(f"theta has shape {theta.shape}, its gradient or state {other.shape}")
+    for other in (theta, *others):
+        if other.shape != (theta.size,):
+            raise ValueError(
+                f"theta has shape {theta.shape} and its gradient or state {other.shape}, expected "
+                "vectors of the same length"
+            )
 
 
 @dataclass(frozen=True)

@@ -183,5 +183,12 @@ def test_vectors_of_different_lengths_never_reach_a_kernel(optimizer):
     theta, state = np.zeros(8), optimizer.init(np.zeros(8))
     short = {name: vector[:7] for name, vector in state.items()}
     for grad, moments in ((np.zeros(7), state), (np.zeros(8), short), (np.zeros((8, 1)), state)):
-        with pytest.raises(ValueError, match=r"^theta has shape \(8,\), its gradient or state \("):
+        with pytest.raises(
+            ValueError, match=r"^theta has shape \(8,\) and its gradient or state \("
+        ):
             optimizer.update(theta, grad, moments, 1, 0.0)
+    table = np.zeros((2, 4))
+    with pytest.raises(
+        ValueError, match=r"^theta has shape \(2, 4\) and its gradient or state \(2"
+    ):
+        optimizer.update(table, table.copy(), optimizer.init(table), 1, 0.0)
