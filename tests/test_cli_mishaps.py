@@ -1,5 +1,6 @@
 """The command line where things go wrong around it: streams, disks, folders, other processes."""
 
+import errno
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -32,6 +34,7 @@ from minivae.app.runs import free_folder, new_run, open_run
 from minivae.layers import ACTIVATIONS
 from minivae.likelihoods import LIKELIHOODS
 from minivae.optimizers import OPTIMIZERS
+from minivae.training import run_folder
 from minivae.training.run_folder import RunFolder
 from minivae.validation import LARGEST
 
@@ -64,6 +67,18 @@ def test_a_folder_in_use_is_left_alone(run, capsys, words):
     assert "run: another process is training in run" in error
     assert {file.name: file.read_bytes() for file in run.iterdir()} == before
     assert minivae("train", "--quiet", "--resume", "run") == 0
+
+
+@pytest.mark.parametrize("how", ["no locks in the system", "none in the file system"])
+def test_where_there_are_no_locks_nobody_is_kept_out(run, monkeypatch, how):
+    def flock(handle, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    fake = SimpleNamespace(flock=flock, LOCK_EX=2, LOCK_NB=4)
+    locks = None if how == "no locks in the system" else fake
+    monkeypatch.setattr(run_folder, "fcntl", locks)
+    with RunFolder(run).locked(), RunFolder(run).locked():
+        pass
 
 
 def test_a_run_keeps_others_out_while_it_lives(here, capsys):

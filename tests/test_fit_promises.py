@@ -933,6 +933,15 @@ def test_the_bar_shows_the_bound_of_the_whole_minibatch(bars, threads):
     assert bars[0].postfix == f"train {bounds[0]:.1f}"
 
 
+def test_the_time_left_counts_what_happens_between_steps(capsys):
+    """Of two bursts of steps, the second of which says nothing of the evaluation before it."""
+    with progress_bar(1000, True, 200) as bar:
+        for samples, seconds in ((1, 29), (399, 30)):
+            bar._time = lambda now=bar.start_t + seconds: now
+            bar.update(samples)
+        assert "600/1.00k [00:30<00:30" in str(bar)
+
+
 class Broken(io.StringIO):
     """A stream that takes nothing, like one on a full disk."""
 

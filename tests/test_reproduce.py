@@ -31,6 +31,7 @@ from minivae.experiments import (
     reproduce,
     running,
 )
+from minivae.experiments.computing import run_curve
 from minivae.experiments.curves import Curve, CurveFolder
 from minivae.experiments.experiment import Model, log_spaced
 from minivae.experiments.running import CurvesFailed
@@ -209,6 +210,15 @@ def test_figure_3(small, dots, tmp_path):
     spread = evidence.values.std() / np.sqrt(20)
     assert float(last["test_log_px_error"]) == pytest.approx(spread, rel=1e-5)
     assert float(last["test_log_px_mc_error"]) == pytest.approx(evidence.mean_error, rel=1e-5)
+
+
+def test_a_curve_that_another_process_computes_is_left_alone(dots, tmp_path):
+    curve = Curve(dots, "aevb", 2, 6, (100,))
+    place = CurveFolder(curve, tmp_path)
+    place.settings()
+    with place.locked(), pytest.raises(ValueError, match=r"^run: another process is training in "):
+        run_curve(curve, tmp_path)
+    assert not place.model_path.exists()
 
 
 def test_fewer_training_digits_are_the_first_ones(dots):
