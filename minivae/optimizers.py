@@ -15,6 +15,7 @@ adds -theta / N to the gradient of the mean bound, so ``decay = 1 / N``.
 """
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 
@@ -56,14 +57,12 @@ def adam(
     theta += step_size * m / (np.sqrt(v) + epsilon)
 
 
-def _check_shapes(theta: np.ndarray, *others: np.ndarray) -> None:
-    """Raise ValueError unless all are vectors of the same length: kernels look at that of theta."""
-    for other in (theta, *others):
-        if other.shape != (theta.size,):
-            raise ValueError(
-                f"theta has shape {theta.shape} and its gradient or state {other.shape}, expected "
-                "vectors of the same length"
-            )
+def _refuse(theta: np.ndarray, *others: np.ndarray) -> NoReturn:
+    shapes = " and ".join(str(other.shape) for other in others)
+    raise ValueError(
+        f"theta has shape {theta.shape} and its gradient and state {shapes}, expected vectors of "
+        "the same length"
+    )
 
 
 @dataclass(frozen=True)
@@ -101,16 +100,11 @@ class Adagrad:
         decay: float,
     ) -> None:
         """Take one step in place; see the module docstring."""
-        _check_shapes(theta, grad, state["sum_of_squares"])
+        G = state["sum_of_squares"]
+        if not (theta.size,) == theta.shape == grad.shape == G.shape:  # kernels trust in it
+            _refuse(theta, grad, G)
         real = theta.dtype.type
-        adagrad(
-            theta,
-            grad,
-            state["sum_of_squares"],
-            real(self.step_size),
-            real(decay),
-            real(self.epsilon),
-        )
+        adagrad(theta, grad, G, real(self.step_size), real(decay), real(self.epsilon))
 
 
 @dataclass(frozen=True)
@@ -187,13 +181,15 @@ class Adam:
         decay: float,
     ) -> None:
         """Take one step in place; see the module docstring."""
-        _check_shapes(theta, grad, state["m"], state["v"])
+        m, v = state["m"], state["v"]
+        if not (theta.size,) == theta.shape == grad.shape == m.shape == v.shape:
+            _refuse(theta, grad, m, v)
         # Both bias corrections folded into two scalars: m_hat / (sqrt(v_hat) + epsilon) is
         # (root / (1 - beta1^t)) * m / (sqrt(v) + root * epsilon) with root = sqrt(1 - beta2^t).
         root = np.sqrt(1 - self.beta2**t)
         step_size = self.step_size * root / (1 - self.beta1**t)
         scalars = (step_size, decay, self.beta1, self.beta2, root * self.epsilon)
-        adam(theta, grad, state["m"], state["v"], *map(theta.dtype.type, scalars))
+        adam(theta, grad, m, v, *map(theta.dtype.type, scalars))
 
 
 OPTIMIZERS = {optimizer.name: optimizer for optimizer in (Adagrad, SGD, Adam)}

@@ -184,11 +184,11 @@ def test_vectors_of_different_lengths_never_reach_a_kernel(optimizer):
     short = {name: vector[:7] for name, vector in state.items()}
     for grad, moments in ((np.zeros(7), state), (np.zeros(8), short), (np.zeros((8, 1)), state)):
         with pytest.raises(
-            ValueError, match=r"^theta has shape \(8,\) and its gradient or state \("
+            ValueError, match=r"^theta has shape \(8,\) and its gradient and state \("
         ):
             optimizer.update(theta, grad, moments, 1, 0.0)
     table = np.zeros((2, 4))
     with pytest.raises(
-        ValueError, match=r"^theta has shape \(2, 4\) and its gradient or state \(2"
+        ValueError, match=r"^theta has shape \(2, 4\) and its gradient and state \(2"
     ):
         optimizer.update(table, table.copy(), optimizer.init(table), 1, 0.0)

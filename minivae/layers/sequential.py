@@ -101,7 +101,7 @@ class Sequential:
             h, kept = layer.forward(own_params, h, new)
             if type(layer) is not Dense:  # whose arrays are as they should be
                 h = checked_output(len(saved) + 1, layer, h, n, dtype)
-            saved.append(kept)
+            saved.append((own_params, kept))
         if getattr(layer, "keeps_output", True):
             output, h = h, new(h.shape, h.dtype)
             h[...] = output
@@ -119,12 +119,9 @@ class Sequential:
         parts: dict[str, Part] = {}
         dtype = _dtype(params, dh)
         dx: Any = own(dh, dtype, new)
-        own_params = self._of_layers(params)
         for k in reversed(range(len(saved))):
-            layer, names = self.layers[k], self.names[k]
-            dx, its_parts = layer.backward(
-                own_params[k], saved[k], dx, new, input_gradient or k > 0
-            )
+            layer, names, (own_params, kept) = self.layers[k], self.names[k], saved[k]
+            dx, its_parts = layer.backward(own_params, kept, dx, new, input_gradient or k > 0)
             if type(layer) is not Dense:
                 checked_parts(k + 1, layer, its_parts)
                 wanted = (len(dh), layer.n_in) if input_gradient or k > 0 else None
