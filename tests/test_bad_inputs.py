@@ -1,6 +1,7 @@
 """What does not fit is refused, in one line: the argument, what was expected, what came."""
 
 import re
+import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -128,6 +129,20 @@ def test_x_of_a_gaussian_must_be_finite(likelihood):
         lambda: vae.elbo(vae.init_params(RNG), np.full((5, 4), np.inf), NOISE),
         "x has 20 values that are NaN or infinite (the first at index (0, 0)), "
         "expected finite pixels",
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "wondered_at"), [(0, 1, True), (0, 2, False), (1, 9, False)]
+)
+def test_bytes_that_look_like_bits_are_wondered_at(low, high, wondered_at):
+    x = np.full((3, MODEL.n_features), low, np.uint8)
+    x[0, 0] = high
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        MODEL.check_data("x", x)
+    assert [str(each.message)[:40] for each in warned] == (
+        ["x has bytes of which none exceeds 1, tak"] if wondered_at else []
     )
 
 

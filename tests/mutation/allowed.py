@@ -35,6 +35,10 @@ ALLOWED = {
             "equivalent: of two such sums only the ratio counts"
         ),
     },
+    "networks": {"take_networks: `True` -> `False`": _AS_MANY},
+    "model_inputs": {
+        "ModelInputs.check_data: `2` -> `3`": "equivalent: which line a warning points to",
+    },
     "training/loop": {
         "_Run.run: `1` -> `2`": "equivalent: every method knows its number of threads by then",
         "_Run._advance: `False` -> `True`": "equivalent: the bar is drawn somewhat more often",
