@@ -538,10 +538,15 @@ def test_info_tells_what_a_pin_costs(here, capsys, monkeypatch, pinned, says):
     outcomes = iter([pinned, '{"seconds": 1e-3, "kernels": "Zen"}'])
 
     class Child:
+        stdout = None
+
         def communicate(self, timeout):
             return next(outcomes), None
 
         def kill(self):
+            pass
+
+        def wait(self):
             pass
 
     monkeypatch.setattr(system.BlasProbe, "_start", staticmethod(lambda environment: Child()))
@@ -552,11 +557,21 @@ def test_info_tells_what_a_pin_costs(here, capsys, monkeypatch, pinned, says):
     assert ("env -u OPENBLAS_CORETYPE minivae" in last) == ("slower" in says)
 
 
+def test_a_probe_ends_with_the_command(monkeypatch):
+    from minivae.app import system
+
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    with system.BlasProbe() as probe:
+        children = probe._children
+    assert len(children) == 2
+    assert all(child.returncode is not None and child.stdout.closed for child in children)
+
+
 def test_probe_really_measures(monkeypatch):
     from minivae.app import system
 
-    child = system.BlasProbe._start({**os.environ})
-    measured = json.loads(child.communicate(timeout=PATIENCE)[0])
+    with system.BlasProbe._start({**os.environ}) as child:
+        measured = json.loads(child.communicate(timeout=PATIENCE)[0])
     assert 1e-6 < measured["seconds"] < 1
 
 

@@ -589,7 +589,9 @@ def test_an_optimizer_without_a_number_for_a_step_size_diverges_by_name(step_siz
 
     if step_size != "none":
         Mine.step_size = step_size
-    with pytest.raises(TrainingDiverged, match=r"became (nan|-inf) after \d+ samples$|infinite after"):
+    with pytest.raises(
+        TrainingDiverged, match=r"became (nan|-inf) after \d+ samples$|infinite after"
+    ):
         fit(MODEL, DATA, 400, optimizer=Mine(), **QUIET)
 
 

@@ -14,6 +14,7 @@ from minivae.gaussian import log_density
 from minivae.layers import ACTIVATIONS
 from minivae.likelihoods import FixedGaussian
 from minivae.posteriors import POSTERIORS, get_posterior
+from minivae.posteriors.location_scale import LocationScale
 
 RANDOM = [name for name in POSTERIORS if name != "deterministic"]
 ANALYTIC = ["gaussian", "full-covariance", "isotropic", "isotropic-relu"]
@@ -253,6 +254,12 @@ def test_unknown_posteriors_are_refused():
         POSTERIORS["deterministic"].log_density(np.zeros((1, 1)), np.zeros((1, 1)))
     with pytest.raises(ValueError, match="has a density"):
         POSTERIORS["deterministic"].log_density_grad(np.zeros((1, 1)), np.zeros((1, 1)), np.ones(1))
+
+
+@pytest.mark.parametrize("call", [LocationScale.log_base, LocationScale.score])
+def test_a_family_has_to_say_what_its_noise_is(call):
+    with pytest.raises(NotImplementedError):
+        call(LocationScale(), np.zeros(1))
 
 
 def test_a_deterministic_encoder_has_no_noise_and_no_variance():

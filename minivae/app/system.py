@@ -87,7 +87,7 @@ def _own_products() -> str:
 class BlasProbe:
     """Measures, in two child processes, what the pins cost; does nothing where there are none.
 
-    Creating one starts the work; `advice` waits for it.
+    Creating one starts the work, `advice` waits for it, and the end of a ``with`` block ends it.
     """
 
     def __init__(self) -> None:
@@ -106,6 +106,16 @@ class BlasProbe:
             stderr=subprocess.DEVNULL,
             text=True,
         )
+
+    def __enter__(self) -> "BlasProbe":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for child in self._children:
+            child.kill()
+            child.wait()
+            if child.stdout is not None:
+                child.stdout.close()
 
     def advice(self) -> str | None:
         """Return one line on what the pins cost and how to unset them, or None if all is well."""
@@ -140,8 +150,7 @@ class BlasProbe:
             outputs = [child.communicate(timeout=20)[0] for child in self._children]
             pinned, free = map(json.loads, outputs)
         except (ValueError, subprocess.TimeoutExpired):  # no pins, or a child that failed
-            for child in self._children:
-                child.kill()
+            self.__exit__()
             return None, None
         return pinned["seconds"] / free["seconds"], free["kernels"]
 

@@ -33,8 +33,8 @@ def gradcheck(arguments: argparse.Namespace) -> int:
 
 def info(arguments: argparse.Namespace) -> None:
     """Print what matters about this machine, and advice if its BLAS kernels are held back."""
-    probe = BlasProbe()
-    lines = [*describe(), ("data cache", str(cache_folder()))]
-    for name, text in lines:
-        print(f"{name:<14} {text}")
-    print(probe.report())
+    with BlasProbe() as probe:
+        lines = [*describe(), ("data cache", str(cache_folder()))]
+        for name, text in lines:
+            print(f"{name:<14} {text}")
+        print(probe.report())

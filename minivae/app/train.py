@@ -35,11 +35,11 @@ Say: TypeAlias = Callable[[str], None]
 def train(arguments: argparse.Namespace) -> int:
     """Train a model, or go on training one, and draw its pictures."""
     say = _silent if arguments.quiet else tell
-    probe = BlasProbe()  # works in the background while the data are read
     requested = {
         name: value for name in DEFAULTS if (value := getattr(arguments, name)) is not None
     }
     with contextlib.ExitStack() as stack:
+        probe = stack.enter_context(BlasProbe())  # works while the data are read
         run, data, vae = _prepared(requested, arguments, stack, probe, say)
         say(f"{_title(run.settings, data)}; run folder {run.path}")
         if run.settings["binarize"] is not None:

@@ -13,6 +13,7 @@ TESTS = {
         "one_step",
         "sampling",
         "bad_inputs",
+        "protocols",
         "bring_your_own",
         "checkpoint",
         "fit_options",
