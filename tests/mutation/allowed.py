@@ -151,6 +151,8 @@ ALLOWED = {
     "training/full_vb": {
         "FullVBSettings.__post_init__: `self._set('prior_std', check_positive('prior_std', "
         "self.prior_std))` -> `pass`": "equivalent: the model checks it, too",
+        "FullVBSettings.__post_init__: `self._set('draws', check_count('draws', self.draws))` -> "
+        "`pass`": "equivalent: it is checked where draws are made, too",
         "FullVariationalBayes.begin: `2` -> `3`": "a generator more, which nobody asks",
     },
     "training/bayesian_decoder": {
