@@ -18,6 +18,7 @@ from minivae.reparameterizations.base import (
     require,
     set_counts,
 )
+from minivae.standard_densities import log_logistic
 
 
 def standard_exponential(u: np.ndarray) -> np.ndarray:
@@ -98,8 +99,7 @@ class Logistic(UniformNoise):
         return 1, logit(u)
 
     def _log_density(self, z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
-        t = np.abs(z - loc) / scale
-        return -t - 2 * np.log1p(np.exp(-t)) - np.log(scale)
+        return log_logistic((z - loc) / scale) - np.log(scale)
 
 
 class Rayleigh(OnPositives):
