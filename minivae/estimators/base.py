@@ -15,7 +15,15 @@ from minivae.validation import as_pixels, check_has
 
 
 class Estimator:
-    """What most estimators have in common: one eps per sample, and nothing to remember."""
+    """What most estimators have in common: one eps per sample, and nothing to remember.
+
+    Attributes
+    ----------
+    density_methods : tuple of str
+        Of the posterior, those that the estimator calls for its density.
+    """
+
+    density_methods: tuple[str, ...] = ()
 
     def draw_noise(
         self,
@@ -35,10 +43,11 @@ class Estimator:
         """Change `state` after a step whose minibatch had this bound: there is no need to."""
 
 
-def check_density(vae: VAE, *names: str) -> None:
-    """Raise ValueError unless the posterior has a density, and these methods for it."""
-    check_has("posterior", vae.posterior, names)
-    if isinstance(vae.posterior, Deterministic):  # which has them, to say that it has no density
+def check_posterior(estimator: protocols.Estimator, vae: VAE) -> None:
+    """Raise ValueError unless the posterior has the density that the estimator asks for, if any."""
+    methods = getattr(estimator, "density_methods", ())
+    check_has("posterior", vae.posterior, methods)
+    if methods and isinstance(vae.posterior, Deterministic):  # which has them, to say it has none
         vae.posterior.log_density(np.empty((0, 0, 0)), np.empty((0, 0)))
 
 

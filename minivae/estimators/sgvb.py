@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import DTypeLike
 from scipy.special import logsumexp, softmax
 
-from minivae.estimators.base import Estimator, check_density
+from minivae.estimators.base import Estimator
 from minivae.gaussian import log_density
 from minivae.params import Params
 from minivae.protocols import New, Parts, PosteriorWithDensity
@@ -45,18 +44,7 @@ class Sampled(Estimator):
     where the last term moves q's parameters with z held fixed.
     """
 
-    def draw_noise(
-        self,
-        vae: VAE,
-        rng: np.random.Generator,
-        L: int,
-        m: int,
-        dtype: DTypeLike,
-        new: New = np.empty,
-    ) -> np.ndarray:
-        """Draw eps, (L, m, J)."""
-        check_density(vae, "log_density", "log_density_grad")
-        return super().draw_noise(vae, rng, L, m, dtype, new)
+    density_methods = "log_density", "log_density_grad"
 
     def forward_backward(
         self,

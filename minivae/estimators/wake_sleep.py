@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minivae.estimators.base import Estimator, check_density
+from minivae.estimators.base import Estimator
 from minivae.params import Params
 from minivae.protocols import New, Parts
 from minivae.vae import VAE
@@ -49,6 +49,7 @@ class WakeSleep(Estimator):
     """
 
     name = "wake-sleep"
+    density_methods = ("log_density_grad",)
 
     def draw_noise(
         self,
@@ -60,7 +61,6 @@ class WakeSleep(Estimator):
         new: New = np.empty,
     ) -> WakeSleepNoise:
         """Draw what both phases need for m datapoints."""
-        check_density(vae, "log_density_grad")
         eps = super().draw_noise(vae, rng, L, m, dtype, new)
         z = new((1, m, vae.n_latent), dtype)
         rng.standard_normal(out=z, dtype=z.dtype)

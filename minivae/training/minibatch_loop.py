@@ -21,6 +21,7 @@ import numpy as np
 from minivae.data_stream import Order, draw_binary, gather
 from minivae.engine.lockstep import Lockstep
 from minivae.engine.team import Team
+from minivae.estimators.base import check_posterior
 from minivae.protocols import New, Part
 from minivae.training.settings import AEVBSettings
 from minivae.training.state import TrainingState
@@ -60,6 +61,7 @@ class MinibatchLoop:
             team, settings.batch_size, params.shapes, params.dtype, self._turns
         )
         # Settings that the estimator cannot do with are refused before training starts.
+        check_posterior(settings.estimator, vae)
         L, rng = settings.noise_samples, np.random.default_rng(0)
         settings.estimator.draw_noise(vae, rng, L, 1, params.dtype)
         self._order = Order(len(train), settings.batch_size, settings.seed)
