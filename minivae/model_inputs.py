@@ -9,20 +9,15 @@ from minivae.protocols import Likelihood
 from minivae.validation import as_pixels
 
 
-class ModelInputs:
-    """Base class of `minivae.VAE`: checks arrays before they reach the mathematics.
+class ParamsInput:
+    """Whatever has parameters: checks that they are its own.
 
     Attributes
     ----------
-    n_features, n_latent : int
     param_shapes : dict of str to tuple of int
-    likelihood : likelihood object
     """
 
-    n_features: int
-    n_latent: int
     param_shapes: dict[str, tuple[int, ...]]
-    likelihood: Likelihood
 
     def check_params(self, params: Params) -> None:
         """Raise ValueError unless `params` is laid out for this model."""
@@ -30,6 +25,20 @@ class ModelInputs:
         if not fits or params.names != list(self.param_shapes):
             came = repr(params) if isinstance(params, Params) else type(params).__name__
             raise ValueError(f"params is {came}, expected {Params(self.param_shapes)!r}")
+
+
+class ModelInputs(ParamsInput):
+    """Base class of `minivae.VAE`: checks arrays before they reach the mathematics.
+
+    Attributes
+    ----------
+    n_features, n_latent : int
+    likelihood : likelihood object
+    """
+
+    n_features: int
+    n_latent: int
+    likelihood: Likelihood
 
     def check_data(self, name: str, x: np.ndarray) -> np.ndarray:
         """Return a data set as this model takes it, or say under `name` what is wrong with it.

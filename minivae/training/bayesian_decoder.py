@@ -36,12 +36,13 @@ from numpy.typing import DTypeLike
 
 from minivae.data_stream import EVALUATION, stream
 from minivae.evaluation import mean_bound
+from minivae.model_inputs import ParamsInput
 from minivae.params import Params
 from minivae.vae import VAE
 from minivae.validation import check_count, check_positive
 
 
-class FullVB:
+class FullVB(ParamsInput):
     """A VAE whose decoder has a distribution in place of parameters.
 
     Parameters
@@ -219,13 +220,6 @@ class FullVB:
         return float(np.mean(bounds))
 
     # --- Refusing what does not fit ---------------------------------------------------------------
-
-    def check_params(self, params: Params) -> None:
-        """Raise ValueError unless `params` is laid out for this model."""
-        fits = isinstance(params, Params) and params.shapes == self.param_shapes
-        if not fits or params.names != list(self.param_shapes):
-            came = repr(params) if isinstance(params, Params) else type(params).__name__
-            raise ValueError(f"params is {came}, expected {Params(self.param_shapes)!r}")
 
     def _check_zeta(self, params: Params, zeta: np.ndarray) -> np.ndarray:
         zeta = np.asarray(zeta, params.dtype)
