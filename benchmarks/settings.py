@@ -7,8 +7,7 @@ import numpy as np
 
 from minivae import VAE, load
 from minivae.data_stream import INIT, ORDER, stream
-from minivae.engine.team import default_threads
-from minivae.layers import work
+from minivae.evaluation.chunks import worthwhile_threads
 
 _RANDOM_SEED = 0
 _N_TEST = 2_000  # of the random data sets
@@ -78,8 +77,7 @@ class Setting:
 
     def default_threads(self):
         """Return how many threads `minivae.fit` would choose."""
-        vae = self.vae()
-        return default_threads(work(vae.encoder) + work(vae.decoder), self.batch_size)
+        return worthwhile_threads(self.vae(), self.batch_size)
 
 
 SETTINGS = {

@@ -29,7 +29,7 @@ from test_cli import (
 )
 
 from minivae import VAE, fit, load_model, save_model
-from minivae.app import cli
+from minivae.app import cli, crowding
 from minivae.app.runs import free_folder, new_run, open_run
 from minivae.layers import ACTIVATIONS
 from minivae.likelihoods import LIKELIHOODS
@@ -430,3 +430,50 @@ def test_a_long_seed_is_kept_by_a_checkpoint(tmp_path):
         fit(VAE(4, 2, (3,)), x, 80, seed=seed + 1, resume=True, **options)
     resumed = fit(VAE(4, 2, (3,)), x, 80, seed=seed, resume=True, **options)
     assert np.array_equal(resumed.params.vector, whole)
+
+
+class Clock:
+    """In place of the module `time`: goes forward a minute at a look, of which `share` is work."""
+
+    def __init__(self, share):
+        self.share, self.looks = share, 0
+
+    def perf_counter(self):
+        self.looks += 1
+        return 60.0 * self.looks
+
+    def process_time(self):
+        return 60.0 * self.looks * self.share
+
+
+@pytest.mark.parametrize(
+    ("threads", "share", "told"), [(2, 0.5, 1), (2, 1.9, 0), (1, 0.5, 0), (4, 0.1, 1)]
+)
+def test_a_busy_machine_is_told_once(here, capsys, monkeypatch, threads, share, told):
+    """A share of 1 is all of one core's time."""
+    monkeypatch.setattr(crowding, "time", Clock(share))
+    monkeypatch.setattr(crowding, "available_cores", lambda: 2)
+    options = ["--samples", 3000, "--step-size", 0.1, "--threads", threads]
+    assert minivae("train", *DOTS, *options) == 0
+    assert capsys.readouterr().out.count(f"{100 * share / 2:.0f} % of their cores' time") == told
+
+
+def test_a_short_time_is_no_reason_to_call_a_machine_busy(monkeypatch):
+    said, clock = [], Clock(0.1)
+    watch = crowding.CrowdWatch(2, said.append)
+    monkeypatch.setattr(crowding, "time", clock)
+    clock.perf_counter = lambda: watch._seconds + 4.9
+    watch.look()
+    assert not said
+
+
+@pytest.mark.parametrize("slow", [True, False])
+def test_compilation_is_announced_if_it_takes_long(here, capsys, monkeypatch, slow):
+    class Timer(threading.Timer):
+        def start(self):
+            if slow:
+                self.function()
+
+    monkeypatch.setattr(threading, "Timer", Timer)
+    assert minivae("train", *SHORT) == 0
+    assert ("Compiling the kernels" in capsys.readouterr().out) == slow

@@ -16,6 +16,7 @@ import pytest
 
 from minivae import VAE, Adam, fit, load_model
 from minivae.estimators.wake_sleep import WakeSleep
+from minivae.evaluation import chunks
 from minivae.training import aevb, loop
 from minivae.training.checkpoint import read_archive
 from minivae.training.full_vb import fit_full_vb
@@ -137,7 +138,7 @@ def test_the_time_between_looks_at_the_clock_is_a_tenth_of_a_second(monkeypatch)
 
 def test_the_number_of_threads_follows_from_both_networks(monkeypatch):
     asked = []
-    monkeypatch.setattr(aevb, "default_threads", lambda *given: asked.append(given) or 1)
+    monkeypatch.setattr(chunks, "default_threads", lambda *given: asked.append(given) or 1)
     result = fit(MODEL, PIXELS, 20, **OPTIONS)
     assert asked == [(result.params.vector.size, 20)]
 

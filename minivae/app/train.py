@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minivae import datasets, plots
+from minivae.app.crowding import CrowdWatch
 from minivae.app.options import DEFAULTS, load_data, open_run
 from minivae.app.runs import Run, free_folder, new_run
 from minivae.app.streams import complain, tell
@@ -18,6 +19,7 @@ from minivae.app.system import BlasProbe
 from minivae.binarization import SCORES_DIFFER
 from minivae.datasets import Dataset
 from minivae.engine.mode import NUMPY_ONLY
+from minivae.evaluation.chunks import worthwhile_threads
 from minivae.likelihoods import FixedGaussian
 from minivae.optimizers import OPTIMIZERS, Adagrad
 from minivae.params import Params
@@ -252,6 +254,13 @@ def _fit(run: Run, vae: VAE, data: Dataset, quiet: bool, say: Say) -> tuple[Hist
         trials = ", ".join(f"{size:g}: {bound:.4g}" for size, bound in bounds.items())
         say(f"Step size {settings['step_size']:g}, by a short trial (training bound {trials})")
     run.save_settings(settings)
+    threads = settings["threads"] or worthwhile_threads(vae, settings["batch_size"])
+    crowd = CrowdWatch(threads, say)
+
+    def evaluated(params: Params, history: History) -> None:
+        run.save_history(history)
+        crowd.look()
+
     result = fit(
         vae,
         data,
@@ -261,7 +270,7 @@ def _fit(run: Run, vae: VAE, data: Dataset, quiet: bool, say: Say) -> tuple[Hist
         checkpoint=run.model_path,
         resume=run.model_path.exists(),
         progress=False if quiet else None,
-        callback=lambda params, history: run.save_history(history),
+        callback=evaluated,
         **options,
     )
     run.save_history(result.history)

@@ -17,11 +17,16 @@ from minivae.validation import check_count
 CHUNK = 500  # rows of activations at a time, so that they stay in the cache
 
 
+def worthwhile_threads(vae: VAE, n_rows: int) -> int:
+    """Return how many threads `n_rows` datapoints at a time are worth, on this machine."""
+    return default_threads(work(vae.encoder) + work(vae.decoder), n_rows)
+
+
 @contextlib.contextmanager
 def evaluating(vae: VAE, threads: int | None) -> Iterator[Team]:
     """Context manager: a team of threads, by default as many as the model is worth."""
     if threads is None:
-        threads = default_threads(work(vae.encoder) + work(vae.decoder), CHUNK)
+        threads = worthwhile_threads(vae, CHUNK)
     with blas_single_threaded(), Team(check_count("threads", threads)) as team:
         yield team
 

@@ -10,10 +10,10 @@ from numpy.typing import DTypeLike
 
 from minivae.binarization import fixed_draw
 from minivae.data_stream import NOISE, stream
-from minivae.engine.team import Team, default_threads
+from minivae.engine.team import Team
 from minivae.estimators import SGVBB
 from minivae.evaluation import bound_terms_with
-from minivae.layers import work
+from minivae.evaluation.chunks import worthwhile_threads
 from minivae.optimizers import Adagrad
 from minivae.params import Params
 from minivae.protocols import Estimator, Optimizer
@@ -88,8 +88,8 @@ def fit(
         For the initial parameters, the order of the datapoints and all noise.
     evaluate_every : int, sequence of int, or None
         Samples between evaluations of the bound on the test set and on as many training
-        datapoints, or the numbers of samples seen at which to evaluate, and at the end; None:
-        never.
+        datapoints (5,000 at most), or the numbers of samples seen at which to evaluate, and at the
+        end; None: never.
     params : Params, optional
         Where to start, instead of ``vae.init_params``; copied.
     threads : int, optional
@@ -188,8 +188,7 @@ class AEVB(Method):
         """Return the state before the first step."""
         settings, vae = self.settings, self.vae
         if self.threads is None:
-            multiplications = work(vae.encoder) + work(vae.decoder)
-            self.threads = default_threads(multiplications, settings.batch_size)
+            self.threads = worthwhile_threads(vae, settings.batch_size)
         params = first_params(vae, self._start, settings.seed, settings.dtype)
         rngs = [stream(settings.seed, NOISE, k) for k in range(self.threads)]
         moments = optimizer_state(settings.optimizer, params.vector)

@@ -17,6 +17,9 @@ from minivae.vae import VAE
 from minivae.validation import check_count, check_dtype, check_has, check_seed
 
 
+_EVALUATED = 5_000  # training datapoints, at most
+
+
 def training_set(vae: VAE, data: Any) -> np.ndarray:
     """Return the part of `data` to train on, checked.
 
@@ -56,11 +59,12 @@ def checksum(x: np.ndarray) -> int:
 
 
 def training_subset(train: np.ndarray, test: np.ndarray | None, seed: int) -> np.ndarray:
-    """Return as many training datapoints as there are test datapoints, at random, for evaluations.
+    """Return the training datapoints of evaluations, drawn at random: as many as test datapoints.
 
-    All of them, if there are not so many; 10,000 where there is no test set.
+    All of them, if there are not so many, and 5,000 at most: the time that more would take is
+    better spent on training.
     """
-    n = 10_000 if test is None else len(test)
+    n = _EVALUATED if test is None else min(len(test), _EVALUATED)
     return train[np.sort(stream(seed, SUBSET).permutation(len(train))[:n])]
 
 
