@@ -17,7 +17,7 @@ import pytest
 from minivae import VAE, Adam, fit, load_model
 from minivae.estimators.wake_sleep import WakeSleep
 from minivae.evaluation import chunks
-from minivae.training import aevb, loop
+from minivae.training import loop
 from minivae.training.checkpoint import read_archive
 from minivae.training.full_vb import fit_full_vb
 from minivae.training.interruption import Interrupted

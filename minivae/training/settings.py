@@ -16,7 +16,6 @@ from minivae.training.descriptions import describe_settings, describe_value
 from minivae.vae import VAE
 from minivae.validation import check_count, check_dtype, check_has, check_seed
 
-
 _EVALUATED = 5_000  # training datapoints, at most
 
 
