@@ -312,6 +312,11 @@ def test_what_no_layer_may_return_is_refused_with_the_number_of_the_layer(odd, m
         there_and_back(Dense(3, 4), odd, Dense(4, 2))
 
 
+def test_a_sum_without_rows_is_refused_even_where_the_parameter_is_a_single_number():
+    with pytest.raises(ValueError, match=r"^layer 2 has a Sum of \(\) for 'shift', expected"):
+        there_and_back(Dense(3, 1), Odd(1, parts={"shift": Sum(np.float64(4))}), Dense(1, 2))
+
+
 def test_a_row_of_layers_cannot_be_changed():
     layers = [Dense(3, 4), Dense(4, 2)]
     net = Sequential(layers)
