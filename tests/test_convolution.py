@@ -13,6 +13,7 @@ from randomness import examples
 from scipy import stats
 
 from minivae import VAE, Adam, check_grad, fit, layers, load_model
+from minivae.checks.catalogue.convolutions import catalogue
 from minivae.layers import Dense, convnet, work
 from minivae.layers.convolution import ChannelsFirst, Conv2D, ConvTranspose2D
 from minivae.testing import check_layer
@@ -214,14 +215,6 @@ def test_it_trains_like_the_same_layers_as_matrices(threads):
     np.testing.assert_allclose(*found, rtol=1e-7, atol=1e-9)
 
 
-def test_gradient_of_a_whole_model():
-    encoder, decoder = layers_of_a_model(lambda layer: layer)
-    vae = VAE(encoder=encoder, decoder=decoder)
-    rng = np.random.default_rng(0)
-    params, noise = vae.init_params(rng, std=0.5), rng.standard_normal((2, 3, 2))
-    check_grad(lambda p: vae.elbo_and_grad(p, DATA[:3], noise), params)
-
-
 def test_a_model_is_saved_loaded_and_resumed(tmp_path):
     encoder, decoder = layers_of_a_model(lambda layer: layer)
     vae, path = VAE(encoder=encoder, decoder=decoder), tmp_path / "model.npz"
@@ -283,18 +276,11 @@ def test_several_numbers_for_a_pixel_come_channel_by_channel():
     check_layer(last, pixels)
 
 
-@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
-def test_gradient_of_a_convolutional_model(likelihood):
-    outputs = 2 if likelihood == "gaussian" else 1
-    vae = VAE(
-        encoder=convnet.encoder((5, 4), 4, (3, 2), (5,), "tanh"),
-        decoder=convnet.decoder((5, 4), 2, (3, 2), (5,), "tanh", outputs),
-        likelihood=likelihood,
-    )
-    rng = np.random.default_rng(0)
-    params, x = vae.init_params(rng), rng.random((3, 20))
-    noise = rng.standard_normal((2, 3, 2))
-    check_grad(lambda p: vae.elbo_and_grad(p, x, noise), params)
+@pytest.mark.parametrize("name", catalogue())
+@examples(5)
+@given(st.integers(0, 2**32 - 1))
+def test_gradients_of_the_catalogue(name, seed):
+    check_grad(*catalogue()[name](np.random.default_rng(seed)))
 
 
 # --- Where weights start --------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def _check_binarize(name: str, value: Any) -> None:
 
 
 def _check_network(name: str, value: Any) -> None:
-    if value not in NETWORKS:
+    if value not in tuple(NETWORKS):
         raise ValueError(f"{name} is {value!r}, expected one of {', '.join(NETWORKS)}")
 
 
