@@ -201,6 +201,9 @@ class Field:
             if missing:
                 say(f"  {name}: skipped, {' and '.join(missing)} not installed")
                 continue
+            if self.setting.channels and not CONTENDERS[name].convolves:
+                say(f"  {name}: skipped, it knows no convolutions")
+                continue
             try:
                 probes = self.add(name, threads, seconds)
             except ContenderFailed as failure:

@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ import pytest
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
+import contenders  # noqa: E402
 import products  # noqa: E402
 import rivals  # noqa: E402
 import roofline  # noqa: E402
@@ -36,6 +38,9 @@ SMALL = {
     )
     for likelihood in ("bernoulli", "gaussian-sigmoid")
 }
+CONVOLUTIONAL = settings.Setting(
+    "small", 784, 7, 3, batch_size=10, data="random", n_train=70, channels=(2, 3)
+)
 RIVALS = ("numpy", "torch-eager", "jax-step", "jax-scan")
 
 
@@ -71,6 +76,42 @@ def test_a_rival_computes_the_same_bound_and_gradient(name, likelihood):
     assert set(grad) == set(expected_grad.names)
     for array in grad:
         np.testing.assert_allclose(grad[array], expected_grad[array], rtol=2e-4, atol=2e-5)
+
+
+def test_pytorch_s_convolutions_are_the_library_s():
+    problem = settings.Problem(CONVOLUTIONAL)
+    params = wide_params(problem)
+    rival = load_rival("torch-eager")(problem, 1, params)
+    x, noise = batch(problem.setting)
+    bound, grad = rival.bound_and_gradient(x, noise)
+    expected, expected_grad = problem.setting.vae().elbo_and_grad(params, x, noise[None])
+    assert bound == pytest.approx(expected, rel=1e-5)
+    assert set(grad) == set(expected_grad.names)
+    for array in grad:
+        np.testing.assert_allclose(grad[array], expected_grad[array], rtol=2e-4, atol=2e-4)
+    start = problem.silenced_params()
+    rival.reset(start)
+    judge = Minivae(problem, 2, start)
+    try:
+        np.testing.assert_allclose(rival.run(4), judge.run(4), rtol=1e-3)
+        own, expected = rival.params(), judge.params()
+        for array in expected:
+            np.testing.assert_allclose(own[array], expected[array], rtol=1e-2, atol=5e-3)
+    finally:
+        judge.close()
+
+
+def test_who_knows_no_convolutions_is_skipped_by_name(capsys, monkeypatch):
+    def add(field, name, threads, seconds):
+        field.children[name] = SimpleNamespace(startup_seconds=0, threads=1, close=list)
+        return {1: 1.0}
+
+    monkeypatch.setattr(contenders, "missing_packages", lambda name: [])
+    monkeypatch.setattr(contenders.Field, "add", add)
+    with contenders.Field(settings.Problem(CONVOLUTIONAL)) as field:
+        entries = field.add_all(["numpy", "torch-eager"], [1], 0.1)
+    assert list(entries) == ["minivae", "torch-eager"]
+    assert "numpy: skipped, it knows no convolutions" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("likelihood", SMALL)
