@@ -1,6 +1,7 @@
 """The settings of a run: their defaults, and the data that they speak of."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ DEFAULTS: dict[str, Any] = {
     "noise_samples": 1,
     "optimizer": "adagrad",
     "step_size": None,  # adagrad: by a short trial; others: their default
+    "schedule": None,
     "no_weight_prior": False,
     "samples": 3_000_000,
     "seed": 0,
@@ -31,10 +33,14 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+_ADDED = {"binarize", "schedule"}  # settings that older runs do not have
+
+
 def open_run(folder: str | Path) -> runs.Run:
     """Open an existing run folder; see `minivae.app.runs.open_run`."""
-    run = runs.open_run(folder, set(DEFAULTS) - {"binarize"})
-    run.settings.setdefault("binarize", None)  # a setting that older runs do not have
+    run = runs.open_run(folder, set(DEFAULTS) - _ADDED)
+    for name in _ADDED:
+        run.settings.setdefault(name, DEFAULTS[name])
     try:
         for name, value in run.settings.items():
             if name in _CHECKS and not (value is None and DEFAULTS.get(name) is None):
@@ -69,6 +75,17 @@ def _check_image_shape(name: str, value: Any) -> None:
         raise ValueError(f"{name} is {value!r}, expected height and width")
 
 
+def _check_schedule(name: str, value: Any) -> None:
+    _check_kind(list, "a list")(name, value)
+    for change in value:
+        if not isinstance(change, list) or len(change) != 2:
+            raise ValueError(f"{name} has {change!r}, expected samples and a factor")
+        check_count(name, change[0])
+        check_positive(name, change[1])
+    if any(first[0] >= second[0] for first, second in pairwise(value)):
+        raise ValueError(f"{name} is {value!r}, expected samples that increase")
+
+
 _check_text = _check_kind(str, "text")
 
 # What a settings.json that was edited by hand may hold; null, too, where that is the default.
@@ -85,6 +102,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "noise_samples": check_count,
     "optimizer": _check_text,
     "step_size": check_positive,
+    "schedule": _check_schedule,
     "no_weight_prior": _check_kind(bool, "true or false"),
     "samples": check_count,
     "seed": check_seed,
