@@ -103,7 +103,7 @@ def test_before_the_first_change_training_is_as_without(optimizer, threads):
 
 
 def test_monte_carlo_em_counts_its_m_steps():
-    """A visit to a minibatch has five; with nothing left of the step after those, one visit moves."""
+    """A visit to a minibatch has five; with no step left after those, one visit moves."""
     stops = Scheduled(SGD(0.01), Stepwise((5,), (1e-30,)))
     once, thrice = (
         fit_mcem(MODEL, DATA, n, optimizer=stops, dtype=np.float64, **QUIET) for n in (20, 60)

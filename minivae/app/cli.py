@@ -23,7 +23,9 @@ ACTIVATIONS = ("tanh", "relu", "softplus", "sigmoid", "gelu", "identity")
 LIKELIHOODS = (
     "bernoulli", "gaussian", "gaussian-sigmoid", "gaussian-fixed", "gaussian-fixed-relu", "poisson",
 )  # fmt: skip
+NETWORKS = ("mlp", "conv")
 OPTIMIZERS = ("adagrad", "sgd", "adam")
+STARTS = ("normal", "glorot")
 _DIGITS = 309  # of a number at most, as of floats
 
 
@@ -75,8 +77,8 @@ def place(text: str) -> str:
     return text
 
 
-def several(text: str) -> list[int]:
-    """Read positive whole numbers, such as the widths of layers: 500 or 200,100."""
+def widths(text: str) -> list[int]:
+    """Read whole numbers, such as the widths of layers: 500 or 200,100."""
     return [whole(1)(part) for part in text.split(",")]
 
 
@@ -148,9 +150,34 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     model = parser.add_argument_group("model")
     add = model.add_argument
     add("--latent", type=whole(1), metavar="J", help="dimensions of z (20)")
-    add("--hidden", type=several, metavar="WIDTHS", help="hidden units, as 500 or 200,100 (500)")
     add(
-        "--activation", metavar="NAME", choices=ACTIVATIONS, help=f"{', '.join(ACTIVATIONS)} (tanh)"
+        "--network",
+        metavar="NAME",
+        choices=NETWORKS,
+        help="mlp, or conv: images halved by convolutions, doubled by transposed ones (mlp)",
+    )
+    add(
+        "--channels",
+        type=widths,
+        metavar="WIDTHS",
+        help="of each convolution, as 16,32 (16,32; for conv)",
+    )
+    add(
+        "--hidden",
+        type=widths,
+        metavar="WIDTHS",
+        help="hidden units, as 500 or 200,100 (500; conv: 128)",
+    )
+    add(
+        "--activation",
+        metavar="NAME",
+        choices=ACTIVATIONS,
+        help=f"{', '.join(ACTIVATIONS)} (tanh; conv: relu)",
+    )
+    add(
+        "--start",
+        choices=STARTS,
+        help="weights from N(0, 0.01^2), or Glorot's uniform draws (normal; conv: glorot)",
     )
     add(
         "--likelihood",
@@ -266,8 +293,8 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:
         "--datapoints",
         type=whole(1),
         metavar="N",
-        help="to estimate log p(x) on: in figure3, of each part (200; the paper's 1000); in table1, "
-        "test digits (all)",
+        help="to estimate log p(x) on: in figure3, of each part (200; the paper's 1000); in "
+        "table1, test digits (all)",
     )
     add(
         "--stages",
@@ -275,7 +302,7 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:
         metavar="N",
         help="in table1, of 1, 3, 9, ... passes over the digits (4; the whole has 8)",
     )
-    add("--k", type=several, metavar="KS", help="in table1, samples of z to train with (1,5,50)")
+    add("--k", type=widths, metavar="KS", help="in table1, samples of z to train with (1,5,50)")
     add("--batch-size", type=whole(1), metavar="M", help="in table1, datapoints per step (20)")
     add("--data-path", type=place, metavar="PATH", help="where to look for Frey Faces first")
     add("--skip-frey", action="store_true", help="leave out Frey Faces")

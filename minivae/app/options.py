@@ -14,9 +14,12 @@ DEFAULTS: dict[str, Any] = {
     "data": "mnist",
     "data_path": None,
     "binarize": None,
+    "network": "mlp",
     "latent": 20,
+    "channels": None,
     "hidden": [500],
     "activation": "tanh",
+    "start": "normal",
     "likelihood": None,  # by data
     "sigma": None,
     "batch_size": 100,
@@ -32,14 +35,20 @@ DEFAULTS: dict[str, Any] = {
     "evaluate_every": 100_000,
 }
 
+NETWORKS: dict[str, dict[str, Any]] = {
+    "mlp": {},
+    "conv": {"channels": [16, 32], "hidden": [128], "activation": "relu", "start": "glorot"},
+}
+"""The defaults that are others for these networks; those of `minivae.layers.convnet`."""
 
-_ADDED = {"binarize", "schedule"}  # settings that older runs do not have
+# Settings that older runs do not have.
+_NEWER = ("binarize", "network", "channels", "start", "schedule")
 
 
 def open_run(folder: str | Path) -> runs.Run:
     """Open an existing run folder; see `minivae.app.runs.open_run`."""
-    run = runs.open_run(folder, set(DEFAULTS) - _ADDED)
-    for name in _ADDED:
+    run = runs.open_run(folder, set(DEFAULTS) - set(_NEWER))
+    for name in _NEWER:
         run.settings.setdefault(name, DEFAULTS[name])
     try:
         for name, value in run.settings.items():
@@ -69,6 +78,11 @@ def _check_binarize(name: str, value: Any) -> None:
         raise ValueError(f"{name} is {value!r}, expected one of {', '.join(BINARIZATIONS)}")
 
 
+def _check_network(name: str, value: Any) -> None:
+    if value not in tuple(NETWORKS):
+        raise ValueError(f"{name} is {value!r}, expected one of {', '.join(NETWORKS)}")
+
+
 def _check_image_shape(name: str, value: Any) -> None:
     _check_widths(name, value)
     if len(value) != 2:
@@ -93,9 +107,12 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "data": _check_text,
     "data_path": _check_text,
     "binarize": _check_binarize,
+    "network": _check_network,
     "latent": check_count,
+    "channels": _check_widths,
     "hidden": _check_widths,
     "activation": _check_text,
+    "start": _check_text,
     "likelihood": _check_text,
     "sigma": check_positive,
     "batch_size": check_count,

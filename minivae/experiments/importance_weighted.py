@@ -110,7 +110,8 @@ class ImportanceWeightedCurve(Curve):
 
     def build_model(self, data: datasets.Dataset) -> VAE:
         """Return its `VAE`."""
-        return VAE(data.train.shape[1], self.n_latent, (self.hidden,) * self.layers)
+        hidden = (self.hidden,) * self.layers
+        return VAE(data.train.shape[1], self.n_latent, hidden, start="glorot")
 
     @property
     def samples_per_pass(self) -> int:

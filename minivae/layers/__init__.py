@@ -4,6 +4,9 @@
     activations  f
     sequential   layers in a row
     mlp          dense ones in a row, the paper's networks
+    start        where weights start
+    convolution  convolutions and their transposes, for images
+    convnet      networks of them
 
 A layer is any object that does what `minivae.protocols.Layer` says.
 """
