@@ -7,7 +7,7 @@ from minivae.layers import Activation, Sequential, mlp
 from minivae.protocols import Layer, Likelihood, Posterior
 from minivae.validation import check_count
 
-HIDDEN, ACTIVATION = (500,), "tanh"  # by default
+HIDDEN, ACTIVATION, START = (500,), "tanh", "normal"  # by default
 
 
 def build_mlps(
@@ -15,14 +15,15 @@ def build_mlps(
     n_latent: int | None,
     hidden: Sequence[int],
     activation: Activation,
+    start: str,
     likelihood: Likelihood,
     posterior: Posterior,
 ) -> tuple[Sequential, Sequential]:
     """Return encoder and decoder, with the hidden layers of the one in reverse in the other."""
     D, J = check_count("n_features", n_features), check_count("n_latent", n_latent)
     n_params, n_outputs = _ends(D, J, likelihood, posterior)
-    encoder = mlp((D, *hidden, n_params), activation, "encoder.")
-    return encoder, mlp((J, *reversed(hidden), n_outputs), activation, "decoder.")
+    encoder = mlp((D, *hidden, n_params), activation, "encoder.", start)
+    return encoder, mlp((J, *reversed(hidden), n_outputs), activation, "decoder.", start)
 
 
 def take_networks(
@@ -52,10 +53,10 @@ def take_networks(
     return networks
 
 
-def refuse_beside_networks(hidden: Any, activation: Any) -> None:
+def refuse_beside_networks(hidden: Any, activation: Any, start: Any) -> None:
     """Refuse what describes MLPs, where networks are given layer by layer."""
     for name, given, default in (
-        ("hidden", hidden, HIDDEN), ("activation", activation, ACTIVATION)
+        ("hidden", hidden, HIDDEN), ("activation", activation, ACTIVATION), ("start", start, START)
     ):  # fmt: skip
         if given is not default:
             raise ValueError(

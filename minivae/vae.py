@@ -19,6 +19,7 @@ from minivae.model_inputs import ModelInputs
 from minivae.networks import (
     ACTIVATION,
     HIDDEN,
+    START,
     build_mlps,
     refuse_beside_networks,
     take_networks,
@@ -57,23 +58,25 @@ class VAE(ModelInputs):
         q(z|x): "gaussian" (the paper's), "full-covariance", "isotropic", "isotropic-relu",
         "laplace", "logistic", "deterministic" (a plain autoencoder), or an object of
         `minivae.posteriors`.
+    start : str
+        Where weights start: "normal" (sec. 5) or "glorot" (uniform, as wide as layers are narrow).
     encoder, decoder : sequence of layers or Sequential, optional
-        In place of `hidden` and `activation`. The encoder ends in as many numbers as the posterior
-        takes (mu and log sigma^2: 2 J), the decoder in as many as the likelihood takes.
+        In place of `hidden`, `activation` and `start`. The encoder ends in as many numbers as the
+        posterior takes (mu and log sigma^2: 2 J), the decoder in as many as the likelihood takes.
 
     Attributes
     ----------
     encoder, decoder : Sequential
         Their parameters are called "encoder.W1", "encoder.b1", ..., "decoder.W1", ...
     param_shapes : dict of str to tuple of int
-    hidden, activation
+    hidden, activation, start
         As given; None for networks that were given layer by layer.
 
     Raises
     ------
     ValueError
         If a size is not a positive whole number, a name is unknown, an object lacks something,
-        sizes do not fit together, or `hidden` or `activation` is given beside networks.
+        sizes do not fit together, or `hidden`, `activation` or `start` is given beside networks.
 
     Notes
     -----
@@ -94,6 +97,7 @@ class VAE(ModelInputs):
         activation: str | Activation = ACTIVATION,
         posterior: str | Posterior = "gaussian",
         *,
+        start: str = START,
         encoder: Sequence[Layer] | Sequential | None = None,
         decoder: Sequence[Layer] | Sequential | None = None,
     ) -> None:
@@ -103,10 +107,11 @@ class VAE(ModelInputs):
         if encoder is None and decoder is None:
             self.hidden = tuple(check_count("hidden", width) for width in np.atleast_1d(hidden))
             self.activation = get_activation(activation)
-            networks = build_mlps(*sizes, self.hidden, self.activation, *of_both)
+            self.start: str | None = start
+            networks = build_mlps(*sizes, self.hidden, self.activation, start, *of_both)
         else:
-            self.hidden = self.activation = None
-            refuse_beside_networks(hidden=hidden, activation=activation)
+            self.hidden = self.activation = self.start = None
+            refuse_beside_networks(hidden=hidden, activation=activation, start=start)
             networks = take_networks(*sizes, encoder, decoder, *of_both)
         self.encoder, self.decoder = networks
         self.n_features, self.n_latent = self.encoder.n_in, self.decoder.n_in
@@ -122,9 +127,10 @@ class VAE(ModelInputs):
                 f"VAE(encoder={list(self.encoder.layers)!r}, decoder={list(self.decoder.layers)!r},"
                 f" likelihood={likelihood!r}{posterior})"
             )
+        start = "" if self.start == START else f", start={self.start!r}"
         return (
             f"VAE(n_features={self.n_features}, n_latent={self.n_latent}, hidden={self.hidden}, "
-            f"likelihood={likelihood!r}, activation={self.activation.name!r}{posterior})"
+            f"likelihood={likelihood!r}, activation={self.activation.name!r}{posterior}{start})"
         )
 
     def init_params(

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minivae import load_model
+from minivae import VAE, Adagrad, Adam, fit, load, load_model
 from minivae.app import cli
 from minivae.app.options import NETWORKS
 from minivae.app.runs import free_folder, new_run, open_run
 from minivae.app.system import PINS
 from minivae.layers import convnet
+from minivae.schedules import Scheduled, Stepwise
 from minivae.training.history import History
 
 PICTURES = ("learning_curve.png", "samples.png", "reconstructions.png")
@@ -349,6 +350,43 @@ def test_more_samples_on_a_finished_run(here):
     assert curve(here / "whole") == curve(here / "part")
 
 
+def test_a_schedule_in_samples(here, capsys):
+    """Adam's default step; from 90 samples on is from the sixth update on, of 20 samples each."""
+    options = [*DOTS, "--optimizer", "adam", "--quiet", "--threads", 1]
+    schedule = ["--schedule", "90:0.5,95:0.3,2000:0.1"]  # the first two change in one minibatch
+    assert minivae("train", *options, *schedule, "--samples", 1000, "--out", "run") == 0
+    assert minivae("train", "--resume", "run", "--samples", 3000, "--quiet") == 0
+    data, (vae, params) = load("dots.npz"), load_model("run/model.npz")
+    by_hand = fit(
+        vae, data, 3000, batch_size=20, evaluate_every=1000, threads=1, progress=False,
+        optimizer=Scheduled(Adam(), Stepwise((5, 100), (0.3, 0.1))),
+    )  # fmt: skip
+    assert np.array_equal(by_hand.params.vector, params.vector)
+    error = one_line_error(capsys, "train", "--resume", "run", *schedule)
+    assert "--schedule cannot be given with --resume" in error
+
+
+def test_runs_from_before_schedules_and_starts_can_be_used(run):
+    settings = json.loads((run / "settings.json").read_text())
+    del settings["schedule"], settings["start"]
+    (run / "settings.json").write_text(json.dumps(settings))
+    assert minivae("evaluate", "run") == 0
+    assert minivae("train", "--resume", "run", "--samples", 2100, "--quiet") == 0
+
+
+def test_glorot_s_start(here):
+    options = [*DOTS, "--step-size", 0.02, "--quiet", "--threads", 1, "--start", "glorot"]
+    assert minivae("train", *options, "--samples", 400, "--out", "run") == 0
+    assert minivae("train", "--resume", "run", "--samples", 600, "--quiet") == 0
+    vae, params = load_model("run/model.npz")
+    assert vae.start == "glorot"
+    by_hand = fit(
+        VAE(16, 20, (8,), start="glorot"), load("dots.npz"), 600, batch_size=20, threads=1,
+        optimizer=Adagrad(0.02), evaluate_every=1000, progress=False,
+    )  # fmt: skip
+    assert np.array_equal(by_hand.params.vector, params.vector)
+
+
 def test_fewer_samples_than_seen_are_refused(run, capsys):
     before = (run / "settings.json").read_text()
     error = one_line_error(capsys, "train", "--resume", "run", "--samples", 100)
@@ -435,6 +473,16 @@ def test_ctrl_c_saves_and_says_how_to_resume(here, uninterrupted):
         (["train", "--batch-size", "2.5"], "--batch-size"),
         (["train", "--step-size", "nan"], "--step-size"),
         (["train", "--step-size", "-1"], "--step-size"),
+        (
+            ["train", "--schedule", "1e6"],
+            "--schedule: '1e6' is not SAMPLES:FACTOR, such as 1e6:0.5",
+        ),
+        (["train", "--schedule", ""], "--schedule: '' is not SAMPLES:FACTOR"),
+        (["train", "--schedule", "1e6:0"], "--schedule: '0' is not a positive number"),
+        (["train", "--schedule", "0:1"], "--schedule: '0' is not a whole number of at least 1"),
+        (["train", "--schedule", "9:.5,9:.1"], "'9:.5,9:.1' has samples that do not increase"),
+        (["train", "--start", "he"], "--start: invalid choice: 'he'"),
+        (["train", "--network", "conv", "--start", "normal"], "conv has no start but glorot"),
         (["train", "--seed", "-1"], "--seed"),
         (["train", "--optimizer", "newton"], "--optimizer: invalid choice: 'newton'"),
         (["train", "--activation", "cosine"], "--activation: invalid choice: 'cosine'"),
@@ -464,6 +512,9 @@ def test_ctrl_c_saves_and_says_how_to_resume(here, uninterrupted):
         (["reproduce", "figure1"], "invalid choice: 'figure1'"),
         (["reproduce", "figure2", "--samples", "0"], "--samples: '0' is not a whole number"),
         (["reproduce", "figure2", "--workers", "0"], "--workers"),
+        (["reproduce", "figure2", "--stages", "2"], "stages is 2, but no curve of this figure"),
+        (["reproduce", "table1", "--stages", "9"], "stages is 9, expected at most 8"),
+        (["reproduce", "table1", "--k", "1,0"], "--k: '0' is not a whole number of at least 1"),
         (["gradcheck", "--cases", "0"], "--cases"),
     ],
 )

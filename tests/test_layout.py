@@ -26,7 +26,7 @@ FLOORS = [
     ["networks"],
     ["layers", "likelihoods", "posteriors", "reparameterizations"],
     ["other_likelihoods", "model_inputs"],
-    ["optimizers", "gaussian", "parts", "data_stream", "binarization"],
+    ["optimizers", "schedules", "gaussian", "parts", "data_stream", "binarization"],
     ["protocols"],
     ["params", "standard_densities", "validation"],
     ["engine"],

@@ -17,6 +17,7 @@ import pytest
 from minivae import VAE, Adam, fit, load_model
 from minivae.estimators.wake_sleep import WakeSleep
 from minivae.evaluation import chunks
+from minivae.schedules import RobbinsMonro, Scheduled
 from minivae.training import loop
 from minivae.training.checkpoint import read_archive
 from minivae.training.full_vb import fit_full_vb
@@ -32,6 +33,9 @@ OPTIONS = {"batch_size": 20, "seed": 3, "evaluate_every": 100, "progress": False
 METHODS = {
     "aevb": partial(fit, threads=1),
     "aevb, two threads": partial(fit, threads=2),
+    "aevb, scheduled": partial(
+        fit, threads=2, optimizer=Scheduled(Adam(0.01), RobbinsMonro(50)), alternate=True
+    ),
     "wake-sleep": partial(fit, threads=1, estimator=WakeSleep(), optimizer=Adam(0.01)),
     "mcem": fit_mcem,
     "mcem, adam": partial(fit_mcem, optimizer=Adam(0.01), m_steps=2),
@@ -171,6 +175,9 @@ METHODS[sys.argv[1]](
 """
 
 
+KILLED_METHODS = ["aevb, two threads", "aevb, scheduled", "wake-sleep", "mcem, adam", "full vb"]
+
+
 def steps_in(path):
     return read_archive(path)[0]["training"]["step"] if path.exists() else 0
 
@@ -205,7 +212,7 @@ def killed(path, code, *arguments, times=KILLS):
     return steps
 
 
-@pytest.mark.parametrize("name", ["aevb, two threads", "wake-sleep", "mcem, adam", "full vb"])
+@pytest.mark.parametrize("name", KILLED_METHODS)
 def test_a_run_killed_at_any_moment_goes_on_to_the_bit(name, tmp_path):
     path = tmp_path / "run.npz"
     end = 20 * (killed(path, KILLED, name, str(path), str(20_000 * KILLS))[-1] + 7)

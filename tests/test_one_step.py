@@ -28,6 +28,7 @@ from minivae.layers import ACTIVATIONS
 from minivae.likelihoods import LIKELIHOODS, FixedGaussian
 from minivae.optimizers import OPTIMIZERS
 from minivae.posteriors import POSTERIORS
+from minivae.schedules import Scheduled, Stepwise
 
 N, D = 47, 4  # training set
 PARTS = {1: [11], 2: [5, 6], 3: [3, 4, 4]}  # of a minibatch, by number of threads
@@ -211,6 +212,16 @@ def test_every_estimator_takes_turns(estimator):
 @pytest.mark.parametrize("alternate", [False, True], ids=["together", "by turns"])
 def test_every_optimizer_remembers(optimizer, threads, alternate):
     check(model(), parts=PARTS[threads], steps=STEPS, optimizer=optimizer, alternate=alternate,
+          weight_prior=True)  # fmt: skip
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.1), Adagrad(0.1), Adam(0.05, 0.8, 0.9)], ids=named)
+@pytest.mark.parametrize("threads", PARTS)
+@pytest.mark.parametrize("alternate", [False, True], ids=["together", "by turns"])
+def test_every_step_size_follows_its_schedule(optimizer, threads, alternate):
+    """By turns, encoder and decoder have two updates each in four steps."""
+    scheduled = Scheduled(optimizer, Stepwise(after=(1, 3), factors=(0.3, 2.0)))
+    check(model(), parts=PARTS[threads], steps=5, optimizer=scheduled, alternate=alternate,
           weight_prior=True)  # fmt: skip
 
 

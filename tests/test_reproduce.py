@@ -554,7 +554,7 @@ def test_the_command_line_reaches_the_library(monkeypatch, capsys):
             ("figure3", "there", 10_000_000),
             {
                 "workers": 3, "only": "*aevb", "datapoints": 1000, "seed": 4, "data_path": "faces",
-                "skip_frey": True, "progress": None,
+                "skip_frey": True, "progress": None, "stages": None, "k": None, "batch_size": None,
             },
         )
     ]  # fmt: skip

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, ndtr
 
-from minivae import VAE, Params, check_grad
+from minivae import VAE, Params, check_grad, load_model, save_model
 from minivae.engine.arena import Arena
 from minivae.layers import ACTIVATIONS, Dense
 from minivae.likelihoods import Bernoulli, FixedGaussian
@@ -469,3 +469,31 @@ def test_networks_say_how_large_the_model_is():
 def test_networks_that_do_not_fit_are_refused(arguments, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         VAE(**arguments)
+
+
+def test_glorot_s_start_is_that_of_every_layer(tmp_path):
+    """`test_convolution` has its distribution; here its width, a^2 = 6 / (n_in + n_out)."""
+    vae = VAE(40, 3, (30, 20), start="glorot")
+    params = vae.init_params(np.random.default_rng(0), np.float32)
+    for name, shape in vae.param_shapes.items():
+        if ".b" in name:
+            assert not params[name].any()
+        else:
+            a, size = np.sqrt(6 / sum(shape)), np.prod(shape)
+            largest = np.abs(params[name]).max()
+            assert largest <= np.float32(a)
+            assert largest > a * 1e-12 ** (1 / size)  # else one in 10^12 is unlucky
+    assert (vae.start, VAE(4, 2).start) == ("glorot", "normal")
+    assert repr(vae).endswith("activation='tanh', start='glorot')")
+    save_model(tmp_path / "model.npz", vae, params)
+    again, _ = load_model(tmp_path / "model.npz")
+    assert repr(again) == repr(vae) and again.encoder == vae.encoder
+
+
+def test_a_start_that_there_is_not():
+    with pytest.raises(ValueError, match=r"^start is 'he', expected one of normal, glorot$"):
+        VAE(4, 2, start="he")
+    layers = {"encoder": [Dense(4, 4)], "decoder": [Dense(2, 4)]}
+    with pytest.raises(ValueError, match=r"^start is 'glorot', expected nothing beside encoder"):
+        VAE(**layers, start="glorot")
+    assert VAE(**layers).start is None

@@ -366,6 +366,14 @@ def adam(optimizer, g):
 OPTIMIZERS = {"sgd": sgd, "adagrad": adagrad, "adam": adam}
 
 
+def move(optimizer, g):
+    """Every optimizer's step is as long as its step size says, of which a schedule says more."""
+    if optimizer.name != "scheduled":
+        return OPTIMIZERS[optimizer.name](optimizer, g)
+    before = [after for after in optimizer.schedule.after if after < len(g)]
+    return (1.0, *optimizer.schedule.factors)[len(before)] * move(optimizer.optimizer, g)
+
+
 # --- Algorithm 1 ----------------------------------------------------------------------------------
 
 
@@ -426,5 +434,5 @@ def train(
         g = gradient(ascended, theta) - (theta / N if weight_prior else 0.0)
         turn = step % len(turns)
         gradients[turn].append(g[turns[turn]])
-        theta[turns[turn]] += OPTIMIZERS[optimizer.name](optimizer, gradients[turn])
+        theta[turns[turn]] += move(optimizer, gradients[turn])
     return theta, bounds

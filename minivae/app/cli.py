@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 from typing import NoReturn
 
 import minivae
@@ -24,6 +25,7 @@ LIKELIHOODS = (
 )  # fmt: skip
 NETWORKS = ("mlp", "conv")
 OPTIMIZERS = ("adagrad", "sgd", "adam")
+STARTS = ("normal", "glorot")
 _DIGITS = 309  # of a number at most, as of floats
 
 
@@ -76,8 +78,21 @@ def place(text: str) -> str:
 
 
 def widths(text: str) -> list[int]:
-    """Read the widths of layers, such as 500 or 200,100."""
+    """Read whole numbers, such as the widths of layers: 500 or 200,100."""
     return [whole(1)(part) for part in text.split(",")]
+
+
+def schedule(text: str) -> list[list[float]]:
+    """Read from how many samples on the step size is times what, such as 1e6:0.5,5e6:0.1."""
+    changes: list[list[float]] = []
+    for part in text.split(","):
+        samples, colon, factor = part.partition(":")
+        if not colon:
+            raise argparse.ArgumentTypeError(f"{part!r} is not SAMPLES:FACTOR, such as 1e6:0.5")
+        changes.append([whole(1)(samples), positive(factor)])
+    if any(first[0] >= second[0] for first, second in pairwise(changes)):
+        raise argparse.ArgumentTypeError(f"{text!r} has samples that do not increase")
+    return changes
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -160,6 +175,11 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         help=f"{', '.join(ACTIVATIONS)} (tanh; conv: relu)",
     )
     add(
+        "--start",
+        choices=STARTS,
+        help="weights from N(0, 0.01^2), or Glorot's uniform draws (normal; conv: glorot)",
+    )
+    add(
         "--likelihood",
         metavar="NAME",
         choices=LIKELIHOODS,
@@ -184,6 +204,12 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         "--optimizer", metavar="NAME", choices=OPTIMIZERS, help=f"{', '.join(OPTIMIZERS)} (adagrad)"
     )
     add("--step-size", type=positive, help="step size (adagrad: by a short trial)")
+    add(
+        "--schedule",
+        type=schedule,
+        metavar="CHANGES",
+        help="from how many samples on it is times what, as 1e6:0.5,5e6:0.1 (always the same)",
+    )
     add("--no-weight-prior", action="store_const", const=True, help="maximum likelihood, not MAP")
     add("--seed", type=_seed, help="for parameters, order and noise (0)")
     add("--threads", type=whole(1), help="threads (the cores there are, fewer for small models)")
@@ -241,9 +267,12 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:
         "minivae reproduce figure2 --samples 1e7",
     )
     parser.add_argument(
-        "figure", choices=("figure2", "figure3", "figure4", "figure5", "all"), metavar="FIGURE",
-        help="figure2, figure3, figure4, figure5 or all",
-    )  # fmt: skip
+        "figure",
+        choices=("figure2", "figure3", "figure4", "figure5", "all", "table1"),
+        metavar="FIGURE",
+        help="figure2, figure3, figure4, figure5 or all of them; table1 of Burda, Grosse and "
+        "Salakhutdinov",
+    )
     add = parser.add_argument
     add("--samples", type=whole(1), metavar="N", help="of each curve (1e6, in figure 3 2e6)")
     add(
@@ -264,8 +293,17 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:
         "--datapoints",
         type=whole(1),
         metavar="N",
-        help="in figure 3, to estimate log p(x) on, of each part (200; the paper's 1000)",
+        help="to estimate log p(x) on: in figure3, of each part (200; the paper's 1000); in "
+        "table1, test digits (all)",
     )
+    add(
+        "--stages",
+        type=whole(1),
+        metavar="N",
+        help="in table1, of 1, 3, 9, ... passes over the digits (4; the whole has 8)",
+    )
+    add("--k", type=widths, metavar="KS", help="in table1, samples of z to train with (1,5,50)")
+    add("--batch-size", type=whole(1), metavar="M", help="in table1, datapoints per step (20)")
     add("--data-path", type=place, metavar="PATH", help="where to look for Frey Faces first")
     add("--skip-frey", action="store_true", help="leave out Frey Faces")
     add("--seed", type=_seed, default=0, help="of every curve (0)")

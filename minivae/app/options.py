@@ -1,6 +1,7 @@
 """The settings of a run: their defaults, and the data that they speak of."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ DEFAULTS: dict[str, Any] = {
     "channels": None,
     "hidden": [500],
     "activation": "tanh",
+    "start": "normal",
     "likelihood": None,  # by data
     "sigma": None,
     "batch_size": 100,
     "noise_samples": 1,
     "optimizer": "adagrad",
     "step_size": None,  # adagrad: by a short trial; others: their default
+    "schedule": None,
     "no_weight_prior": False,
     "samples": 3_000_000,
     "seed": 0,
@@ -34,11 +37,12 @@ DEFAULTS: dict[str, Any] = {
 
 NETWORKS: dict[str, dict[str, Any]] = {
     "mlp": {},
-    "conv": {"channels": [16, 32], "hidden": [128], "activation": "relu"},
+    "conv": {"channels": [16, 32], "hidden": [128], "activation": "relu", "start": "glorot"},
 }
 """The defaults that are others for these networks; those of `minivae.layers.convnet`."""
 
-_NEWER = ("binarize", "network", "channels")  # settings that older runs do not have
+# Settings that older runs do not have.
+_NEWER = ("binarize", "network", "channels", "start", "schedule")
 
 
 def open_run(folder: str | Path) -> runs.Run:
@@ -85,6 +89,17 @@ def _check_image_shape(name: str, value: Any) -> None:
         raise ValueError(f"{name} is {value!r}, expected height and width")
 
 
+def _check_schedule(name: str, value: Any) -> None:
+    _check_kind(list, "a list")(name, value)
+    for change in value:
+        if not isinstance(change, list) or len(change) != 2:
+            raise ValueError(f"{name} has {change!r}, expected samples and a factor")
+        check_count(name, change[0])
+        check_positive(name, change[1])
+    if any(first[0] >= second[0] for first, second in pairwise(value)):
+        raise ValueError(f"{name} is {value!r}, expected samples that increase")
+
+
 _check_text = _check_kind(str, "text")
 
 # What a settings.json that was edited by hand may hold; null, too, where that is the default.
@@ -97,12 +112,14 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "channels": _check_widths,
     "hidden": _check_widths,
     "activation": _check_text,
+    "start": _check_text,
     "likelihood": _check_text,
     "sigma": check_positive,
     "batch_size": check_count,
     "noise_samples": check_count,
     "optimizer": _check_text,
     "step_size": check_positive,
+    "schedule": _check_schedule,
     "no_weight_prior": _check_kind(bool, "true or false"),
     "samples": check_count,
     "seed": check_seed,

@@ -1,7 +1,8 @@
-"""`minivae reproduce`: the paper's figures 2 to 5."""
+"""`minivae reproduce`: the paper's figures 2 to 5, and a table of another."""
 
 import argparse
 import sys
+from pathlib import Path
 
 from minivae.experiments import reproduce as reproduce_figures
 from minivae.experiments.running import CurvesFailed
@@ -19,6 +20,9 @@ def reproduce(arguments: argparse.Namespace) -> int:
             workers=arguments.workers,
             only=arguments.only,
             datapoints=arguments.datapoints,
+            stages=arguments.stages,
+            k=arguments.k,
+            batch_size=arguments.batch_size,
             seed=arguments.seed,
             data_path=arguments.data_path,
             skip_frey=arguments.skip_frey,
@@ -38,5 +42,8 @@ def reproduce(arguments: argparse.Namespace) -> int:
         )
         return 2
     if not arguments.quiet:
+        for path in map(Path, files):
+            if path.suffix == ".txt":  # a table, to be read at once
+                print(path.read_text())
         print("\n".join(map(str, files)))
     return 0

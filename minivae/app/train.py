@@ -24,6 +24,7 @@ from minivae.likelihoods import FixedGaussian, get_likelihood
 from minivae.optimizers import OPTIMIZERS, Adagrad
 from minivae.params import Params
 from minivae.protocols import Optimizer
+from minivae.schedules import Scheduled, Stepwise
 from minivae.training import choose_step_size, fit
 from minivae.training.history import History
 from minivae.training.interruption import Interrupted
@@ -102,6 +103,8 @@ def _prepared(
 def _new_settings(requested: dict[str, Any]) -> dict[str, Any]:
     network = requested.get("network", DEFAULTS["network"])
     settings = {**DEFAULTS, **NETWORKS[network], **requested}
+    if settings["start"] != "glorot" and network == "conv":
+        raise ValueError(f"start is {settings['start']}, the network conv has no start but glorot")
     if settings["data_path"] is not None:
         if settings["data"] not in datasets.LOOKED_FOR:
             named = " and ".join(datasets.LOOKED_FOR)
@@ -167,6 +170,7 @@ def _build_vae(settings: dict[str, Any], data: Dataset) -> VAE:
         settings["hidden"],
         likelihood,
         settings["activation"],
+        start=settings["start"],
     )
 
 
@@ -187,7 +191,13 @@ def _build_optimizer(settings: dict[str, Any]) -> Optimizer:
     name, step_size = settings["optimizer"], settings["step_size"]
     if name not in OPTIMIZERS:
         raise ValueError(f"optimizer is {name!r}, expected one of {', '.join(OPTIMIZERS)}")
-    return OPTIMIZERS[name]() if step_size is None else OPTIMIZERS[name](step_size)
+    optimizer = OPTIMIZERS[name]() if step_size is None else OPTIMIZERS[name](step_size)
+    if settings["schedule"] is None:
+        return optimizer
+    # After so many updates; where two changes fall into one minibatch, the later holds.
+    M = settings["batch_size"]
+    changes = {-(-samples // M): factor for samples, factor in settings["schedule"]}
+    return Scheduled(optimizer, Stepwise(tuple(changes), tuple(changes.values())))
 
 
 def _check_settings(settings: dict[str, Any], vae: VAE, data: Dataset) -> None:

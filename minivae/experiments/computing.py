@@ -14,6 +14,7 @@ from minivae.engine.lockstep import blas_single_threaded
 from minivae.estimators.wake_sleep import WakeSleep
 from minivae.evaluation.evidence import appendix_d, resample_prior
 from minivae.experiments.curves import BOUNDS, Curve, CurveFolder
+from minivae.experiments.importance_weighted import ImportanceWeightedCurve
 from minivae.optimizers import Adagrad
 from minivae.params import Params
 from minivae.training import FitResult, choose_step_size, fit
@@ -78,7 +79,11 @@ def _compute(curve: Curve, place: CurveFolder, threads: int | None) -> None:
         )
         measured = {name: values[-1] for name, values in result.history.as_dict().items()}
         row = {name: measured.get(name, math.nan) for name in ("samples", "seconds", *BOUNDS)}
-        rows.append(row | _log_likelihoods(curve, vae, result.params, data, threads))
+        if isinstance(curve, ImportanceWeightedCurve):
+            row |= curve.measure(row["samples"], vae, result.params, data, threads)
+        else:
+            row |= _log_likelihoods(curve, vae, result.params, data, threads)
+        rows.append(row)
         place.save_rows(rows)
 
 
@@ -90,11 +95,15 @@ def _trainer(
     if curve.method == "mcem":
         place.save_settings({**place.settings(), "step_size": _MCEM_STEP_SIZE})
         return partial(fit_mcem, optimizer=Adagrad(_MCEM_STEP_SIZE), **options)
-    if curve.method == "wake-sleep":
-        options["estimator"] = WakeSleep()
-    optimizer = Adagrad(_step_size(curve, place, vae, data, threads, options))
+    if isinstance(curve, ImportanceWeightedCurve):
+        options |= curve.fit_options()
+    else:
+        if curve.method == "wake-sleep":
+            options["estimator"] = WakeSleep()
+        step_size = _step_size(curve, place, vae, data, threads, options)
+        options["optimizer"] = Adagrad(step_size)
     resumed = place.model_path.exists()  # with as many threads as it was begun with
-    return partial(fit, optimizer=optimizer, threads=None if resumed else threads, **options)
+    return partial(fit, threads=None if resumed else threads, **options)
 
 
 def _step_size(

@@ -12,7 +12,7 @@ model.npz       the checkpoint
 import csv
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -70,9 +70,12 @@ class Curve:
     seed: int = 0
     data_path: str | None = None
 
+    methods: ClassVar[tuple[str, ...]] = METHODS
+
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"method is {self.method!r}, expected one of {', '.join(METHODS)}")
+        if self.method not in self.methods:
+            named = ", ".join(self.methods)
+            raise ValueError(f"method is {self.method!r}, expected one of {named}")
         points = tuple(check_count("points", point) for point in self.points)
         if not points or list(points) != sorted(set(points)):
             raise ValueError(f"points is {self.points!r}, expected numbers that increase")
@@ -89,6 +92,16 @@ class Curve:
     def samples(self) -> int:
         """Its budget: the training samples seen at its end."""
         return self.points[-1]
+
+    @property
+    def cost(self) -> tuple[int, ...]:
+        """Something that grows with the time it takes."""
+        return self.method == "mcem", self.samples * self.hidden, self.n_latent
+
+    @property
+    def heading(self) -> tuple[str, ...]:
+        """What of its settings stands before the columns in a table of several curves."""
+        return ("dataset", "n_train", "n_latent", "hidden", "method", "seed", "step_size")
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a figure of the paper is: its curves, and how it is drawn from their folders."""
+"""What a figure or a table is: its curves, and how it is made from their folders."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ FREY = tuple(Model("frey", n_latent, 200, "gaussian-sigmoid") for n_latent in (2
 
 @dataclass(frozen=True)
 class Experiment:
-    """A figure of the paper.
+    """A figure of the paper, or a table of another one.
 
     Attributes
     ----------
@@ -37,14 +37,17 @@ class Experiment:
     curves : callable
         ``curves(samples)`` returns a list of `Curve`.
     draw : callable
-        ``draw(places)`` returns the figure, for a list of `CurveFolder` in which something has been
-        measured.
+        ``draw(places)`` returns the figure, or the text of a table, for a list of `CurveFolder` in
+        which something has been measured.
+    options : tuple of str
+        What else `curves` takes, by name.
     """
 
     name: str
     samples: int
-    curves: Callable[[int], list[Curve]]
-    draw: Callable[[list[CurveFolder]], Figure]
+    curves: Callable[..., list[Curve]]
+    draw: Callable[[list[CurveFolder]], Figure | str]
+    options: tuple[str, ...] = ()
 
 
 def log_spaced(samples: int) -> tuple[int, ...]:

@@ -1,10 +1,11 @@
-"""`minivae reproduce`: the paper's figures, from nothing to CSV files and pictures."""
+"""`minivae reproduce`: the paper's figures and table 1, from nothing to CSV files and pictures."""
 
 import csv
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,12 @@ from minivae.experiments.figure3 import FIGURE3
 from minivae.experiments.figure4 import FIGURE4
 from minivae.experiments.figure5 import FIGURE5
 from minivae.experiments.running import run_curves
+from minivae.experiments.table1 import TABLE1
 from minivae.training.checkpoint import atomic_write
 from minivae.validation import check_count, check_seed
 
-EXPERIMENTS = {figure.name: figure for figure in (FIGURE2, FIGURE3, FIGURE4, FIGURE5)}
-
-_IDENTITY = ("dataset", "n_train", "n_latent", "hidden", "method", "seed")
+_FIGURES = (FIGURE2, FIGURE3, FIGURE4, FIGURE5)
+EXPERIMENTS = {experiment.name: experiment for experiment in (*_FIGURES, TABLE1)}
 
 
 def reproduce(
@@ -35,6 +36,9 @@ def reproduce(
     threads: int | None = None,
     only: str = "*",
     datapoints: int | None = None,
+    stages: int | None = None,
+    k: Iterable[int] | None = None,
+    batch_size: int | None = None,
     seed: int = 0,
     data_path: str | Path | None = None,
     skip_frey: bool = False,
@@ -48,7 +52,8 @@ def reproduce(
     Parameters
     ----------
     figure : str or Experiment
-        "figure2", "figure3", "figure4", "figure5" or "all".
+        "figure2", "figure3", "figure4", "figure5" or "all"; or "table1", which is that of another
+        paper (`minivae.experiments.table1`).
     folder : str or path
         For ``figure2.csv``, ``figure2.png`` and so on, and for the curves.
     samples : int, optional
@@ -68,7 +73,13 @@ def reproduce(
         has been computed.
     datapoints : int, optional
         Of the training and of the test set, on which figure 3 estimates log p(x). The paper's are
-        1000; the default are 200.
+        1000; the default are 200. In table 1, of the test set alone: all by default.
+    stages : int, optional
+        In place of `samples` for table 1: how many of its eight stages. Default: four.
+    k : iterable of int, optional
+        In table 1, samples of z to train with: a model for each. Default: 1, 5 and 50.
+    batch_size : int, optional
+        In table 1. Default: 20, as published.
     seed : int
     data_path : str or path, optional
         A file or folder with Frey Faces, as for `minivae.load`.
@@ -99,17 +110,21 @@ def reproduce(
     adjust = _adjuster(datapoints, seed, data_path)
     if samples is not None:
         samples = check_count("samples", samples)
-    whole = [c for each in experiments for c in each.curves(samples or each.samples)]
+    given = {"stages": stages, "k": k, "batch_size": batch_size}
+    for name, value in given.items():
+        _check_use(name, value, any(name in each.options for each in experiments))
+    if samples is not None and stages is not None:
+        raise ValueError(f"stages is {stages}, expected none beside samples, which are {samples}")
+    curves_of = {each: _curves(each, samples, given) for each in experiments}
+    whole = list(chain.from_iterable(curves_of.values()))
     _check_use("datapoints", datapoints, any(curve.log_px_datapoints for curve in whole))
     _check_use("data_path", data_path, any(curve.dataset == "frey" for curve in whole))
     _check_use("skip_frey", skip_frey, any(curve.dataset == "frey" for curve in whole))
     plan = {
         experiment: [
-            adjust(curve)
-            for curve in experiment.curves(samples or experiment.samples)
-            if not (skip_frey and curve.dataset == "frey")
+            adjust(curve) for curve in of_it if not (skip_frey and curve.dataset == "frey")
         ]
-        for experiment in experiments
+        for experiment, of_it in curves_of.items()
     }
     curves = _chosen(_merged(plan), only)
     workers = available_cores() if workers is None else check_count("workers", workers)
@@ -136,7 +151,7 @@ def reproduce(
 
 
 def _check_use(name: str, value: Any, is_used: bool) -> None:
-    if value not in (None, False) and not is_used:
+    if value is not None and value is not False and not is_used:
         raise ValueError(f"{name} is {value!r}, but no curve of this figure makes use of it")
 
 
@@ -145,7 +160,14 @@ def _experiments(figure: str | Experiment) -> list[Experiment]:
         return [figure]
     if figure != "all" and figure not in EXPERIMENTS:
         raise ValueError(f"figure is {figure!r}, expected one of {', '.join(EXPERIMENTS)}, all")
-    return list(EXPERIMENTS.values()) if figure == "all" else [EXPERIMENTS[figure]]
+    names = [each.name for each in _FIGURES] if figure == "all" else [figure]
+    return [EXPERIMENTS[name] for name in names]
+
+
+def _curves(experiment: Experiment, samples: int | None, given: dict[str, Any]) -> list[Curve]:
+    """Return an experiment's curves, with what was given of its own options."""
+    options = {name: given[name] for name in experiment.options if given[name] is not None}
+    return experiment.curves(samples or experiment.samples, **options)
 
 
 def _adjuster(
@@ -208,16 +230,24 @@ def _check_folder(folder: Path, curves: list[Curve]) -> None:
 
 
 def _write(experiment: Experiment, places: list[CurveFolder], folder: Path) -> list[Path]:
-    """Write the figure's table and picture, and return their paths."""
-    table, picture = (folder / f"{experiment.name}.{suffix}" for suffix in ("csv", "png"))
+    """Write the table of all that was measured, and the picture or the text; return their paths."""
+    table, picture, text = (
+        folder / f"{experiment.name}.{suffix}" for suffix in ("csv", "png", "txt")
+    )
     with atomic_write(table, "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow((*_IDENTITY, "step_size", *places[0].curve.columns))
+        curve = places[0].curve
+        writer.writerow((*curve.heading, *curve.columns))
         for place in places:
             settings = place.settings()
             settings["n_train"] = settings["n_train"] or "all"
-            head = [settings[name] for name in (*_IDENTITY, "step_size")]
+            head = [settings[name] for name in curve.heading]
             for row in place.rows():
-                writer.writerow([*head, *(row[name] for name in place.curve.columns)])
-    plots.save(experiment.draw(places), picture)
-    return [table, picture]
+                writer.writerow([*head, *(row[name] for name in curve.columns)])
+    drawn = experiment.draw(places)
+    if not isinstance(drawn, str):
+        plots.save(drawn, picture)
+        return [table, picture]
+    with atomic_write(text, "w") as file:
+        file.write(f"{drawn}\n")
+    return [table, text]

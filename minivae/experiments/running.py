@@ -68,7 +68,9 @@ def run_curves(
     missing = [curve for curve, place in zip(curves, places, strict=True) if not place.is_finished]
     if not missing:
         return
-    missing.sort(key=_cost, reverse=True)  # so that no long one is left for the end
+    missing.sort(
+        key=lambda curve: curve.cost, reverse=True
+    )  # so that no long one is left for the end
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(_Bar(places, progress))
         guard = stack.enter_context(InterruptionGuard())
@@ -81,11 +83,6 @@ def run_curves(
             pending[curve.name] = executor.submit(run_curve, curve, str(folder), threads)
             guard.check()  # an executor may do the work in `submit`
         _wait(pending, guard, bar)
-
-
-def _cost(curve: Curve) -> tuple[bool, int, int]:
-    """Return something that grows with the time that a curve takes."""
-    return curve.method == "mcem", curve.samples * curve.hidden, curve.n_latent
 
 
 def _wait(pending: dict[str, Any], guard: InterruptionGuard, bar: "_Bar") -> None:

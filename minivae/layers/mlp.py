@@ -10,7 +10,12 @@ from minivae.layers.sequential import Sequential
 from minivae.protocols import Layer
 
 
-def mlp(widths: Sequence[int], activation: str | Activation, prefix: str = "") -> Sequential:
+def mlp(
+    widths: Sequence[int],
+    activation: str | Activation,
+    prefix: str = "",
+    start: str = "normal",
+) -> Sequential:
     """Return dense layers of these widths in a row, hidden ones with the activation.
 
     The last layer is linear, because what its outputs mean (mu and log sigma^2 of q(z|x); logits of
@@ -23,11 +28,13 @@ def mlp(widths: Sequence[int], activation: str | Activation, prefix: str = "") -
     activation : str or Activation
     prefix : str
         Of the parameters' names.
+    start : str
+        Where weights start, as for `Dense`.
     """
     last = len(widths) - 2
     return Sequential(
         [
-            Dense(n_in, n_out, activation if k < last else "identity")
+            Dense(n_in, n_out, activation if k < last else "identity", start)
             for k, (n_in, n_out) in enumerate(pairwise(widths))
         ],
         prefix,

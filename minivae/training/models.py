@@ -28,6 +28,8 @@ def describe(vae: VAE) -> dict[str, Any]:
     else:
         described["hidden"] = list(vae.hidden)
         described["activation"] = describe_part("activation", vae.activation)
+        if vae.start != "normal":
+            described["start"] = vae.start
     described["posterior"] = describe_part("posterior", vae.posterior)
     sigma = getattr(vae.likelihood, "sigma", None)
     named: Any = LIKELIHOODS.get(vae.likelihood.name)

@@ -24,6 +24,10 @@ except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
 
+class FolderInUse(ValueError):
+    """Another process is training in a run folder."""
+
+
 class RunFolder:
     """A run folder, which need not exist yet.
 
@@ -59,7 +63,7 @@ class RunFolder:
 
         Raises
         ------
-        ValueError
+        FolderInUse
             If another process is at work in it.
         """
         with contextlib.ExitStack() as stack:
@@ -69,7 +73,7 @@ class RunFolder:
                 try:
                     fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    raise ValueError(f"run: another process is training in {self.path}") from None
+                    raise FolderInUse(f"run: another process is training in {self.path}") from None
                 except OSError:
                     pass
             yield

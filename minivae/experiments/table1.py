@@ -1,0 +1,104 @@
+"""Table 1 of Burda, Grosse and Salakhutdinov (2015), its part with one stochastic layer of MNIST.
+
+-log p(x) of the test digits under models that were trained with k = 1, 5 and 50 samples of z, and
+how many latents they use. It is a table that was published; the paper prints curves.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from minivae.experiments.curves import Curve, CurveFolder
+from minivae.experiments.experiment import Experiment
+from minivae.experiments.importance_weighted import STAGES, ImportanceWeightedCurve, passes_after
+from minivae.validation import check_count
+
+_MODEL = ImportanceWeightedCurve("mnist", "iwae", 50, 200, (1,))
+_DEFAULT_STAGES = 4
+
+PUBLISHED = {  # k: -log p(x) and active latents as published; -log p(x) of github.com/nbip/IWAE
+    1: ("86.76", "19", "87.75"),
+    5: ("85.54", "22", "85.50"),
+    50: ("84.78", "25", "84.65"),
+}
+_COLUMNS = (
+    "k", "minibatch", "passes", "-log p(x)", "error", "active", "published", "active", "nbip/IWAE"
+)  # fmt: skip
+_NOTES = (
+    "-log p(x) in nats per test digit, its standard error as a mean over such digits, and how many",
+    f"latents are active. Published: after {passes_after(STAGES)} passes, with minibatches of 20.",
+)
+
+
+def curves(
+    samples: int,
+    stages: int | None = None,
+    k: Iterable[int] = tuple(PUBLISHED),
+    batch_size: int = 20,
+    model: ImportanceWeightedCurve = _MODEL,
+) -> list[Curve]:
+    """Return the table's models, as curves that are measured at the end of every stage.
+
+    Parameters
+    ----------
+    samples : int
+        Their budget, unless `stages` is given.
+    stages : int, optional
+        How much of the schedule: that many stages, of 1, 3, 9, ... passes; the whole has eight.
+    k : iterable of int
+    batch_size : int
+    model : ImportanceWeightedCurve
+        All else.
+
+    Raises
+    ------
+    ValueError
+        If one of them cannot be.
+    """
+    model = replace(model, batch_size=check_count("batch_size", batch_size))
+    if stages is not None and check_count("stages", stages) > STAGES:
+        raise ValueError(f"stages is {stages}, expected at most {STAGES}")
+    if isinstance(k, str) or not np.iterable(k):
+        raise ValueError(f"k is {k!r}, expected whole numbers in a tuple")
+    ks = dict.fromkeys(check_count("k", each) for each in k)
+    if not ks:
+        raise ValueError("k is empty, expected at least one number")
+    ends = [passes_after(i) * model.samples_per_pass for i in range(1, STAGES + 1)]
+    budget = samples if stages is None else ends[stages - 1]
+    points = (*(end for end in ends if end < budget), budget)
+    return [replace(model, k=each, points=points) for each in ks]
+
+
+def draw(places: Sequence[CurveFolder]) -> str:
+    """Return the table as text: of each model what it came to last, and what was published."""
+    rows = [_COLUMNS]
+    for place in places:
+        curve, last = place.curve, place.rows()[-1]
+        assert isinstance(curve, ImportanceWeightedCurve)
+        published, active, another = PUBLISHED.get(curve.k, ("", "", ""))
+        rows.append(
+            (
+                str(curve.k),
+                str(curve.batch_size),
+                f"{last['passes']:.4g}",
+                f"{-last['test_log_px']:.2f}",
+                f"{last['test_log_px_error']:.2f}",
+                str(last["active_latents"]),
+                published,
+                active,
+                another,
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.rjust, row, widths)) for row in rows]
+    return "\n".join([*lines, "", *_NOTES])
+
+
+TABLE1 = Experiment(
+    "table1",
+    passes_after(_DEFAULT_STAGES) * _MODEL.samples_per_pass,
+    curves,
+    draw,
+    options=("stages", "k", "batch_size"),
+)
