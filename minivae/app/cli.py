@@ -26,6 +26,7 @@ LIKELIHOODS = (
 NETWORKS = ("mlp", "conv")
 OPTIMIZERS = ("adagrad", "sgd", "adam")
 STARTS = ("normal", "glorot")
+PAGE_DTYPES = ("float32", "float16")
 _DIGITS = 309  # of a number at most, as of floats
 
 
@@ -115,6 +116,7 @@ def build_parser() -> argparse.ArgumentParser:
         ("latents", "the bound split by latent, as a table and a picture: which are active", ""),
     ):
         _add_run_command(commands, name, summary, example)
+    _add_explore(commands)
     _add_reproduce(commands)
     _add_gradcheck(commands)
     _add_command(
@@ -256,6 +258,33 @@ def _add_run_command(
         )
     parser.add_argument(
         "--out", type=place, metavar="PNG", help="the picture's file (in the run folder)"
+    )
+
+
+def _add_explore(commands: argparse._SubParsersAction) -> None:
+    parser = _add_command(
+        commands,
+        "explore",
+        "a page for the browser with a run's model in it: draw, move, and see the bound",
+        "minivae explore runs/mnist-2",
+    )
+    add = parser.add_argument
+    add("run", type=place, metavar="RUN", help="a folder that minivae train made")
+    add(
+        "--out", type=place, metavar="HTML", help="the page's file (explore.html in the run folder)"
+    )
+    add("--no-open", action="store_true", help="write it, and do not open it")
+    add(
+        "--dtype",
+        metavar="NAME",
+        choices=PAGE_DTYPES,
+        help="float32 or float16, of the weights (float16 for pages that float32 makes too large)",
+    )
+    add(
+        "--tutorials",
+        type=place,
+        metavar="URL",
+        help="where the notebooks are, with {name} for a name, as ../tutorials/{name}.ipynb",
     )
 
 

@@ -11,6 +11,7 @@ _HOMES = {
     "manifold": "show",
     "interpolate": "show",
     "latents": "show",
+    "explore": "explore",
     "reproduce": "reproduce",
     "gradcheck": "tools",
     "info": "tools",

@@ -24,7 +24,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     """Print the bound on both parts of the data, and its two terms."""
     run = open_run(arguments.run)
     vae, params = run.load_model()
-    data = _data(run, vae)
+    data = data_to_show(run, vae)
     header = ("nats per datapoint", "bound (std. error)", "log p(x|z)", "KL", "datapoints")
     lines = ["{:<20} {:>18} {:>12} {:>8} {:>12}".format(*header)]
     if run.settings["binarize"] is not None:
@@ -43,7 +43,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     print("\n".join(lines))
 
 
-def _data(run: Run, vae: VAE) -> Dataset:
+def data_to_show(run: Run, vae: VAE) -> Dataset:
     """Return the data of a run with fixed pixels, and say so if they are not what they were."""
     data = load_data(run.settings)
     if not run.was_trained_on(vae, data):
@@ -86,7 +86,7 @@ def reconstruct(arguments: argparse.Namespace) -> None:
     """Draw test images above their reconstructions."""
 
     def draw(run: Run, vae: VAE, params: Params) -> Figure:
-        data = _data(run, vae)
+        data = data_to_show(run, vae)
         rows = _test_rows(arguments, data, arguments.n)
         return plots.reconstructions(vae, params, data.test[rows], data.image_shape)
 
@@ -108,7 +108,7 @@ def interpolate(arguments: argparse.Namespace) -> None:
     """Draw the way from one test image to another, through the latent space."""
 
     def draw(run: Run, vae: VAE, params: Params) -> Figure:
-        data = _data(run, vae)
+        data = data_to_show(run, vae)
         rows = _test_rows(arguments, data, 2 * arguments.n)
         n = len(rows) // 2
         x_from, x_to = data.test[rows[:n]], data.test[rows[n : 2 * n]]
@@ -128,7 +128,7 @@ def latents(arguments: argparse.Namespace) -> None:
     """Print the bound on the test set, split by latent, and draw it."""
 
     def draw(run: Run, vae: VAE, params: Params) -> Figure:
-        usage = latent_usage(vae, params, _data(run, vae).test, seed=arguments.seed)
+        usage = latent_usage(vae, params, data_to_show(run, vae).test, seed=arguments.seed)
         print(f"{'latent':<8} {'KL (nats)':>10} {'variance of its mean':>21}")
         for j in np.argsort(usage.kl)[::-1]:
             verdict = "active" if usage.active[j] else "inactive"
