@@ -83,6 +83,14 @@ class VAE(ModelInputs):
     Wherever a method takes `x`, it is (M, n_features), one datapoint per row: floats, or bytes
     (uint8), which are grey pixels to be divided by 255, unless the likelihood is one of counts,
     which takes them as they are. All arithmetic is in the dtype of `params`.
+
+    Examples
+    --------
+    >>> vae, rng = VAE(5, 2, hidden=(4,)), np.random.default_rng(0)
+    >>> params = vae.init_params(rng)
+    >>> elbo, grad = vae.elbo_and_grad(params, rng.random((3, 5)), rng.standard_normal((1, 3, 2)))
+    >>> grad["encoder.W1"].shape
+    (5, 4)
     """
 
     hidden: tuple[int, ...] | None

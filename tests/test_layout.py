@@ -17,7 +17,7 @@ DOORS = {PACKAGE / "__init__.py", PACKAGE / "__main__.py"}  # no rooms: they ope
 FLOORS = [
     ["app"],
     ["testing"],
-    ["experiments", "checks", "explorer"],
+    ["experiments", "checks", "explorer", "sklearn"],
     ["plots"],
     ["training", "relatives"],
     ["evaluation"],

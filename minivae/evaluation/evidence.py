@@ -34,6 +34,7 @@ from minivae.evaluation.fitted_densities import DENSITIES
 from minivae.evaluation.hmc import HMC, begin, check_hmc
 from minivae.evaluation.joint import forward, unnormalized_posterior
 from minivae.params import Params
+from minivae.protocols import New
 from minivae.vae import VAE
 from minivae.validation import as_pixels, check_count, check_has
 
@@ -196,14 +197,26 @@ def importance_sampling(
             new = arena.again()
             noise = new(shape, params.dtype)
             vae.posterior.draw_noise(rng, noise)
-            z, _ = vae.posterior.sample(q_params, noise, new)
-            log_pxz, _ = forward(vae, params, pixels, z, 1.0, new)
-            weights.add(log_pxz - vae.posterior.log_density(z, q_params))
+            weights.add(log_weights(vae, params, pixels, q_params, noise, new))
         values[rows], errors[rows] = weights.value(), weights.error()
 
     with evaluating(vae, threads) as team:
         share_out(team, len(x), _DATAPOINTS, estimate)
     return LogEvidence(values, errors)
+
+
+def log_weights(
+    vae: VAE,
+    params: Params,
+    x: np.ndarray,
+    q_params: np.ndarray,
+    noise: np.ndarray,
+    new: New = np.empty,
+) -> np.ndarray:
+    """Return log w = log p(x, z) - log q(z|x), (L, m), of the z that noise makes. All unchecked."""
+    z, _ = vae.posterior.sample(q_params, noise, new)
+    log_pxz, _ = forward(vae, params, x, z, 1.0, new)
+    return log_pxz - vae.posterior.log_density(z, q_params)
 
 
 def appendix_d(

@@ -124,6 +124,14 @@ def fit(
         A KeyboardInterrupt, raised after the step under way and a checkpoint.
     OSError
         If the checkpoint cannot be written; an earlier one is untouched.
+
+    Examples
+    --------
+    >>> from minivae import load
+    >>> vae, data = VAE(784, 2, hidden=(50,)), load("mnist")
+    >>> params, history = fit(vae, data.train, 2000, evaluate_every=None, progress=False)
+    >>> vae.encode(params, data.test[:3])[0].shape
+    (3, 2)
     """
     optimizer = Adagrad() if optimizer is None else optimizer
     estimator = SGVBB() if estimator is None else estimator
