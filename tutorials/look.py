@@ -79,6 +79,37 @@ def panels(columns=1, rows=1, *, width=None, height=None, **options):
         return figure, figure.subplots(rows, columns, **options)
 
 
+class _Film:
+    """Pictures that a notebook shows one after the other, again and again."""
+
+    def __init__(self, draw, moments, seconds):
+        self._pictures = [draw(moment)._repr_png_() for moment in moments]
+        self._seconds = seconds
+
+    def _repr_png_(self):
+        frames = [Image.open(io.BytesIO(png)).convert("RGB") for png, _ in self._pictures]
+        palette = frames[-1].quantize(48)
+        first, *others = (frame.quantize(palette=palette, dither=0) for frame in frames)
+        pause = [1000 * self._seconds] * (len(frames) - 1) + [3000]  # milliseconds
+        buffer = io.BytesIO()
+        first.save(buffer, "PNG", save_all=True, append_images=others, duration=pause, loop=0)
+        return buffer.getvalue(), self._pictures[0][1]
+
+
+def film(draw, moments, *, seconds=0.25):
+    """Show pictures one after the other, as an animated PNG; on paper the first one is seen.
+
+    Parameters
+    ----------
+    draw : callable
+        ``draw(moment)`` returns a figure of `panels`.
+    moments : sequence
+    seconds : float
+        How long a picture is shown; the last one stays for three.
+    """
+    return _Film(draw, moments, seconds)
+
+
 def images(pictures, image_shape, columns, names=(), *, width=9):
     """Show images row by row, and a name beside each row.
 
