@@ -80,10 +80,73 @@ def forward_difference(f, x, h):
     return grad
 
 
+def without_message(dlogits, x, h, W2):
+    _, _, dW2, db2 = network_backward(dlogits, x, h, W2)
+    return x.T @ h, h.sum(axis=0), dW2, db2
+
+
+def layers_changed_places(dlogits, x, h, W2):
+    dW1, db1, dW2, db2 = network_backward(dlogits, x, h, W2)
+    return dW2, db2, dW1, db1
+
+
+def ellipsis_in_the_sum(dlogits, x, h, W2):
+    return np.einsum("ij,jk", dlogits[None], W2), ..., ..., ...
+
+
+def squared_deviation(x, mean, log_var):
+    error = (x - mean) * np.exp(-log_var)
+    return error, (error**2 - 1) / 2
+
+
+def log_density(x, mean, log_var):
+    value = -0.5 * (np.log(2 * np.pi) + log_var + (x - mean) ** 2 * np.exp(-log_var))
+    return value, value
+
+
+def summed(x, mean, log_var):
+    return tuple(part.sum(axis=1) for part in gaussian(x, mean, log_var))
+
+
+def last_entry_only(f, x, h):
+    grad = np.zeros_like(x)
+    step = np.zeros_like(x)
+    step[..., -1] = h
+    grad[..., -1] = (f(x + step) - f(x - step)) / (2 * h)
+    return grad
+
+
+def steps_pile_up(f, x, h):
+    grad, step = np.zeros_like(x), np.zeros_like(x)
+    for index in np.ndindex(x.shape):
+        step[index] = h
+        grad[index] = (f(x + step) - f(x - step)) / (2 * h)
+    return grad
+
+
+def left_moved(f, x, h):
+    grad = np.zeros_like(x)
+    for index in np.ndindex(x.shape):
+        old = x[index]
+        x[index] = old + h
+        up = f(x)
+        x[index] = old - h
+        grad[index] = (up - f(x)) / (2 * h)
+    return grad
+
+
+def flat(f, x, h):
+    steps = h * np.eye(x.size).reshape(-1, *x.shape)
+    return np.array([f(x + step) - f(x - step) for step in steps]) / (2 * h)
+
+
 WRONG = {
     "network_backward": [
-        (averaged, "too small by the factor n = 5: did you average twice"),
-        (transposed, "dW2 has shape (3, 7) = (n_out, n_hidden), expected (7, 3)"),
+        (without_message, "that sends h"),
+        (layers_changed_places, "dW1: that is dW2; the order is dW1, db1, dW2, db2"),
+        (ellipsis_in_the_sum, "it raises ValueError"),
+        (averaged, "too small by the factor n = "),
+        (transposed, "= (n_out, n_hidden), expected"),
         (biases_not_summed, "a sum over axis 0 is missing"),
         (biases_summed_over_units, "did a sum run over the wrong axis"),
         (in_place, "the argument dlogits was changed"),
@@ -91,15 +154,28 @@ WRONG = {
         (does_not_fit, "in the line   dh = dlogits @ W2"),
     ],
     "gaussian_log_prob_backward": [
+        (squared_deviation, "dlog_var is right; its value is not"),
+        (log_density, "that is the log density itself"),
+        (summed, "a sum over axis 1 is one too many"),
+        (lambda x, mean, log_var: gaussian(x, mean, log_var)[::-1], "dmean: that is dlog_var"),
+        (
+            lambda x, mean: (x, mean),
+            "it takes the arguments (x, mean), expected (x, mean, log_var)",
+        ),
         (descending, "the shape of dmean is right; its value has the wrong sign"),
         (without_half, "is off by the factor 2: is a 1/2 missing"),
         (lambda x, mean, log_var: gaussian(x, mean, log_var, power=0.5), "divides by sigma;"),
         (lambda x, mean, log_var: gaussian(x, mean, log_var, minus=0), "has a gradient too"),
-        (lambda x, mean, log_var: gaussian(x, mean, log_var)[0], "it returns one value"),
+        (lambda x, mean, log_var: gaussian(x, mean, log_var)[0], "it returns one array"),
     ],
     "central_difference": [
+        (last_entry_only, "came at index"),
+        (steps_pile_up, "came at index"),
+        (left_moved, "and the argument x was changed on the way"),
+        (flat, "their arrangement is not"),
+        (lambda f, x, h: (f(x + h) - f(x)) / h, "it moves all entries at once"),
         (forward_difference, "that is a one-sided difference"),
-        (one_direction_only, "expected an array of shape (2, 3)"),
-        (first_row_only, "is right in 3 of 6 entries"),
+        (one_direction_only, "it moves all entries at once"),
+        (first_row_only, "tuple index out of range"),
     ],
 }

@@ -3,10 +3,12 @@
 import numpy as np
 
 from exercises import Exercise
+from exercises.made_up import different
 
 
 def widths_problem(rng):
-    n_features, n_latent, n_hidden = 13, 3, 7
+    n_features = int(rng.integers(20, 60))
+    n_latent, n_hidden = different(rng, 2, 3, 15)
     return {"n_features": n_features, "n_latent": n_latent, "n_hidden": n_hidden}
 
 
@@ -15,8 +17,12 @@ def count(D, J, H, outputs=2, biases=1):
     return encoder + (J + biases) * H + (H + biases) * D
 
 
+def encoder_of(D, J, H):
+    return (D + 1) * H + (H + 1) * 2 * J
+
+
 def latent_problem(rng):
-    M, J = 5, 3
+    M, J = different(rng, 2)
     mu, log_var = rng.standard_normal((2, M, J))
     return {"mu": mu, "log_var": log_var}
 
@@ -35,6 +41,28 @@ EXERCISES = [
             "the encoder has two outputs per latent, mu and log_var": (
                 lambda n_features, n_latent, n_hidden: count(
                     n_features, n_latent, n_hidden, outputs=1
+                )
+            ),
+            "that is the encoder alone: the decoder has parameters, too": (
+                lambda n_features, n_latent, n_hidden: encoder_of(n_features, n_latent, n_hidden)
+            ),
+            "that is the decoder alone: the encoder has parameters, too": (
+                lambda n_features, n_latent, n_hidden: (
+                    count(n_features, n_latent, n_hidden)
+                    - encoder_of(n_features, n_latent, n_hidden)
+                )
+            ),
+            "the decoder emits one number for each pixel, not a mean and a log variance": (
+                lambda n_features, n_latent, n_hidden: (
+                    count(n_features, n_latent, n_hidden) + (n_hidden + 1) * n_features
+                )
+            ),
+            "a bias belongs to a unit of the layer that receives, not of the one that sends": (
+                lambda n_features, n_latent, n_hidden: (
+                    count(n_features, n_latent, n_hidden, biases=0)
+                    + 2 * n_hidden
+                    + n_features
+                    + n_latent
                 )
             ),
         },

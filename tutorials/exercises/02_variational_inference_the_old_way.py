@@ -5,10 +5,11 @@ from scipy.special import digamma, expit, softmax
 from scipy.stats import norm
 
 from exercises import Exercise
+from exercises.made_up import different
 
 
 def sweep_problem(rng):
-    n, K = 5, 3
+    n, K = different(rng, 2)
     return {
         "log_px": -3 * rng.random((n, K)),
         "alpha": rng.uniform(0.5, 2, K),
@@ -55,10 +56,10 @@ def one_too_few(log_px, alpha, gamma):
 
 
 def clutter_problem(rng):
-    n, v = 5, 7.0
+    n, v = int(rng.integers(4, 10)), rng.uniform(4, 12)
     x = rng.normal(1, 2, n)
     q = expit(rng.standard_normal(n))
-    return {"x": x, "q": q, "log_rubbish": norm.logpdf(x, 0, 3), "v": v}
+    return {"x": x, "q": q, "log_rubbish": norm.logpdf(x, 0, rng.uniform(2, 4)), "v": v}
 
 
 def clutter_with(x, q, log_rubbish, v, *, weight=None, prior=None, spread=1.0):
@@ -95,7 +96,7 @@ def probabilities(x, q, log_rubbish, v):
 
 
 def tail_problem(rng):
-    L, n = 4, 6
+    L, n = different(rng, 2)
     return {
         "theta": rng.standard_normal(L),
         "x": rng.normal(1, 2, n),
@@ -115,6 +116,16 @@ def tail_terms(theta, x, nu, v):
 
 def gaussian_tail(theta, x, nu, v):
     return np.sum(x - theta[:, None], axis=1) - theta / v
+
+
+def averaged_over_data(theta, x, nu, v):
+    distance, weight = pulls(theta, x, nu)
+    return np.mean(weight * distance, axis=1) - theta / v
+
+
+def log_joint(theta, x, nu, v):
+    distance, _ = pulls(theta, x, nu)
+    return -(nu + 1) / 2 * np.log1p(distance**2 / nu).sum(axis=1) - theta**2 / (2 * v)
 
 
 def without_nu_plus_one(theta, x, nu, v):
@@ -168,6 +179,10 @@ EXERCISES = [
         terms=tail_terms,
         mistakes={
             "that is the slope of Gaussian data: a distant x has to pull less": gaussian_tail,
+            "the log densities of the data add up, and so do their slopes: a sum over x, no mean": (
+                averaged_over_data
+            ),
+            "that is the log density, up to a constant; its slope by theta is wanted": log_joint,
             "the factor nu + 1 is missing": without_nu_plus_one,
             "the inner derivative of (x - theta)^2 / nu brings the factor 1/nu": (
                 forgot_inner_derivative

@@ -3,10 +3,11 @@
 import numpy as np
 
 from exercises import Exercise
+from exercises.made_up import different
 
 
 def score_problem(rng):
-    L, mu, log_var = 7, rng.standard_normal(), rng.uniform(-2, 1)
+    L, mu, log_var = int(rng.integers(5, 12)), rng.standard_normal(), rng.uniform(-2, 1)
     z = mu + np.exp(log_var / 2) * rng.standard_normal(L)
     return {"f": z**2 + 1, "z": z, "mu": mu, "log_var": log_var, "b": rng.uniform(1, 2)}
 
@@ -57,7 +58,8 @@ def density_in_place_of_score(f, z, mu, log_var, b):
 
 
 def kumaraswamy_problem(rng):
-    return {"u": rng.random(6), "a": rng.uniform(0.5, 3), "b": rng.uniform(0.5, 3)}
+    n = int(rng.integers(4, 9))
+    return {"u": rng.random(n), "a": rng.uniform(0.5, 3), "b": rng.uniform(0.5, 3)}
 
 
 def from_one_minus_u(u, a, b):
@@ -79,6 +81,12 @@ def powers_not_roots(u, a, b):
     return (1 - (1 - u) ** b) ** a, *inverse(u, a, b)[1:]
 
 
+def slopes_of_the_cdf(u, a, b):
+    z = inverse(u, a, b)[0]
+    v = 1 - z**a
+    return z, b * v ** (b - 1) * z**a * np.log(z), -(v**b) * np.log(v)
+
+
 def forgot_square_of_a(u, a, b):
     z, da, db = inverse(u, a, b)
     return z, da * a, db
@@ -96,7 +104,7 @@ def forgot_outer_root(u, a, b):
 
 
 def baseline_problem(rng):
-    L, J = 5, 3
+    L, J = different(rng, 2, low=4)
     return {"f": rng.normal(-3, 1, L), "score": rng.standard_normal((L, J))}
 
 
@@ -127,6 +135,12 @@ def own_in_the_denominator(f, score):
     return (top.sum(axis=0) - top) / bottom.sum(axis=0)
 
 
+def for_each_draw(f, score):
+    return f[:, None] - (f @ score**2 - f[:, None] * score**2) / (
+        np.sum(score**2, axis=0) - score**2
+    )
+
+
 EXERCISES = [
     Exercise(
         "score_gradient",
@@ -154,6 +168,9 @@ EXERCISES = [
             "that inverts 1 - F: also a draw, but it falls as u rises": from_one_minus_u,
             "a and b have changed places": exponents_swapped,
             "the inverse of a power is a root: exponents 1/a and 1/b": powers_not_roots,
+            "that is the slope of F: z = F^-1(u) moves by minus that, divided by the density": (
+                slopes_of_the_cdf
+            ),
             "the slope of 1/a is -1/a^2": forgot_square_of_a,
             "the slope of 1/b is -1/b^2": forgot_square_of_b,
             "b sits inside the root 1/a: its slope is one more factor": forgot_outer_root,
@@ -167,6 +184,7 @@ EXERCISES = [
             "draw l itself is still in its baseline: take it out of both sums": with_itself,
             "draw l itself is still in the lower sum": own_in_the_denominator,
             "that is the mean of the others; the best baseline weighs them by score^2": unweighted,
+            "that is f with the baseline taken off: the baseline itself is wanted": for_each_draw,
             "the weights are the squares of the scores": not_squared,
             "the weights have to be divided by their own mean, E[s^2]": without_denominator,
         },

@@ -1,12 +1,15 @@
 """Exercises of notebook 4: a Gaussian's gradient, two layers backward, finite differences."""
 
+from functools import partial
+
 import numpy as np
 
 from exercises import Exercise
+from exercises.made_up import different
 
 
 def gaussian_problem(rng):
-    n, d = 5, 3
+    n, d = different(rng, 2)
     mean, log_var, x = rng.standard_normal((3, n, d))
     return {"x": x, "mean": mean, "log_var": log_var}
 
@@ -30,6 +33,11 @@ def with_respect_to_variance(x, mean, log_var):
     return dmean, dlog_var / np.exp(log_var)
 
 
+def log_density(x, mean, log_var):
+    value = -0.5 * (np.log(2 * np.pi) + log_var + (x - mean) ** 2 / np.exp(log_var))
+    return value, value
+
+
 def without_the_normaliser(x, mean, log_var):
     dmean, dlog_var = gaussian_gradient(x, mean, log_var)
     return dmean, dlog_var + 0.5
@@ -41,7 +49,7 @@ def gaussian_gradient(x, mean, log_var):
 
 
 def network_problem(rng):
-    n, n_in, n_hidden, n_out = 5, 4, 7, 3
+    n, n_in, n_hidden, n_out = different(rng, 4)
     return {
         "dlogits": rng.standard_normal((n, n_out)),
         "x": rng.standard_normal((n, n_in)),
@@ -59,6 +67,14 @@ def network_gradient(dlogits, x, h, dh, slope):
     return x.T @ da, da.sum(axis=0), h.T @ dlogits, dlogits.sum(axis=0)
 
 
+def h_for_the_message(dlogits, x, h, W2):
+    return network_gradient(dlogits, x, h, h, 1)
+
+
+def h_for_the_slope(dlogits, x, h, W2):
+    return network_gradient(dlogits, x, h, dlogits @ W2.T, h)
+
+
 def without_tanh(dlogits, x, h, W2):
     return network_gradient(dlogits, x, h, dlogits @ W2.T, 1)
 
@@ -71,14 +87,15 @@ def slope_of_sigmoid(dlogits, x, h, W2):
     return network_gradient(dlogits, x, h, dlogits @ W2.T, h * (1 - h))
 
 
-def quadratic(a):
-    """A function of a matrix with a known gradient: sum of sin, weighted."""
+def wavy(a):
+    """A function of an array in which the slope by one entry depends on all the others."""
     weights = 1 + np.arange(a.size).reshape(a.shape)
-    return float(np.sum(weights * np.sin(a)))
+    return float(np.sum(weights * np.sin(a)) + np.sin(np.sum(weights * a) / a.size))
 
 
-def difference_problem(rng):
-    return {"f": quadratic, "x": rng.standard_normal((2, 3)), "h": 1e-3}
+def difference_problem(rng, dimensions):
+    shape = different(rng, dimensions, low=2, high=6)
+    return {"f": wavy, "x": rng.standard_normal(shape), "h": rng.uniform(1e-3, 4e-3)}
 
 
 def one_sided(f, x, h):
@@ -87,6 +104,21 @@ def one_sided(f, x, h):
 
 def without_the_two(f, x, h):
     return differences(f, x, h, lambda up, here, down: (up - down) / h)
+
+
+def all_at_once(f, x, h):
+    return (f(x + h) - f(x - h)) / (2 * h)
+
+
+def all_at_once_up(f, x, h):
+    return (f(x + h) - f(x)) / h
+
+
+def first_row_only(f, x, h):
+    grad = np.zeros_like(x)
+    rows = np.atleast_2d(differences(f, x, h, lambda up, here, down: (up - down) / (2 * h)))
+    np.atleast_2d(grad)[0] = rows[0]
+    return grad
 
 
 def differences(f, x, h, formula):
@@ -109,6 +141,7 @@ EXERCISES = [
             "that divides by sigma; the density divides by sigma^2 = exp(log_var)": with_sigma,
             "that is the gradient with respect to sigma^2; with respect to log sigma^2 the chain "
             "rule brings one more factor sigma^2": with_respect_to_variance,
+            "that is the log density itself: its derivatives are wanted": log_density,
             "-log_var / 2 in the density has a gradient too": without_the_normaliser,
             "the decoder emits log_var itself: no sigmoid's slope belongs here": stray_factor,
         },
@@ -119,6 +152,10 @@ EXERCISES = [
         returns=("dW1", "db1", "dW2", "db2"),
         sizes=network_sizes,
         mistakes={
+            "the message that goes back is dlogits W2^T times the slope of tanh; that sends h": (
+                h_for_the_message
+            ),
+            "tanh has a slope between the layers, and h is not it: it is 1 - h^2": h_for_the_slope,
             "the slope of tanh is missing between the two layers": without_tanh,
             "h is already the output of tanh, its slope is 1 - h^2": tanh_applied_twice,
             "h (1 - h) is the slope of a sigmoid, that of tanh is 1 - h^2": slope_of_sigmoid,
@@ -126,10 +163,15 @@ EXERCISES = [
     ),
     Exercise(
         "central_difference",
-        difference_problem,
-        rtol=1e-10,
+        tuple(partial(difference_problem, dimensions=k) for k in (2, 1, 3)),
+        rtol=1e-8,
         mistakes={
             "that is a one-sided difference, off by a term in h: take a step each way": one_sided,
+            "it moves all entries at once: move one entry, the others stay where they are": (
+                all_at_once
+            ),
+            "it moves all entries at once: move one entry, and that one each way": all_at_once_up,
+            "x may have any number of axes; only part of its entries were moved": first_row_only,
             "x + h and x - h are 2 h apart": without_the_two,
         },
     ),

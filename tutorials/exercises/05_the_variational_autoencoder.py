@@ -3,10 +3,11 @@
 import numpy as np
 
 from exercises import Exercise
+from exercises.made_up import different
 
 
 def gaussians_problem(rng):
-    M, J = 5, 3
+    M, J = different(rng, 2)
     names = ("mu_q", "log_var_q", "mu_p", "log_var_p")
     return dict(zip(names, rng.standard_normal((4, M, J)), strict=True))
 
@@ -47,7 +48,7 @@ def to_the_standard_normal(mu_q, log_var_q, mu_p, log_var_p):
 
 
 def draws_problem(rng):
-    L, M, J = 4, 5, 3
+    L, M, J = different(rng, 3)
     mu, log_var = rng.standard_normal((2, M, J))
     return {"log_px": -90 + 9 * rng.standard_normal((L, M)), "mu": mu, "log_var": log_var}
 
@@ -93,7 +94,7 @@ def sigma_for_variance(log_px, mu, log_var):
 
 
 def backward_problem(rng):
-    M, J = 5, 3
+    M, J = different(rng, 2)
     names = ("dz", "mu", "log_var", "eps")
     return dict(zip(names, rng.standard_normal((4, M, J)), strict=True))
 
@@ -132,6 +133,21 @@ def entropy_of_the_wrong_sign(dz, mu, log_var, eps):
 
 def variance_for_sigma(dz, mu, log_var, eps):
     return through_the_draw(dz, mu, 2 * log_var, eps)
+
+
+def by_sigma(dz, mu, log_var, eps):
+    dmu, dlog_var = through_the_draw(dz, mu, log_var, eps)
+    return dmu, 2 * dlog_var / np.exp(log_var / 2)
+
+
+def log_q_through_z_alone(dz, mu, log_var, eps):
+    sigma = np.exp(log_var / 2)
+    df = dz - (mu + sigma * eps) + eps / sigma
+    return df, df * sigma * eps / 2
+
+
+def prior_at_the_mean(dz, mu, log_var, eps):
+    return dz - mu, (dz - mu) * np.exp(log_var / 2) * eps / 2 + 0.5
 
 
 def slope_of_sigma(dz, mu, log_var, eps):
@@ -190,6 +206,11 @@ EXERCISES = [
             "-log q moves with z as well as with mu and log_var: the two ways of mu cancel": (
                 z_held_fixed
             ),
+            "that is the gradient with respect to sigma: log_var is log sigma^2": by_sigma,
+            "log q contains mu and log_var by themselves, too, not only through z": (
+                log_q_through_z_alone
+            ),
+            "log p(z) is taken at the draw, z = mu + sigma eps, not at mu": prior_at_the_mean,
             "log p(z) depends on z too: its gradient is -z": without_the_prior,
             "log q still contains -log_var / 2 when it is written in terms of eps": (
                 without_the_entropy

@@ -1,8 +1,10 @@
 """Exercises of notebook 6: equal shares of a prior, KL per latent, the best variance of a pixel."""
 
 import numpy as np
+from scipy.stats import norm
 
 from exercises import Exercise
+from exercises.made_up import different
 
 
 def shares_problem(rng):
@@ -29,6 +31,10 @@ def edges_from_below(n):
     return logit(np.arange(1, n + 1) / (n + 1))
 
 
+def of_the_normal(n):
+    return norm.ppf(middles(n))
+
+
 def mirrored(n):
     return -logit(middles(n))
 
@@ -38,7 +44,7 @@ def upside_down(n):
 
 
 def latents_problem(rng):
-    N, J = 7, 4
+    N, J = different(rng, 2)
     mu, log_var = rng.standard_normal((2, N, J))
     return {"mu": mu, "log_var": log_var}
 
@@ -77,7 +83,7 @@ def spread_of_means(mu, log_var):
 
 
 def pixels_problem(rng):
-    N, D = 6, 4
+    N, D = different(rng, 2)
     x, mean = rng.random((2, N, D))
     return {"x": x, "mean": mean}
 
@@ -96,6 +102,10 @@ def log_of_sigma(x, mean):
 
 def mean_of_logs(x, mean):
     return np.mean(np.log((x - mean) ** 2), axis=0)
+
+
+def one_degree_less(x, mean):
+    return np.log(np.sum((x - mean) ** 2, axis=0) / (len(x) - 1))
 
 
 def absolute_error(x, mean):
@@ -122,6 +132,7 @@ EXERCISES = [
                 edges_from_below
             ),
             "they run from the highest to the lowest: is the fraction upside down?": mirrored,
+            "that is the normal's inverse: the prior here is logistic": of_the_normal,
             "that is exp(-z): is a logarithm missing?": upside_down,
         },
     ),
@@ -158,6 +169,9 @@ EXERCISES = [
             "an error that is the same everywhere is an error too: the errors' mean is not to be "
             "taken off": spread_of_errors,
             "that is log sigma: the decoder emits log sigma^2": log_of_sigma,
+            "the N - 1 of a sample's variance is for a mean that was fitted; here it is given": (
+                one_degree_less
+            ),
             "the logarithm comes after the mean over the datapoints": mean_of_logs,
             "the density has the squared error in it, not the absolute one": absolute_error,
             "that has the wrong sign: large errors need a large variance": precision,

@@ -3,10 +3,11 @@
 import numpy as np
 
 from exercises import Exercise
+from exercises.made_up import different
 
 
 def posterior_problem(rng):
-    n, d, j = 5, 4, 2
+    j, d, n = sorted(different(rng, 3, low=2))
     return {
         "x": rng.standard_normal((n, d)),
         "W": rng.standard_normal((j, d)),
@@ -38,13 +39,26 @@ def not_divided(x, W, b, psi):
     return (x - b) @ W.T @ covariance, covariance
 
 
+def prior_alone(x, W, b, psi):
+    _, covariance = fa_posterior(x, W, b, psi)
+    return ((x - b) / psi) @ W.T, covariance
+
+
+def variance_of_one_noise(x, W, b, psi):
+    return fa_posterior(x, W, b, psi, weights=np.full_like(psi, 1 / psi.mean()))
+
+
+def multiplied(x, W, b, psi):
+    return fa_posterior(x, W, b, psi, weights=psi)
+
+
 def precision(x, W, b, psi):
     mean, covariance = fa_posterior(x, W, b, psi)
     return mean, np.linalg.inv(covariance)
 
 
 def m_step_problem(rng):
-    n, d, j = 7, 4, 2
+    j, d, n = sorted(different(rng, 3, low=2))
     factor = rng.standard_normal((j, j))
     return {
         "e": rng.standard_normal((n, d)),
@@ -67,14 +81,34 @@ def covariance_once(e, mean, covariance):
     return m_step(e, mean, covariance, times=1)
 
 
+def covariance_left_out(e, mean, covariance):
+    W, _ = m_step(e, mean, covariance, times=len(e))
+    return W, np.mean(e**2) - np.mean((mean @ W) ** 2)
+
+
+def deviation(e, mean, covariance):
+    W, sigma2 = m_step(e, mean, covariance, times=len(e))
+    return W, np.sqrt(sigma2)
+
+
+def variance_of_e(e, mean, covariance):
+    return m_step(e, mean, covariance, times=len(e))[0], np.mean(e**2)
+
+
+def per_datapoint(e, mean, covariance):
+    W, sigma2 = m_step(e, mean, covariance, times=len(e))
+    return W, sigma2 * e.shape[1]
+
+
 def error_at_the_mean(e, mean, covariance):
     W, _ = m_step(e, mean, covariance, times=len(e))
     return W, np.mean((e - mean @ W) ** 2)
 
 
 def angles_problem(rng):
-    W = rng.standard_normal((3, 6))
-    return {"W": W, "V": W + 0.7 * rng.standard_normal((3, 6))}
+    J, D = int(rng.integers(2, 5)), int(rng.integers(8, 12))
+    W = rng.standard_normal((J, D))
+    return {"W": W, "V": W + 0.7 * rng.standard_normal((J, D))}
 
 
 def angles(A, B):
@@ -106,6 +140,9 @@ EXERCISES = [
             "psi are variances: divide by them, not by their roots": with_deviations,
             "b has not been taken off x": not_centred,
             "the noise weighs the features: in x - b, too, each is divided by its psi": not_divided,
+            "the mean is the message (x - b) Psi^-1 W^T times the covariance": prior_alone,
+            "every feature has a noise of its own: that takes their average": variance_of_one_noise,
+            "psi divides, it does not multiply: a noisy feature says less": multiplied,
             "that is the precision P; the covariance is its inverse": precision,
         },
     ),
@@ -121,6 +158,12 @@ EXERCISES = [
             "S_zz is a sum over N datapoints, and so the covariance is in it N times": (
                 covariance_once
             ),
+            "the mean square of mean W is not all of E[z z^T]: its covariance is left out": (
+                covariance_left_out
+            ),
+            "that is sigma, asked for is sigma^2": deviation,
+            "that is the variance of the data: what W explains has to be taken off": variance_of_e,
+            "that is the noise of all D features together: sigma^2 is that of one": per_datapoint,
             "that is the error at the mean of z; on the average over q it is larger, because z "
             "varies": error_at_the_mean,
         },
@@ -137,6 +180,14 @@ EXERCISES = [
             "rows": row_by_row,
             "these are the cosines, not the angles": lambda W, V: np.cos(
                 np.deg2rad(angles(rows(W), rows(V)))
+            ),
+            "these are the sines, not the angles": lambda W, V: np.sin(
+                np.deg2rad(angles(rows(W), rows(V)))
+            ),
+            "all are zero, as between a space and itself: is it W, and not its transpose, that was "
+            "taken apart?": lambda W, V: np.zeros(len(W)),
+            "that is the largest angle, everywhere": lambda W, V: np.full(
+                len(W), angles(rows(W), rows(V)).max()
             ),
             "these are radians": lambda W, V: np.deg2rad(angles(rows(W), rows(V))),
             "the largest comes first; the smallest should": lambda W, V: angles(rows(W), rows(V))[

@@ -3,10 +3,12 @@
 import numpy as np
 
 from exercises import Exercise
+from exercises.made_up import different
 
 
 def kl_problem(rng):
-    return {"mu": rng.standard_normal((3, 4)), "log_var": rng.standard_normal((3, 4)), "s": 1.7}
+    mu, log_var = rng.standard_normal((2, *different(rng, 2)))
+    return {"mu": mu, "log_var": log_var, "s": rng.uniform(1.4, 2.5)}
 
 
 def kl_terms(mu, log_var, s):
@@ -23,13 +25,30 @@ def for_a_standard_prior(mu, log_var, s):
     return 0.5 * np.sum(1 + log_var - mu**2 - np.exp(log_var))
 
 
+def variance_for_log_variance(mu, log_var, s):
+    return minus_kl(mu, 2 * log_var, s)
+
+
+def per_weight(mu, log_var, s):
+    return minus_kl(mu, log_var, s) / mu.size
+
+
+def minus_kl(mu, log_var, s):
+    return sum(kl_terms(mu, log_var, s).values())
+
+
+def not_scaled_log(mu, log_var, s):
+    return minus_kl(mu, log_var, s) + mu.size * np.log(s) / 2
+
+
 def variance_for_deviation(mu, log_var, s):
     return 0.5 * np.sum(1 + log_var - np.log(s) - (mu**2 + np.exp(log_var)) / s)
 
 
 def gradient_problem(rng):
-    g, mu, log_var, zeta = rng.standard_normal((4, 7))
-    return {"g": g, "mu": mu, "log_var": log_var, "zeta": zeta, "N": 11, "s": 1.7}
+    N, P = different(rng, 2, low=5, high=20)
+    given = dict(zip(("g", "mu", "log_var", "zeta"), rng.standard_normal((4, P)), strict=True))
+    return {**given, "N": N, "s": rng.uniform(1.4, 2.5)}
 
 
 def theta_gradient(g, mu, log_var, zeta, N, s, share=1.0, slope=0.5, prior=1.0):
@@ -50,13 +69,33 @@ def slope_of_sigma(g, mu, log_var, zeta, N, s):
     return theta_gradient(g, mu, log_var, zeta, N, s, slope=1)
 
 
+def standard_prior(g, mu, log_var, zeta, N, s):
+    return theta_gradient(g, mu, log_var, zeta, N, 1.0)
+
+
+def divided_by_s(g, mu, log_var, zeta, N, s):
+    return theta_gradient(g, mu, log_var, zeta, N, np.sqrt(s))
+
+
+def data_divided_as_well(g, mu, log_var, zeta, N, s):
+    return theta_gradient(g / N, mu, log_var, zeta, N, s)
+
+
+def kl_raised(g, mu, log_var, zeta, N, s):
+    return theta_gradient(g, mu, log_var, zeta, N, s, prior=-1)
+
+
+def noise_left_out(g, mu, log_var, zeta, N, s):
+    return theta_gradient(g, mu, log_var, 1.0, N, s)
+
+
 def with_the_variance(g, mu, log_var, zeta, N, s):
     dmu, dlog_var = theta_gradient(g, mu, log_var, zeta, N, s, slope=0)
     return dmu, dlog_var + g * np.exp(log_var) * zeta / 2
 
 
 def local_problem(rng):
-    n, n_in, n_out = 5, 4, 3
+    n, n_in, n_out = different(rng, 3)
     return {
         "h": rng.standard_normal((n, n_in)),
         "mu": rng.standard_normal((n_in, n_out)),
@@ -77,6 +116,26 @@ def variance_as_deviation(h, mu, log_var, eps):
     return h @ mu + (h**2 @ np.exp(log_var)) * eps
 
 
+def noise_of_one_weight(h, mu, log_var, eps):
+    return h @ mu + np.sqrt(h**2 @ np.exp(log_var / 2)) * eps
+
+
+def exp_of_log_var_twice(h, mu, log_var, eps):
+    return h @ mu + np.sqrt(h**2 @ np.exp(2 * log_var)) * eps
+
+
+def mean_alone(h, mu, log_var, eps):
+    return h @ mu
+
+
+def noise_alone(h, mu, log_var, eps):
+    return np.sqrt(h**2 @ np.exp(log_var)) * eps
+
+
+def layer_of_variance_one(h, mu, log_var, eps):
+    return h @ mu + eps
+
+
 def not_squared(h, mu, log_var, eps):
     return h @ mu + np.sqrt(np.abs(h @ np.exp(log_var))) * eps
 
@@ -85,9 +144,15 @@ EXERCISES = [
     Exercise(
         "minus_kl_theta",
         kl_problem,
+        sizes=lambda mu, **_: {"rows": mu.shape[0], "columns": mu.shape[1]},
         terms=kl_terms,
         mistakes={
             "that is for the prior N(0, I): here its variance is s^2": for_a_standard_prior,
+            "log_var is log sigma^2 already: sigma^2 is exp(log_var), not its square": (
+                variance_for_log_variance
+            ),
+            "that is the mean over the weights: independent weights add up": per_weight,
+            "log s^2 is 2 log s": not_scaled_log,
             "s is the standard deviation of the prior, the formula wants s^2": (
                 variance_for_deviation
             ),
@@ -104,6 +169,13 @@ EXERCISES = [
             ),
             "that is the part from the data; -KL / N has a gradient, too": without_kl,
             "the slope of sigma = exp(log_var / 2) is sigma / 2": slope_of_sigma,
+            "that is for the prior N(0, I): here its variance is s^2": standard_prior,
+            "s is a standard deviation: the slopes have s^2 in them": divided_by_s,
+            "g is the gradient of a mean over datapoints already: only the KL is divided by N": (
+                data_divided_as_well
+            ),
+            "the bound has -KL in it: its gradient has the other sign": kl_raised,
+            "d theta / d sigma is zeta, the draw's own noise": noise_left_out,
             "theta = mu + sigma zeta has sigma in it, not sigma^2": with_the_variance,
         },
     ),
@@ -117,6 +189,11 @@ EXERCISES = [
             "that multiplies eps by the variance; it wants the standard deviation": (
                 variance_as_deviation
             ),
+            "exp(log_var / 2) is sigma: variances are what adds up": noise_of_one_weight,
+            "the variance of a weight is exp(log_var), not its square": exp_of_log_var_twice,
+            "that is the mean of a: a draw is around it": mean_alone,
+            "that has mean 0: the mean of a is h mu": noise_alone,
+            "that has variance 1 everywhere: how large is that of a?": layer_of_variance_one,
             "a factor h on W is a factor h^2 on its variance": not_squared,
         },
     ),

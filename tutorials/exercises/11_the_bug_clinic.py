@@ -21,22 +21,33 @@ SYMPTOMS = {
 
 
 def judge_diagnosis(came):
+    if callable(came):
+        came = call(came)
     if not isinstance(came, dict):
-        came = call(came) if callable(came) else came
         return f"  it is of type {type(came).__name__}, expected a dict"
     call(lambda: tuple(came.values()))  # as it came, it is not filled in
+    said = {str(letter).strip().upper(): _short(name) for letter, name in came.items()}
     lines = []
     for letter, disease in _right().items():
-        said = came.get(letter, ...)
-        if said is ...:
+        name = said.get(letter, ...)
+        if name is ...:
             lines.append(f"  {letter}: not filled in yet")
-        elif said not in list(DISEASES):
-            lines.append(f"  {letter}: {said!r} came, expected one of {', '.join(DISEASES)}")
-        elif said != disease:
-            lines.append(f"  {letter}: not {said}; {SYMPTOMS[letter]}")
+        elif name not in list(DISEASES):
+            lines.append(f"  {letter}: {name!r} came, expected one of {', '.join(DISEASES)}")
+        elif name != disease:
+            lines.append(f"  {letter}: not {name}; {SYMPTOMS[letter]}")
         else:
             lines.append(f"  {letter}: right")
     return None if all(line.endswith(": right") for line in lines) else "\n".join(lines)
+
+
+def _short(name):
+    """A disease by its short name, if that is how, or almost how, it was written."""
+    if not isinstance(name, str):
+        return name
+    described = {words.lower(): short for short, words in DISEASES.items()}
+    name = name.strip().lower()
+    return described.get(name, name)
 
 
 def _right():
@@ -54,40 +65,66 @@ def _right():
     return {letter: diseases[patient.__name__] for letter, patient in PATIENTS.items()}
 
 
-def sound(mu, log_var, eps):
-    return mu + np.exp(log_var / 2) * eps
+def sampler(mean=1.0, sigma=lambda log_var: np.exp(log_var / 2), noise=lambda eps: eps):
+    """Return a sampler; what is left out is right."""
+    return lambda mu, log_var, eps: mean * mu + sigma(log_var) * noise(eps) + 0 * eps
 
 
-SAMPLERS = {
+def correlated(eps, axis):
+    """Noise of variance 1, of which all along an axis have a part in common with the first."""
+    first, rest = np.split(eps, [1], axis)
+    return np.concatenate([first, 0.8 * first + 0.6 * rest], axis)
+
+
+# Each draws from the right distribution, in its own way.
+SOUND = {
+    "mu + sigma eps": sampler(),
+    "mu - sigma eps, as good as mu + sigma eps": sampler(noise=lambda eps: -eps),
+    "mu + sigma eps with the draws in another order": sampler(noise=lambda eps: eps[::-1]),
+    "one that hands the noise of a datapoint to the next one": (
+        sampler(noise=lambda eps: np.roll(eps, 1, axis=1))
+    ),
+}
+BROKEN = {
     "whose standard deviation is exp(log_var): do you try a log_var that is not 0?": (
-        lambda mu, log_var, eps: mu + np.exp(log_var) * eps
+        sampler(sigma=np.exp)
     ),
     "whose standard deviation is 1: do you try a log_var that is not 0?": (
-        lambda mu, log_var, eps: mu + eps
+        sampler(sigma=np.ones_like)
     ),
-    "whose mean is 0: do you try a mu that is not 0?": (
-        lambda mu, log_var, eps: 0 * mu + np.exp(log_var / 2) * eps
-    ),
-    "that takes the absolute value of the noise: do you look at the mean?": (
-        lambda mu, log_var, eps: mu + np.exp(log_var / 2) * np.abs(eps)
-    ),
+    "whose mean is 0: do you try a mu that is not 0?": sampler(mean=0),
+    "whose mean is -mu: do you compare with mu itself, not with its size?": sampler(mean=-1),
+    "that takes the absolute value of the noise: do you look at the mean?": sampler(noise=np.abs),
     "that gives all datapoints the noise of the first: do you look at two rows together?": (
-        lambda mu, log_var, eps: mu + np.exp(log_var / 2) * eps[:, :1] + 0 * eps
+        sampler(noise=lambda eps: eps[:, :1])
     ),
+    "that gives all latents the noise of the first: do you look at two latents together?": (
+        sampler(noise=lambda eps: eps[..., :1])
+    ),
+    "whose datapoints share a part of their noise: unequal is not independent; do you look at "
+    "correlations?": sampler(noise=lambda eps: correlated(eps, axis=1)),
+    "whose latents share a part of their noise: unequal is not independent; do you look at "
+    "correlations?": sampler(noise=lambda eps: correlated(eps, axis=2)),
 }
 
 
 def judge_test(came):
     if not callable(came):
         return f"  it is of type {type(came).__name__}, expected a function"
-    for _ in range(5):
-        if not call(came, sound):
+    for name, sample in [*SOUND.items()] * 2:
+        said = call(came, sample)
+        if np.size(said) != 1:
             return (
-                "  it refuses a sound sampler: the mean of n draws is off by about sigma / sqrt(n) "
-                "by chance, their standard deviation by sigma / sqrt(2 n); allow five times that"
+                f"  it returns {np.size(said)} answers, expected True or False: np.all joins them"
             )
-    for words, sampler in SAMPLERS.items():
-        if call(came, sampler):
+        if not said:
+            return (
+                f"  it refuses a sound sampler, {name}. The mean of n draws is off by about sigma "
+                "/ sqrt(n) by chance, their standard deviation by sigma / sqrt(2 n): allow five "
+                "times that"
+            )
+    for words, sample in BROKEN.items():
+        if call(came, sample):
             return f"  it accepts a sampler {words}"
     return None
 
@@ -107,6 +144,14 @@ EXERCISES = [
             "upside down: multiply by D, so that the reconstruction has the factor 1": (
                 lambda D, J: J / D
             ),
+            "with D for both factors, nothing is left of J": lambda D, J: 1.0,
+            "the quotient of the factors, not their product: (1/J) / (1/D)": lambda D, J: (
+                1 / (D * J)
+            ),
+            "the KL's factor is J's, the other's is D's: both have to be brought over": (
+                lambda D, J: D * J
+            ),
+            "factors that multiply are divided, not subtracted": lambda D, J: 1 / D - 1 / J,
             "the KL is divided by J as well": lambda D, J: D,
             "the reconstruction is divided by D: bring that factor to 1 first": (
                 lambda D, J: 1 / J

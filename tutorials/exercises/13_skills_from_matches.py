@@ -4,10 +4,12 @@ import numpy as np
 from scipy.stats import norm
 
 from exercises import Exercise
+from exercises.made_up import different
 
 
 def draw_problem(rng):
-    return {"c": rng.normal(0, 1, 4), "w": rng.uniform(0.3, 2, 4), "eps": 0.7}
+    n = int(rng.integers(3, 8))
+    return {"c": rng.normal(0, 1, n), "w": rng.uniform(0.3, 2, n), "eps": rng.uniform(0.4, 1.2)}
 
 
 def draw(c, w, eps, scale=None, power=2, squares=1):
@@ -37,6 +39,38 @@ def w_once(c, w, eps):
 
 def of_z_itself(c, w, eps):
     return draw(c, w, eps, squares=0)
+
+
+def win_in_place_of_draw(c, w, eps):
+    scale = np.sqrt(1 + w)
+    t = (c - eps) / scale
+    hazard = norm.pdf(t) / norm.cdf(t)
+    return c + w * hazard / scale, w - w**2 * hazard * (hazard + t) / scale**2
+
+
+def one_end_alone(c, w, eps):
+    scale = np.sqrt(1 + w)
+    beta = (eps - c) / scale
+    ratio = norm.pdf(beta) / norm.cdf(beta)
+    return c - w * ratio / scale, w - w**2 * ratio * (ratio + beta) / scale**2
+
+
+def not_divided_by_z(c, w, eps):
+    scale = np.sqrt(1 + w)
+    alpha, beta = (-eps - c) / scale, (eps - c) / scale
+    g = (norm.pdf(alpha) - norm.pdf(beta)) / scale
+    k = g**2 + (beta * norm.pdf(beta) - alpha * norm.pdf(alpha)) / scale**2
+    return c + w * g, w - w**2 * k
+
+
+def curvature_alone(c, w, eps):
+    mean, variance = draw(c, w, eps)
+    return mean, (w - variance) / w**2
+
+
+def deviation(c, w, eps):
+    mean, variance = draw(c, w, eps)
+    return mean, np.sqrt(variance)
 
 
 def backwards(c, w, eps):
@@ -79,13 +113,43 @@ def added_to_the_old_site(m, v, pi, nu, tilted):
     return pi + new_pi, nu + new_nu
 
 
+def tilted_moments(m, v, pi, nu, tilted):
+    w = 1 / (1 / v - pi)
+    return tilted(w * (m / v - nu), w)
+
+
+def site_variance(m, v, pi, nu, tilted):
+    new_pi, new_nu = site(m, v, pi, nu, tilted)
+    return 1 / new_pi, new_nu
+
+
+def cavity_mean_not_divided(m, v, pi, nu, tilted):
+    w = 1 / (1 / v - pi)
+    mean, variance = tilted(m - nu, w)
+    return 1 / variance - 1 / w, mean / variance - (m - nu) / w
+
+
+def precision_for_variance(m, v, pi, nu, tilted):
+    w = 1 / v - pi
+    c = (m / v - nu) / w
+    mean, variance = tilted(c, w)
+    return 1 / variance - w, mean / variance - c * w
+
+
+def site_added_to_the_belief(m, v, pi, nu, tilted):
+    w = 1 / (1 / v + pi)
+    c = w * (m / v + nu)
+    mean, variance = tilted(c, w)
+    return 1 / variance - 1 / w, mean / variance - c / w
+
+
 def mean_of_the_site(m, v, pi, nu, tilted):
     new_pi, new_nu = site(m, v, pi, nu, tilted)
     return new_pi, new_nu / new_pi
 
 
 def gradient_problem(rng):
-    n, J = 6, 4
+    n, J = different(rng, 2)
     return {
         "A": rng.standard_normal((n, J)),
         "mu": rng.standard_normal(J),
@@ -115,6 +179,33 @@ def by_sigma(A, mu, lam, eps, slope):
     return dmu, dlam / np.exp(lam)
 
 
+def sigma_for_variance(A, mu, lam, eps, slope):
+    dmu, _ = gradient(A, mu, lam, eps, slope)
+    sigma = np.exp(lam)
+    return dmu, (slope @ A) * sigma * eps + 1 - sigma
+
+
+def lam_as_log_variance(A, mu, lam, eps, slope):
+    dmu, _ = gradient(A, mu, lam, eps, slope)
+    sigma = np.exp(lam / 2)
+    return dmu, ((slope @ A) * sigma * eps + 1 - sigma**2) / 2
+
+
+def kl_added(A, mu, lam, eps, slope):
+    ds = slope @ A
+    return ds + mu, ds * np.exp(lam) * eps - 1 + np.exp(2 * lam)
+
+
+def averaged_over_matches(A, mu, lam, eps, slope):
+    return gradient(A, mu, lam, eps, slope / len(slope))
+
+
+def prior_at_the_draw(A, mu, lam, eps, slope):
+    """Not wrong on average: -KL was to be used in closed form."""
+    ds = slope @ A - mu - np.exp(lam) * eps
+    return ds, ds * np.exp(lam) * eps + 1
+
+
 def sigma_forgotten(A, mu, lam, eps, slope):
     return gradient(A, mu, lam, eps, slope, scale=eps)
 
@@ -133,6 +224,11 @@ EXERCISES = [
             "that is the second derivative of Z over Z; the one of log Z has g^2 taken off": (
                 of_z_itself
             ),
+            "that is after a win: in a draw d lies between -eps and eps": win_in_place_of_draw,
+            "d has a lower end too: in a draw it lies between -eps and eps": one_end_alone,
+            "the slope of log Z is that of Z divided by Z": not_divided_by_z,
+            "that is k, minus the second derivative: the variance is w - w^2 k": curvature_alone,
+            "that is the standard deviation: asked for is the variance": deviation,
             "a draw pulls u towards zero, this pushes it away: look at the sign of g": backwards,
         },
     ),
@@ -146,6 +242,17 @@ EXERCISES = [
             "that is the whole belief after the match; the site is what is left when the cavity is "
             "taken out of it": whole_belief,
             "the new site replaces the old one, it is not added to it": added_to_the_old_site,
+            "those are the moments after the match: divide the cavity out of them": tilted_moments,
+            "that is the site's variance, a precision is wanted": site_variance,
+            "the cavity's mean comes from c / w = m / v - nu: divide and multiply": (
+                cavity_mean_not_divided
+            ),
+            "1/v - pi is the cavity's precision; tilted wants its variance w": (
+                precision_for_variance
+            ),
+            "the site is taken out of the belief: subtract its precision, do not add it": (
+                site_added_to_the_belief
+            ),
             "that is the site's mean; asked for is precision times mean": mean_of_the_site,
         },
     ),
@@ -158,6 +265,11 @@ EXERCISES = [
             "the KL has a gradient, too": no_kl,
             "the entropy of q is missing: lambda_j itself is in -KL": no_entropy,
             "that is the gradient by sigma; by lambda = log sigma it is sigma times that": by_sigma,
+            "-KL contains sigma^2 = exp(2 lambda), whose slope is 2 sigma^2": sigma_for_variance,
+            "here lambda is log sigma, not log sigma^2": lam_as_log_variance,
+            "the KL is subtracted in the bound": kl_added,
+            "log p of the matches is a sum: no mean over them": averaged_over_matches,
+            "that samples the prior at s; -KL is known in closed form, use it": prior_at_the_draw,
             "ds/dlambda is sigma eps, since sigma = exp(lambda)": sigma_forgotten,
         },
     ),

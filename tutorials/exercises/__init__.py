@@ -12,6 +12,6 @@ A cell that is still as it came, with ``...`` where the reader's lines will be, 
 """
 
 from exercises.checking import Exercise, Verdict, checker, load
-from exercises.diagnosis import diagnose
+from exercises.diagnosis import Case, diagnose
 
-__all__ = ["Exercise", "Verdict", "checker", "diagnose", "load"]
+__all__ = ["Case", "Exercise", "Verdict", "checker", "diagnose", "load"]

@@ -2,19 +2,24 @@
 
 import copy
 import importlib.util
-import traceback
+import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 
-from exercises.diagnosis import NOT_FILLED_IN, close, diagnose, is_unfilled
+from exercises.calling import Complaint, Unfilled, call, call_by_name
+from exercises.comparing import Run, complaint
+from exercises.diagnosis import NOT_FILLED_IN, is_unfilled
 
 FOLDER = Path(__file__).parents[1]
 _PROBLEMS = 5  # made-up problems that a function has to get right
+_NAMELESS = "which one?"
+RIGHT, WRONG, UNKNOWN = "right", "not yet right", "not checked"
 
 
 @dataclass(frozen=True)
@@ -27,22 +32,28 @@ class Exercise:
         Of the function (or number, or array) in the notebook, and of its answer.
     problem : callable or tuple of callables, optional
         ``problem(rng)`` returns the arguments of the function, as a dict. Let sizes differ from
-        each other, so that what is transposed, or summed over the wrong axis, shows. Several take
+        each other, so that what is transposed, or summed over the wrong axis, shows, and from
+        problem to problem, so that no number can be written into the answer. Several take
         turns: one for each case that a wrong function may get right.
         None: the answer is a value, not a function.
     returns : tuple of str
         Names of what the function returns; more than one: it returns a tuple of these.
     sizes : callable, optional
         ``sizes(**arguments)`` returns numbers with a meaning, ``{"n": 5}``; see `diagnose`.
+        Left out: arguments that are whole numbers, and the lengths of arrays.
     terms : callable, optional
         ``terms(**arguments)`` returns summands of a single result, by name; see `diagnose`.
     mistakes : dict of str to callable
         Typical wrong functions, by what to say to somebody who wrote that: tried before `diagnose`
         looks for something more general. What is said about a part that is right is ignored.
+    also : tuple of callables
+        Functions that return something else than the answer does, and are right as well.
     rtol : float
     judge : callable, optional
         For what cannot be compared with an answer, such as a sampler: ``judge(came)`` returns None
         if it is right, else what is wrong, in words. Replaces all of the above.
+    minutes : int
+        That it takes a student, by an estimate; its points follow from it.
     """
 
     name: str
@@ -51,13 +62,24 @@ class Exercise:
     sizes: Callable | None = None
     terms: Callable | None = None
     mistakes: dict = field(default_factory=dict)
+    also: tuple = ()
     rtol: float = 1e-6
     judge: Callable | None = None
+    minutes: int = 10
+
+    @property
+    def points(self):
+        """One for every five minutes."""
+        return max(1, round(self.minutes / 5))
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a checker says: `state` is "right", "wrong" or "not filled in yet"."""
+    """What a checker says.
+
+    `state` is "right", "not yet right", "not filled in yet", or "not checked": nobody can tell
+    which exercise is meant.
+    """
 
     name: str
     state: str
@@ -77,32 +99,67 @@ def load(kind, notebook):
     return module
 
 
-def checker(notebook):
+def checker(notebook, seed=0):
     """Return the function that a notebook checks its exercises with.
 
     Parameters
     ----------
     notebook : str
         Its name without the suffix.
+    seed : int
+        Of the made-up problems.
 
     Returns
     -------
     check : callable
-        ``check(function)`` or ``check(value, name)`` returns a `Verdict`.
+        ``check(function)`` or ``check(value, name)`` returns a `Verdict`, and raises nothing. The
+        name may be left out where a function, or a variable of the notebook, has it.
     """
     exercises = {exercise.name: exercise for exercise in load("exercises", notebook).EXERCISES}
     answers = load("answers", notebook)
 
     def check(came, name=None):
-        name = name or getattr(came, "__name__", None)
+        name = name or _name_of(came, exercises, sys._getframe(1).f_globals)
         if name not in exercises:
-            raise ValueError(f"name is {name!r}, expected one of {', '.join(exercises)}")
-        return judge(exercises[name], came, getattr(answers, name, None))
+            if is_unfilled(came):
+                return Verdict(name or _NAMELESS, NOT_FILLED_IN)
+            return Verdict(name or _NAMELESS, UNKNOWN, _ask_for_name(exercises))
+        return judge(exercises[name], came, getattr(answers, name, None), seed)
 
     return check
 
 
-def judge(exercise, came, answer):
+def _name_of(came, exercises, variables):
+    """Find out which exercise is meant: by the function's name, its variable's, its arguments'."""
+    own = getattr(came, "__name__", None)
+    if own in exercises:
+        return own
+    assigned = [name for name in exercises if name in variables and variables[name] is came]
+    if len(assigned) == 1:
+        return assigned[0]
+    if isinstance(came, partial) and came.func.__name__ in exercises:
+        return came.func.__name__
+    if own == "<lambda>":
+        wanted = list(inspect.signature(came).parameters)
+        alike = [name for name, e in exercises.items() if e.problem and _arguments_of(e) == wanted]
+        if len(alike) == 1:
+            return alike[0]
+    return own if own != "<lambda>" else None
+
+
+def _arguments_of(exercise):
+    """Names of what the function is called with, in the order of the made-up problem."""
+    return list(_problems(exercise)[0](np.random.default_rng(0)))
+
+
+def _ask_for_name(exercises):
+    return (
+        "  which exercise is this? Say it by the name: check(..., "
+        f"{next(iter(exercises))!r}), or another of {', '.join(exercises)}"
+    )
+
+
+def judge(exercise, came, answer, seed=0):
     """Return the `Verdict` on what came, given the right answer."""
     unfilled = Verdict(exercise.name, NOT_FILLED_IN)
     if is_unfilled(came):
@@ -111,117 +168,67 @@ def judge(exercise, came, answer):
         if exercise.judge:
             words = exercise.judge(came)
         elif exercise.problem is None:
-            words = _compare(exercise, came, answer, {})
+            words = complaint(exercise, (exercise.name,), [Run(came, [answer])])
         elif not callable(came):
             words = f"  it is of type {type(came).__name__}, expected a function"
         else:
-            words = _first_complaint(exercise, came, answer)
-    except _Unfilled:
+            words = _on_problems(exercise, came, (answer, *exercise.also), seed)
+    except Unfilled:
         return unfilled
-    except _Crash as crash:
-        words = str(crash)
-    return Verdict(exercise.name, "not yet right" if words else "right", words or "")
+    except Complaint as said:
+        words = str(said)
+    return Verdict(exercise.name, WRONG if words else RIGHT, words or "")
 
 
-class _Unfilled(Exception):
-    """The function is as it came."""
+def _problems(exercise):
+    return exercise.problem if isinstance(exercise.problem, tuple) else (exercise.problem,)
 
 
-class _Crash(Exception):
-    """The function raised an exception; the message says where, and what shapes it met."""
-
-
-def _first_complaint(exercise, function, answer):
-    kinds = exercise.problem if isinstance(exercise.problem, tuple) else (exercise.problem,)
-    for seed, problem in zip(range(_PROBLEMS), cycle(kinds), strict=False):
-        arguments = problem(np.random.default_rng(seed))
-        expected = answer(**copy.deepcopy(arguments))
+def _on_problems(exercise, function, answers, seed):
+    runs, changed = [], None
+    for k, problem in zip(range(_PROBLEMS), cycle(_problems(exercise)), strict=False):
+        arguments = problem(np.random.default_rng([seed, k]))
         own = copy.deepcopy(arguments)
-        came = call(function, **own)
-        words = _compare(exercise, came, expected, arguments) or _changed(arguments, own)
-        if words:
-            return words
-    return None
+        came = call_by_name(function, own, _order(answers[0], arguments))
+        expected = [answer(**copy.deepcopy(arguments)) for answer in answers]
+        sizes = (exercise.sizes or _whole_numbers)(**arguments)
+        terms = exercise.terms(**arguments) if exercise.terms else {}
+        runs.append(Run(copy.deepcopy(came), expected, arguments, sizes, terms))
+        changed = changed or _changed(arguments, own)
+    words = complaint(exercise, exercise.returns, runs)
+    if not changed:
+        return words
+    first = f"{words}\n  and" if words else "  the result is right, but"
+    return f"{first} the argument {changed} was changed on the way: copy it"
 
 
-def call(function, *arguments, **named):
-    """Call the reader's function; what it raises becomes words."""
+def _order(answer, arguments):
+    """The order of the arguments, which is that of the answer's signature if it has one."""
     try:
-        with np.errstate(all="ignore"):  # what overflows shows in the result
-            came = function(*arguments, **named)
-    except NotImplementedError:
-        raise _Unfilled from None
-    except Exception as error:
-        if "ellipsis" in str(error).lower() or _is_ellipsis_attribute(error):
-            raise _Unfilled from None
-        raise _Crash(_story(error)) from None
-    if is_unfilled(came) and not (isinstance(came, tuple) and not all(map(is_unfilled, came))):
-        raise _Unfilled
-    return came
+        names = list(inspect.signature(answer).parameters)
+    except (TypeError, ValueError):
+        names = []
+    return names if set(names) == set(arguments) else list(arguments)
 
 
-def _is_ellipsis_attribute(error):
-    return isinstance(error, AttributeError) and error.obj is ...
-
-
-def _story(error):
-    """Tell where in the reader's code an exception arose, and which shapes were there."""
-    lines = [f"  it raises {type(error).__name__}: {error}"]
-    frames = list(traceback.walk_tb(error.__traceback__))[1:]  # the first is `call`
-    if frames:
-        frame, _ = frames[0]
-        summary = traceback.extract_tb(error.__traceback__)[1]
-        if summary.line:
-            lines.append(f"  in the line   {summary.line}")
-        shapes = {
-            name: value.shape
-            for name, value in frame.f_locals.items()
-            if isinstance(value, np.ndarray)
-        }
-        if shapes:
-            lines.append(f"  with shapes   {', '.join(f'{k} {v}' for k, v in shapes.items())}")
-    return "\n".join(lines)
-
-
-def _compare(exercise, came, expected, arguments):
-    """Return what is wrong with the parts of a result, a line each, or None."""
-    names = exercise.returns if exercise.problem else (exercise.name,)
-    wrong = {words: call(f, **copy.deepcopy(arguments)) for words, f in exercise.mistakes.items()}
-    if len(names) == 1:
-        came, expected = (came,), (expected,)
-        wrong = {words: (value,) for words, value in wrong.items()}
-    if not isinstance(came, tuple | list) or len(came) != len(names):
-        count = f"{len(came)} values" if isinstance(came, tuple | list) else "one value"
-        return f"  it returns {count}, expected {len(names)}: {', '.join(names)}"
-    sizes = exercise.sizes(**arguments) if exercise.sizes else {}
-    terms = exercise.terms(**arguments) if exercise.terms else {}
-    lines, fine = [], True
-    for k, name in enumerate(names):
-        words = diagnose(name, came[k], expected[k], rtol=exercise.rtol, sizes=sizes, terms=terms)
-        if words:
-            fine = False
-            known = _recognised(came[k], k, wrong, exercise.rtol)
-            words = f"{name}: {known}" if known else words
-        lines.append(f"  {words or f'{name} is right'}")
-    if fine:
-        return None
-    if sizes:
-        lines.append(f"  (a problem with {', '.join(f'{k} = {v}' for k, v in sizes.items())})")
-    return "\n".join(lines)
-
-
-def _recognised(came, k, wrong, rtol):
-    """Return what to say to somebody whose part `k` is that of a known mistake, or None."""
-    if is_unfilled(came):
-        return None
-    for words, values in wrong.items():
-        if np.shape(came) == np.shape(values[k]) and close(came, values[k], rtol):
-            return words
-    return None
+def _whole_numbers(**arguments):
+    """Numbers that a factor may come from, where an exercise names none."""
+    sizes = {}
+    for name, value in arguments.items():
+        if isinstance(value, int | np.integer):
+            sizes[name] = int(value)
+        elif isinstance(value, np.ndarray) and value.ndim:
+            lengths = dict(enumerate(value.shape))
+            sizes |= {f"{name}.shape[{axis}]": length for axis, length in lengths.items()}
+    return sizes
 
 
 def _changed(before, after):
+    """Name an argument that was changed for good; what comes back up to rounding has not been."""
     for name, value in before.items():
-        if isinstance(value, np.ndarray) and not np.array_equal(value, after[name]):
-            return f"  the result is right, but the argument {name} was changed on the way: copy it"
+        if isinstance(value, np.ndarray) and not np.allclose(value, after[name], rtol=1e-9):
+            return name
     return None
+
+
+__all__ = ["Exercise", "Verdict", "call", "checker", "judge", "load"]

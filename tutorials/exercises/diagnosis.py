@@ -2,21 +2,30 @@
 
 The usual mistakes leave traces: a transposed matrix has the shape reversed, a mean taken twice is
 too small by exactly n, a forgotten normalising constant is a multiple of log(2 pi) / 2. `diagnose`
-tries such explanations from the most telling to the least, and reports the first that fits.
+tries such explanations from the most telling to the least, and reports the first that fits. One
+number alone fits many: where a function was tried on several problems, an explanation has to fit
+all of them.
 """
 
 import math
+import numbers
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
 
+from exercises.shapes import kind, wrong_shape
+
 NOT_FILLED_IN = "not filled in yet"
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
+_FLOAT32 = 1e-5  # tolerance for what was computed in single precision
+_ROUNDED = 5e-5  # closer than this, and not right: rounding, or a step that is too long
+_ENOUGH = 3  # numbers that it takes to believe in a factor, or a constant, that has no name
 
 # What happened to a summand, by how often it is too much.
 _TERMS = {-1: "is missing", 1: "is there twice", -2: "has the wrong sign"}
 
-# Elementwise functions that people leave out, or apply once too often.
+# Functions that people leave out, or apply once too often.
 _FUNCTIONS = {
     "the exponential of what it should be: is a logarithm missing?": np.exp,
     "the logarithm of what it should be: is an exponential missing?": np.log,
@@ -24,199 +33,284 @@ _FUNCTIONS = {
     "the root of what it should be: a standard deviation where a variance belongs?": np.sqrt,
     "exp(half) of what it should be: sigma where log sigma^2 belongs?": lambda a: np.exp(a / 2),
     "the inverse of what it should be: a quotient upside down?": lambda a: 1 / a,
+    "one minus what it should be: the probability of the other case?": lambda a: 1 - a,
+    "the absolute value of what it should be: has a sign been lost?": np.abs,
+    "in reverse order": lambda a: a[::-1] if a.ndim else np.full_like(a, np.nan),
 }
+
+# Where an infinity comes from, and where a NaN does.
+_NOT_FINITE = (
+    "an overflow, a division by 0, or the logarithm of 0?",
+    "0 divided by 0, or a root, logarithm or arccos of what has none?",
+)
+
+# Factors that have a name.
+_CONSTANTS = {
+    "2: is a 1/2 missing?": 2,
+    "1/2: one 1/2 too many?": 1 / 2,
+    "4: a factor 2 squared, or a 1/2 missing twice?": 4,
+    "1/4: a 1/2 too many, twice?": 1 / 4,
+    "pi": math.pi,
+    "1/pi": 1 / math.pi,
+    "2 pi": 2 * math.pi,
+    "1/(2 pi)": 1 / (2 * math.pi),
+    "sqrt(2)": math.sqrt(2),
+    "1/sqrt(2)": math.sqrt(1 / 2),
+    "sqrt(2 pi)": math.sqrt(2 * math.pi),
+    "1/sqrt(2 pi)": math.sqrt(1 / (2 * math.pi)),
+    "1/log(2): bits, where nats are wanted?": 1 / math.log(2),
+    "1/log(10): log10, where the natural logarithm belongs?": 1 / math.log(10),
+    "180/pi: degrees, where radians are wanted?": 180 / math.pi,
+    "pi/180: radians, where degrees are wanted?": math.pi / 180,
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What came and what is right, on one problem.
+
+    Attributes
+    ----------
+    came, expected : arrays or numbers
+        The reader's and the right one.
+    sizes : dict of str to int
+        Numbers with a meaning, such as ``{"n": 5}``: factors and shapes are put in these terms.
+    terms : dict of str to array
+        Summands of `expected` by name, such as ``{"the entropy": ...}``: one may be missing, or
+        there twice, or have the wrong sign.
+    """
+
+    came: object
+    expected: object
+    sizes: dict = field(default_factory=dict)
+    terms: dict = field(default_factory=dict)
 
 
 def is_unfilled(came):
     """Whether a value is, or contains, what an exercise has in place of the reader's lines."""
     if isinstance(came, tuple | list):
         return any(is_unfilled(part) for part in came)
-    return came is None or came is ... or came is NotImplemented
+    if isinstance(came, np.ndarray) and came.dtype == object:
+        return any(is_unfilled(part) for part in came.ravel())
+    return came is ... or came is NotImplemented
+
+
+def real(came):
+    """Return a float64 array of what came, or None if that is not made of real numbers."""
+    try:
+        array = np.asarray(came)
+        if array.dtype == object and all(isinstance(a, numbers.Real) for a in array.ravel()):
+            array = array.astype(float)
+    except (TypeError, ValueError, OverflowError):  # rows of unequal lengths, 10**400
+        return None
+    return array.astype(float) if array.dtype.kind in "iuf" else None
+
+
+def tolerance(came, rtol):
+    """Return `rtol`, or more where the reader has computed in single precision."""
+    single = getattr(came, "dtype", None) == np.float32
+    return max(rtol, _FLOAT32) if single else rtol
 
 
 def close(a, b, rtol=1e-6):
     """Whether two arrays of one shape agree, up to `rtol` of the largest entry."""
-    a, b = np.asarray(a), np.asarray(b)
-    if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
+    rtol = tolerance(a, rtol)
+    a, b = real(a), real(b)
+    if a is None or b is None or a.shape != b.shape:
+        return False
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return False
     return bool(np.abs(a - b).max(initial=0) <= rtol * max(np.abs(b).max(initial=0), 1e-12))
 
 
-def diagnose(name, came, expected, *, rtol=1e-6, sizes=None, terms=None):
+def diagnose(name, *cases, rtol=1e-6):
     """Say what is wrong with an array or a number, in words that help.
 
     Parameters
     ----------
     name : str
         What the reader calls it.
-    came, expected : arrays or numbers
-        The reader's and the right one.
+    *cases : Case
+        One for each problem that it was computed for.
     rtol : float
-        Tolerance, relative to the largest entry of `expected`.
-    sizes : dict of str to int, optional
-        Numbers with a meaning, such as ``{"n": 5}``: factors and shapes are put in these terms.
-    terms : dict of str to array, optional
-        Summands of `expected` by name, such as ``{"the entropy": ...}``: one may be missing, or
-        there twice, or have the wrong sign.
+        Tolerance, relative to the largest entry of what is right.
 
     Returns
     -------
     words : str or None
-        None if it is right.
+        None if it is right in every case.
     """
-    sizes, terms = sizes or {}, terms or {}
-    if is_unfilled(came):
-        return f"{name} is {NOT_FILLED_IN}"
-    expected = np.asarray(expected, float)
-    try:
-        array = np.asarray(came, float)
-    except (TypeError, ValueError):
-        return f"{name} is of type {type(came).__name__}, expected {_kind(expected, sizes)}"
-    if array.shape != expected.shape:
-        return _wrong_shape(name, array, expected, rtol, sizes)
-    if not np.isfinite(array).all():
-        where = tuple(np.argwhere(~np.isfinite(array))[0])
-        value = array[where]
-        why = "an overflow, a division by 0, or the logarithm of 0?"
-        return f"{name} is {value}{_at(where)}: {why}"
-    if close(array, expected, rtol):
-        return None
-    subject = f"the shape of {name} is right; its value" if array.ndim else f"{name}"
-    return f"{subject} {_wrong_value(array, expected, rtol, sizes, terms)}"
-
-
-def _kind(expected, sizes):
-    return f"an array of shape {_shape(expected.shape, sizes)}" if expected.ndim else "one number"
-
-
-def _shape(shape, sizes):
-    """Write a shape, and in the names of its sizes if they have some: (5, 3) = (n, n_in)."""
-    text = str(tuple(shape))
-    names = {size: name for name, size in sizes.items()}
-    if len(names) < len(sizes) or not shape or any(size not in names for size in shape):
-        return text
-    named = ", ".join(names[size] for size in shape)
-    return f"{text} = ({named}{',' if len(shape) == 1 else ''})"
-
-
-def _wrong_shape(name, came, expected, rtol, sizes):
-    if not expected.ndim:
-        text = f"{name} has shape {_shape(came.shape, sizes)}, expected one number"
-    else:
-        text = f"{name} has shape {_shape(came.shape, sizes)}, expected "
-        text += _shape(expected.shape, sizes) if came.ndim else _kind(expected, sizes)
-    if not came.size:
-        return f"{text}: it is empty"
-    if came.ndim > 1 and came.shape == expected.shape[::-1]:
-        right = " and is right otherwise" if close(came.T, expected, rtol) else ""
-        return f"{text}: it is transposed{right}"
-    if came.size == expected.size and close(came.ravel(), expected.ravel(), rtol):
-        return f"{text}: the numbers are right, their arrangement is not (keepdims? reshape?)"
-    for what, more, less in (("is missing", came, expected), ("is one too many", expected, came)):
-        for axis in range(more.ndim):
-            for operation in (np.sum, np.mean):
-                if close(operation(more, axis=axis), less, rtol):
-                    return f"{text}: a {operation.__name__} over axis {axis} {what}"
-        if more.ndim > less.ndim and close(more.sum(), less, rtol):
-            return f"{text}: a sum over everything {what}"
-    if came.ndim == expected.ndim == 1:
-        return f"{text}: did a sum run over the wrong axis?"
-    if came.ndim > expected.ndim:
-        return f"{text}: is a sum or a mean missing?"
-    if came.ndim < expected.ndim:
-        return f"{text}: did a sum or a mean run over too much?"
-    return text
-
-
-def _wrong_value(came, expected, rtol, sizes, terms):
-    for explain in (_sign, _transposed, _term, _factor, _offset, _function, _some):
-        words = explain(came, expected, rtol, sizes=sizes, terms=terms)
+    for case in cases:
+        words = _not_comparable(name, case, rtol)
         if words:
             return words
-    where = np.unravel_index(np.argmax(np.abs(came - expected)), came.shape)
-    return f"is not: {_pair(came, expected, where)}"
+    wrong = [case for case in cases if not close(case.came, case.expected, rtol)]
+    if not wrong:
+        return None
+    enough = sum(np.size(case.expected) for case in wrong) >= _ENOUGH
+    first, *others = [_explanations(case, tolerance(case.came, rtol), enough) for case in wrong]
+    words = next(words for key, words in first.items() if all(key in other for other in others))
+    subject = f"the shape of {name} is right; its value" if np.ndim(wrong[0].expected) else name
+    return f"{subject} {words}"
 
 
-def _sign(came, expected, rtol, **_):
-    return "has the wrong sign" if close(-came, expected, rtol) else None
-
-
-def _transposed(came, expected, rtol, **_):
-    return "is transposed" if came.ndim == 2 and close(came.T, expected, rtol) else None
-
-
-def _term(came, expected, rtol, *, terms, **_):
-    for name, term in terms.items():
-        for weight, words in _TERMS.items():
-            if close(came, expected + weight * np.asarray(term), rtol) and np.any(term):
-                return f"is off by one term: {name} {words}"
+def _not_comparable(name, case, rtol):
+    """Return what is wrong before values can be compared, or None."""
+    came, expected = case.came, np.asarray(case.expected, float)
+    if is_unfilled(came):
+        return f"{name} is {NOT_FILLED_IN}"
+    if came is None:
+        return f"{name} is None: was it never assigned, or has a function no line with return?"
+    array = real(came)
+    if array is None:
+        if isinstance(came, complex) or getattr(came, "dtype", np.dtype(float)).kind == "c":
+            why = "the root or the logarithm of a negative number?"
+            return f"{name} is complex, expected real numbers: {why}"
+        if isinstance(came, np.ndarray):
+            return f"{name} is an array of {came.dtype}, expected one of real numbers"
+        return f"{name} is of type {type(came).__name__}, expected {kind(expected, case.sizes)}"
+    if array.shape != expected.shape and isinstance(came, tuple):
+        why = ": is there a comma after the value?" if len(came) == 1 else ""
+        return f"{name} is a tuple of {len(came)}, expected {kind(expected, case.sizes)}{why}"
+    if array.shape != expected.shape:
+        return wrong_shape(name, array, expected, case.sizes, lambda a, b: close(a, b, rtol))
+    if not np.isfinite(array).all():
+        where = tuple(np.argwhere(~np.isfinite(array))[0])
+        return f"{name} is {array[where]}{_at(where)}: {_NOT_FINITE[bool(np.isnan(array[where]))]}"
     return None
 
 
-def _factor(came, expected, rtol, *, sizes, **_):
+def _explanations(case, rtol, enough):
+    """Return all that would explain a wrong value, the most telling first: words by a key.
+
+    The key is what has to be the same on another problem: the name of a size, not the size.
+    """
+    came, expected = real(case.came), np.asarray(case.expected, float)
+    given = dict(rtol=rtol, sizes=case.sizes, terms=case.terms, enough=enough)
+    named = (_sign, _transposed, _term, _factor, _log_factor, _offset, _function, _order)
+    found = {}
+    for explain in (*named, _rounded, _some, _plain):
+        for key, words in explain(came, expected, **given):
+            found.setdefault(key, words)
+    return found
+
+
+def _sign(came, expected, rtol, **_):
+    if close(-came, expected, rtol):
+        yield "sign", "has the wrong sign"
+
+
+def _transposed(came, expected, rtol, **_):
+    if came.ndim == 2 and close(came.T, expected, rtol):
+        yield "transposed", "is transposed"
+
+
+def _term(came, expected, rtol, terms, **_):
+    for name, term in terms.items():
+        for weight, words in _TERMS.items():
+            if close(came, expected + weight * np.asarray(term), rtol) and np.any(term):
+                yield ("term", name, weight), f"is off by one term: {name} {words}"
+
+
+def _factor(came, expected, rtol, sizes, enough, **_):
     square = float(np.sum(expected**2))
     factor = float(np.sum(came * expected)) / square if square else 0.0
     if not factor or not close(came, factor * expected, rtol):
-        return None
-    size, sign = abs(factor), "" if factor > 0 else "has the wrong sign, and "
+        return
+    size, negative = abs(factor), factor < 0
+    sign = "has the wrong sign, and " if negative else ""
+
+    def is_(number):
+        return math.isclose(size, number, rel_tol=max(10 * rtol, 1e-9))
+
     for name, number in _named_factors(sizes):
-        if math.isclose(size, number, rel_tol=10 * rtol):
-            return f"{sign}is too large by the factor {name}: a sum where a mean belongs?"
-        if math.isclose(size, 1 / number, rel_tol=10 * rtol):
+        if is_(number):
+            words = f"is too large by the factor {name} = {number}: a sum where a mean belongs?"
+            yield ("large", name, negative), sign + words
+        if is_(1 / number):
             why = "did you average twice, or where a sum belongs?"
-            return f"{sign}is too small by the factor {name}: {why}"
-    if math.isclose(size, 2, rel_tol=10 * rtol):
-        return f"{sign}is off by the factor 2: is a 1/2 missing?"
-    if math.isclose(size, 0.5, rel_tol=10 * rtol):
-        return f"{sign}is off by the factor 1/2: one 1/2 too many?"
-    if came.size == 1:  # one number alone is a multiple of any other
-        return None
-    return f"{sign}is off by the factor {size:.6g}, the same everywhere"
+            words = f"is too small by the factor {name} = {number}: {why}"
+            yield ("small", name, negative), sign + words
+    for words, number in _CONSTANTS.items():
+        if is_(number):
+            yield ("constant", number, negative), f"{sign}is off by the factor {words}"
+    if enough and not math.isclose(size, 1, rel_tol=_ROUNDED):
+        text = f"{size:.6g}"
+        yield ("factor", text, negative), f"{sign}is off by the factor {text}, the same everywhere"
 
 
 def _named_factors(sizes):
-    """Yield sizes and products of two of them, with their names."""
+    """Yield sizes, products of two of them, and sizes less one, with their names."""
     large = [(name, size) for name, size in sizes.items() if size > 2]
-    yield from ((f"{name} = {size}", size) for name, size in large)
+    yield from large
     for (a, size_a), (b, size_b) in combinations(large, 2):
-        yield f"{a} {b} = {size_a * size_b}", size_a * size_b
+        yield f"{a} {b}", size_a * size_b
 
 
-def _offset(came, expected, rtol, **_):
-    difference = came - expected
-    offset = float(difference.mean())
+def _log_factor(came, expected, rtol, sizes, **_):
+    """A sum for a mean, or the other way round, inside of a logarithm."""
+    for name, size in sizes.items():
+        for sign, words in ((1, "a sum where a mean"), (-1, "a mean where a sum")):
+            if size > 1 and close(came, expected + sign * math.log(size), rtol):
+                off = f"is off by {'+-'[sign < 0]}log {name} = {sign * math.log(size):.4g}"
+                yield ("log", name, sign), f"{off}: under the logarithm, {words} belongs?"
+
+
+def _offset(came, expected, rtol, enough, **_):
+    offset = float((came - expected).mean())
     if not close(expected + offset, came, rtol):
-        return None
+        return
     halves = round(offset / _HALF_LOG_2PI)
     if halves and abs(offset - halves * _HALF_LOG_2PI) < 1e-4:
         where = "missing" if halves < 0 else "too many"
         times = f"{abs(halves)} times " if abs(halves) > 1 else ""
-        return f"is off by {times}log(2 pi) / 2 = {_HALF_LOG_2PI:.3f}: Gaussian constants {where}?"
-    if came.size == 1:
-        return None
-    return f"is off by {offset:+.4g}, the same everywhere: is a constant missing, or one too many?"
+        words = f"is off by {times}log(2 pi) / 2 = {_HALF_LOG_2PI:.3f}: Gaussian constants {where}?"
+        yield ("2 pi", where), words
+    if enough:
+        why = "is a constant missing, or one too many?"
+        yield ("offset", f"{offset:+.4g}"), f"is off by {offset:+.4g}, the same everywhere: {why}"
 
 
 def _function(came, expected, rtol, **_):
-    if came.size == 1:
-        return None
     with np.errstate(all="ignore"):
         for words, function in _FUNCTIONS.items():
             if close(came, function(expected), rtol):
-                return f"is {words}"
-    return None
+                yield ("function", words), f"is {words}"
+
+
+def _order(came, expected, rtol, **_):
+    if came.size > 1 and close(np.sort(came, axis=None), np.sort(expected, axis=None), rtol):
+        yield "order", "has the right numbers in another order"
+
+
+def _rounded(came, expected, **_):
+    if np.any(expected) and close(came, expected, _ROUNDED):
+        error = np.abs(came - expected).max() / np.abs(expected).max()
+        digits = math.floor(-math.log10(error))
+        why = "float32, a rounded constant, or a difference of nearly equal numbers?"
+        pair = _largest_difference(came, expected)
+        yield "rounded", f"is right to {digits} digits, not to more: {pair}; {why}"
 
 
 def _some(came, expected, rtol, **_):
-    right = np.abs(came - expected) <= rtol * np.abs(expected).max()
-    if not right.any():
-        return None
-    where = tuple(np.argwhere(~right)[0])
-    return f"is right in {right.sum()} of {right.size} entries: {_pair(came, expected, where)}"
+    right = np.abs(came - expected) <= rtol * np.abs(expected)
+    if right.any():
+        pair = _largest_difference(came, expected)
+        yield "some", f"is right in {right.sum()} of {right.size} entries: {pair}"
 
 
-def _pair(came, expected, where):
-    return f"{came[where]:.6g} came{_at(where)}, expected {expected[where]:.6g}"
+def _plain(came, expected, **_):
+    yield "plain", f"is not: {_largest_difference(came, expected)}"
+
+
+def _largest_difference(came, expected):
+    """Write both numbers, with as many digits as it takes to tell them apart."""
+    where = np.unravel_index(np.argmax(np.abs(came - expected)), came.shape)
+    for digits in (6, 9, 12, 17):
+        one, two = f"{came[where]:.{digits}g}", f"{expected[where]:.{digits}g}"
+        if one != two:
+            break
+    return f"{one} came{_at(where)}, expected {two}"
 
 
 def _at(where):
