@@ -33,6 +33,9 @@ DEFAULTS: dict[str, Any] = {
 
 def open_run(folder: str | Path) -> runs.Run:
     """Open an existing run folder; see `minivae.app.runs.open_run`."""
+    settings = runs.open_run(folder, ()).settings
+    if settings.get("kind") == "sentences":
+        raise ValueError(f"run: {folder} holds a model of sentences (minivae sentences)")
     run = runs.open_run(folder, set(DEFAULTS) - {"binarize"})
     run.settings.setdefault("binarize", None)  # a setting that older runs do not have
     try:

@@ -4,6 +4,7 @@
     activations  f
     sequential   layers in a row
     mlp          dense ones in a row, the paper's networks
+    embedding, recurrent    for sequences of words: a table of vectors, the LSTM
 
 A layer is any object that does what `minivae.protocols.Layer` says.
 """
