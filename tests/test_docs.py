@@ -214,6 +214,16 @@ def test_the_example_of_counts(tmp_path, capsys, monkeypatch):
     assert (tmp_path / "counts.png").exists() and (tmp_path / "own.png").exists()
 
 
+def test_the_example_of_sentences(tmp_path, capsys):
+    text = tmp_path / "own.txt"
+    text.write_text("".join(f"the {word} sat on him .\n" for word in "abcdefgh") * 12)
+    sentences = runpy.run_path(str(ROOT / "examples" / "sentences.py"))
+    few = ["--epochs", "1", "--draws", "2", "--only", "language model", "plain"]
+    sentences["main"](["--text", str(text), *few])
+    said = capsys.readouterr().out
+    assert "language model: bound -" in said and "plain: bound -" in said and "changes)" in said
+
+
 def test_the_example_of_skills(capsys):
     skills = runpy.run_path(str(ROOT / "examples" / "skills.py"))
     model, data = skills["season_of"]("en", 2015)
