@@ -16,7 +16,9 @@ import test_known_answers
 import test_likelihoods
 import test_optimizers
 import test_params
+import test_recurrent
 import test_sampling
+import test_sentences
 import test_skills
 import test_training
 import test_vae
@@ -280,3 +282,34 @@ gradient_of_gaussian_images = Check(
     "gradient check (convolutions, gaussian)",
     lambda: check_grad(*convolutions.whole_model("gaussian", np.random.default_rng(0))),
 )
+
+
+# --- Sentences from a code ------------------------------------------------------------------------
+
+lstm_gradient = suite(
+    test_recurrent.test_gradient_through_time_under_any_mask, test_recurrent.HOLES[:2]
+)
+masked_steps = suite(test_recurrent.test_a_masked_step_changes_nothing, test_recurrent.HOLES)
+lstm_formula = suite(test_recurrent.test_the_cells_are_those_of_the_formula)
+words_added_up = suite(test_recurrent.test_every_place_of_a_word_counts, [2, 0, 2], 0, 2)
+words_looked_up = suite(test_recurrent.test_words_are_looked_up)
+softmax_far_out = suite(test_sentences.test_the_softmax_far_from_zero, np.float64)
+sentences_gradient = suite(
+    test_sentences.test_gradient_of_the_objective, test_sentences.MODELS["vae"], 2, 3, 0, False
+)
+free_nats_gradient = suite(
+    test_sentences.test_gradient_of_the_objective, test_sentences.MODELS["vae"], 3, 4, 1, True
+)
+words_given_those_before = suite(
+    test_sentences.test_log_p_is_the_sum_over_words_given_those_before,
+    test_sentences.MODELS["vae"],
+)
+read_and_said = suite(test_sentences.test_what_is_read_and_what_is_said)
+integral_over_codes = suite(
+    test_sentences.test_log_p_is_the_integral_over_codes, test_sentences.MODELS["vae"]
+)
+free_nats = suite(test_sentences.test_free_nats_and_weights_are_of_the_kl_alone)
+annealing = suite(test_sentences.test_the_weight_of_the_kl_rises_along_a_sigmoid)
+clipping = suite(test_sentences.test_a_long_gradient_is_shortened_and_no_other)
+sentences_written_out = suite(test_sentences.test_it_is_the_algorithm_written_out)
+four_sentences = suite(test_sentences.test_it_learns_four_sentences_by_heart, "vae")

@@ -165,8 +165,8 @@ def test_the_rest_takes_as_many_lines_as_the_readme_says():
     for files, lines, code in rows():
         found = total(files)
         assert found == (pytest.approx(lines, rel=0.1), pytest.approx(code, rel=0.1)), files[0]
-    assert "eleven times as much code" in READING
-    assert 10 < sum(code for *_, code in rows()) / total(paper())[1] < 12
+    assert "thirteen times as much code" in READING
+    assert 12 < sum(code for *_, code in rows()) / total(paper())[1] < 14
 
 
 def test_no_file_is_left_out():
@@ -212,6 +212,16 @@ def test_the_example_of_counts(tmp_path, capsys, monkeypatch):
     counts["main"](["own.png", "--data", "own.npy", "--samples", "3000"])
     assert "4 new datapoints" in capsys.readouterr().out
     assert (tmp_path / "counts.png").exists() and (tmp_path / "own.png").exists()
+
+
+def test_the_example_of_sentences(tmp_path, capsys):
+    text = tmp_path / "own.txt"
+    text.write_text("".join(f"the {word} sat on him .\n" for word in "abcdefgh") * 12)
+    sentences = runpy.run_path(str(ROOT / "examples" / "sentences.py"))
+    few = ["--epochs", "1", "--draws", "2", "--only", "language model", "plain"]
+    sentences["main"](["--text", str(text), *few])
+    said = capsys.readouterr().out
+    assert "language model: bound -" in said and "plain: bound -" in said and "changes)" in said
 
 
 def test_the_example_of_skills(capsys):

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minivae import data_stream, optimizers, vae
-from minivae.engine import kernels, patches, vector_math
+from minivae import data_stream, optimizers, sentences, vae
+from minivae.engine import kernels, patches, sequences, vector_math
 from minivae.engine.mode import EQUATIONS
 from minivae.layers import convolution
 
-MODULES = convolution, data_stream, optimizers, vae  # and what they import: where equations stand
+# And what they import: where equations stand.
+MODULES = convolution, data_stream, optimizers, sentences, vae
 
 DTYPES = (np.float32, np.float64)
 
@@ -141,6 +142,29 @@ def scatter_patches_case(draw):
     return patches, start, stride, padding, draw.garbage(*images.shape)
 
 
+def cells_case(draw):
+    n = draw.M, draw.width
+    gates, recurrent = (draw.normal(draw.M, 4 * draw.width) for _ in range(2))
+    return gates, recurrent, draw.normal(*n), *(draw.garbage(*n) for _ in range(3))
+
+
+def cells_backward_case(draw):
+    gates, recurrent, c_before, c, tanh_c, h = cells_case(draw)
+    EQUATIONS["lstm_cells"](gates, recurrent, c_before, c, tanh_c, h)
+    dh, dc = draw.normal(*h.shape), draw.normal(*h.shape)
+    return gates, c_before, tanh_c, dh, dc, draw.garbage(*gates.shape)
+
+
+def categorical_case(draw):
+    logits, words = draw.normal(draw.M, draw.width), draw.rng.integers(draw.width, size=draw.M)
+    return logits, words, logits.max(axis=1), draw.dtype(0.3), draw.garbage(draw.M)
+
+
+def add_rows_case(draw):
+    words, first = draw.rng.integers(5, size=draw.M), draw.rng.integers(3)
+    return words, draw.normal(draw.M, draw.width), first, draw.garbage(5 - first, draw.width)
+
+
 CASES = {
     "gather_patches": [gather_patches_case],
     "scatter_patches": [scatter_patches_case],
@@ -161,8 +185,16 @@ CASES = {
     "gaussian": [gaussian_case(False), gaussian_case(True)],
     "adagrad": [optimizer_case(1, (0.02, 0.1, 1e-8))],
     "adam": [optimizer_case(2, (0.01, 0.1, 0.9, 0.999, 1e-8))],
+    "lstm_cells": [cells_case],
+    "lstm_cells_backward": [cells_backward_case],
+    "categorical": [categorical_case],
+    "add_rows": [add_rows_case],
 }
 PARAMS = [pytest.param(name, case, id=name) for name, cases in CASES.items() for case in cases]
+
+
+def kernel(name):
+    return getattr(kernels, name, None) or getattr(sequences, name)
 
 
 def equation(name):
@@ -194,7 +226,7 @@ def assert_same(ours, theirs, size=1.0):
 def test_every_kernel_has_an_equation_and_a_case():
     compiled = {
         name
-        for module in (kernels, patches)
+        for module in (kernels, patches, sequences)
         for name, value in vars(module).items()
         if hasattr(value, "py_func") and value.__module__ == module.__name__ and name[0] != "_"
     }
@@ -219,7 +251,7 @@ def test_a_kernel_does_what_its_twin_does(name, case, problem):
 @given(problem=problems, data=st.data())
 def test_nan_stays_nan(name, case, problem, data):
     arguments = case(Draw(**problem))
-    arrays = [a for a in arguments if isinstance(a, np.ndarray)]
+    arrays = [a for a in arguments if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
     poisoned = data.draw(st.sampled_from([a for a in arrays if not np.isnan(a).any()]))
     poisoned.flat[data.draw(st.integers(0, poisoned.size - 1))] = np.nan
     pairs = run_both(name, arguments)

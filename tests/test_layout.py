@@ -18,7 +18,7 @@ FLOORS = [
     ["app"],
     ["testing"],
     ["experiments", "checks", "explorer", "sklearn"],
-    ["plots"],
+    ["plots", "sentences"],
     ["training", "relatives"],
     ["evaluation"],
     ["estimators", "datasets"],
@@ -107,10 +107,12 @@ def test_with_numpy_alone_numba_is_not_imported():
     assert done.stdout == "set()\n", done.stderr
 
 
-def test_training_from_the_command_line_imports_no_relatives():
+def test_training_from_the_command_line_imports_no_relatives_and_no_sentences():
     code = (
         "import sys, minivae.app.cli, minivae.app.train, minivae.plots\n"
-        "print([name for name in sys.modules if name.startswith('minivae.relatives')])"
+        "others = 'minivae.relatives', 'minivae.sentences', 'minivae.layers.recurrent', "
+        "'minivae.engine.sequences'\n"
+        "print([name for name in sys.modules if name.startswith(others)])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

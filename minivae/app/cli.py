@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import minivae
 from minivae.app import streams
@@ -45,6 +45,17 @@ def positive(text: str) -> float:
         value = -1.0
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value
+
+
+def share(text: str) -> float:
+    """Read a number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
     return value
 
 
@@ -117,6 +128,8 @@ def build_parser() -> argparse.ArgumentParser:
     ):
         _add_run_command(commands, name, summary, example)
     _add_explore(commands)
+    _add_sentences(commands)
+    _add_complete(commands)
     _add_reproduce(commands)
     _add_gradcheck(commands)
     _add_command(
@@ -286,6 +299,51 @@ def _add_explore(commands: argparse._SubParsersAction) -> None:
         metavar="URL",
         help="where the notebooks are, with {name} for a name, as ../tutorials/{name}.ipynb",
     )
+
+
+def _add_sentences(commands: argparse._SubParsersAction) -> None:
+    parser = _add_command(
+        commands,
+        "sentences",
+        "train a VAE of sentences (Bowman et al. 2016), on those that come with the package or on "
+        "a text of your own, one sentence a line",
+        "minivae sentences --text own.txt --latent 8",
+    )
+    # As for train: no defaults here.
+    add = parser.add_argument_group("model").add_argument
+    switch: Any = {"action": "store_const", "const": True}
+    add("--latent", type=whole(1), metavar="J", help="dimensions of z (16)")
+    add("--hidden", type=whole(1), metavar="N", help="units of either LSTM (128)")
+    add("--embedding", type=whole(1), metavar="N", help="numbers in a word's vector (64)")
+    add("--inputless", **switch, help="the decoder never reads what it has said")
+    add("--everywhere", **switch, help="z is part of every step's input, not of the start alone")
+    add("--language-model", **switch, help="no z at all: a recurrent network, to compare with")
+    add = parser.add_argument_group("data").add_argument
+    add("--text", type=place, metavar="FILE", help="one sentence a line, in UTF-8 (those embedded)")
+    add = parser.add_argument_group("training").add_argument
+    add("--samples", type=whole(1), metavar="N", help="sentences to see (14 times all)")
+    add("--anneal", type=whole(0), metavar="N", help="until the KL counts in full (5 times all)")
+    add("--word-dropout", type=share, metavar="P", help="of words hidden from the decoder (0.4)")
+    add("--free-nats", type=positive, metavar="NATS", help="KL that costs nothing (0)")
+    add("--batch-size", type=whole(1), metavar="M", help="sentences per step (64)")
+    add("--step-size", type=positive, help="of Adam (0.002)")
+    add("--seed", type=_seed, help="for parameters, order and noise (0)")
+    add("--evaluate-every", type=whole(1), metavar="N", help="sentences between (all)")
+    add = parser.add_argument_group("run folder").add_argument
+    add("--out", type=place, metavar="RUN", help="folder for the run (a new one under runs/)")
+    add("--resume", type=place, metavar="RUN", help="go on with a run, or with more --samples")
+    add("--quiet", action="store_true", help="no progress bar and no messages")
+
+
+def _add_complete(commands: argparse._SubParsersAction) -> None:
+    parser = _add_command(
+        commands,
+        "complete",
+        "the last words of a sentence, by a model of minivae sentences",
+        "minivae complete runs/sentences-16 'and he said'",
+    )
+    parser.add_argument("run", type=place, metavar="RUN", help="a folder of minivae sentences")
+    parser.add_argument("beginning", metavar="WORDS", help="the first words, in quotes")
 
 
 def _add_reproduce(commands: argparse._SubParsersAction) -> None:

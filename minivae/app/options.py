@@ -47,6 +47,9 @@ _NEWER = ("binarize", "network", "channels", "start", "schedule")
 
 def open_run(folder: str | Path) -> runs.Run:
     """Open an existing run folder; see `minivae.app.runs.open_run`."""
+    settings = runs.open_run(folder, ()).settings
+    if settings.get("kind") == "sentences":
+        raise ValueError(f"run: {folder} holds a model of sentences (minivae sentences)")
     run = runs.open_run(folder, set(DEFAULTS) - set(_NEWER))
     for name in _NEWER:
         run.settings.setdefault(name, DEFAULTS[name])

@@ -9,11 +9,14 @@ reconstructions.png
 manifold.png, latent_space.png      with two latents
 """
 
+import argparse
 import contextlib
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from minivae.datasets import Dataset
 from minivae.training.checkpoint import atomic_write, read_archive
@@ -49,7 +52,11 @@ class Run(RunFolder):
     def was_trained_on(self, vae: VAE, data: Dataset) -> bool:
         """Return whether the checkpoint's model was trained on these data."""
         parts = {"data": data.train, "test_data": data.test}
-        now = {name: checksum(vae.check_data(name, x)) for name, x in parts.items()}
+        return self.saw(**{name: vae.check_data(name, x) for name, x in parts.items()})
+
+    def saw(self, **parts: np.ndarray) -> bool:
+        """Return whether these are the parts of the data ("data", "test_data") of its training."""
+        now = {name: checksum(x) for name, x in parts.items()}
         with reading(self.model_path):
             then = read_archive(self.model_path)[0].get("training", {}).get("settings", {})
             return all(then.get(name, was) == was for name, was in now.items())
@@ -105,6 +112,44 @@ def open_run(folder: str | Path, names: Iterable[str]) -> Run:
     if not set(names) <= set(settings):
         raise ValueError(f"run: {run.settings_path} is damaged (settings are missing)")
     return Run(folder, settings)
+
+
+def resumed_run(
+    open_folder: Callable[[str], Run],
+    requested: dict[str, Any],
+    arguments: argparse.Namespace,
+    stack: contextlib.ExitStack,
+) -> Run:
+    """Open the run to go on with, locked until `stack` ends, with as many samples as asked for.
+
+    Parameters
+    ----------
+    open_folder : callable
+        Opens a run folder.
+    requested : dict
+        The settings that were asked for now.
+    arguments : argparse.Namespace
+        Its `resume` is the folder, its `out` has to be None.
+    stack : contextlib.ExitStack
+
+    Raises
+    ------
+    ValueError
+        If settings were asked for that the run has already, or fewer samples than it has seen.
+    """
+    fixed = sorted(set(requested) - {"samples"})
+    if fixed or arguments.out is not None:
+        option = (fixed or ["out"])[0].replace("_", "-")
+        raise ValueError(f"--{option} cannot be given with --resume: a run keeps its settings")
+    stack.enter_context(open_folder(arguments.resume).locked())
+    run = open_folder(arguments.resume)  # as the one before has left it
+    seen = run.samples_seen()
+    if requested.get("samples", seen) < seen:
+        raise ValueError(
+            f"samples is {requested['samples']:,}, but {run.path} has seen {seen:,} already"
+        )
+    run.settings.update(requested)
+    return run
 
 
 def free_folder(stem: str) -> Path:

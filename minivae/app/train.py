@@ -13,7 +13,7 @@ import numpy as np
 from minivae import datasets, plots
 from minivae.app.crowding import CrowdWatch
 from minivae.app.options import DEFAULTS, NETWORKS, load_data, open_run
-from minivae.app.runs import Run, free_folder, new_run
+from minivae.app.runs import Run, free_folder, new_run, resumed_run
 from minivae.app.streams import complain, tell
 from minivae.app.system import BlasProbe
 from minivae.binarization import SCORES_DIFFER
@@ -80,7 +80,7 @@ def _prepared(
     if arguments.resume is None:
         settings = _new_settings(requested)
     else:
-        run = _resumed_run(requested, arguments, stack)
+        run = resumed_run(open_run, requested, arguments, stack)
         settings = run.settings
     data = load_data(settings)
     if run is None:
@@ -103,6 +103,8 @@ def _prepared(
 def _new_settings(requested: dict[str, Any]) -> dict[str, Any]:
     network = requested.get("network", DEFAULTS["network"])
     settings = {**DEFAULTS, **NETWORKS[network], **requested}
+    if settings["data"] == "sentences":
+        raise ValueError("--data sentences is text: minivae sentences trains on it")
     if settings["start"] != "glorot" and network == "conv":
         raise ValueError(f"start is {settings['start']}, the network conv has no start but glorot")
     if settings["data_path"] is not None:
@@ -120,24 +122,6 @@ def _settle(settings: dict[str, Any], data: Dataset, say: Say) -> None:
     if settings["likelihood"] is None:
         settings["likelihood"] = _default_likelihood(data, say)
     settings["image_shape"] = list(data.image_shape)
-
-
-def _resumed_run(
-    requested: dict[str, Any], arguments: argparse.Namespace, stack: contextlib.ExitStack
-) -> Run:
-    fixed = sorted(set(requested) - {"samples"})
-    if fixed or arguments.out is not None:
-        option = (fixed or ["out"])[0].replace("_", "-")
-        raise ValueError(f"--{option} cannot be given with --resume: a run keeps its settings")
-    stack.enter_context(open_run(arguments.resume).locked())
-    run = open_run(arguments.resume)  # as the one before has left it
-    seen = run.samples_seen()
-    if requested.get("samples", seen) < seen:
-        raise ValueError(
-            f"samples is {requested['samples']:,}, but {run.path} has seen {seen:,} already"
-        )
-    run.settings.update(requested)
-    return run
 
 
 def _default_likelihood(data: Dataset, say: Say) -> str:

@@ -74,6 +74,19 @@ class Arena:
         return mine if array.nbytes == mine.nbytes and array.flags.c_contiguous else None
 
 
+class ElasticArena(Arena):
+    """Arrays whose sizes differ from step to step: the k-th begins the memory of the largest."""
+
+    def __call__(self, shape: tuple[int, ...], dtype: DTypeLike = float) -> np.ndarray:
+        """Return an array with arbitrary contents, as `numpy.empty` does."""
+        key = self._next, np.dtype(dtype)
+        self._next += 1
+        size = math.prod(shape)
+        if key not in self._arrays or self._arrays[key].size < size:
+            self._arrays[key] = memory.empty(size, dtype)
+        return self._arrays[key][:size].reshape(shape)
+
+
 class SharedArena(Arena):
     """One thread's arena, in which arrays are its part of larger ones for the whole minibatch.
 

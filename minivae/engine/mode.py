@@ -16,7 +16,12 @@ from typing import TypeVar
 F = TypeVar("F", bound=Callable)
 
 ENGINES = ("kernels", "numpy")
-_PLACES = ("minivae.engine.kernels", "minivae.engine.products", "minivae.engine.patches")
+_PLACES = (
+    "minivae.engine.kernels",
+    "minivae.engine.products",
+    "minivae.engine.patches",
+    "minivae.engine.sequences",
+)
 
 
 def _chosen() -> str:

@@ -7,6 +7,7 @@
     start        where weights start
     convolution  convolutions and their transposes, for images
     convnet      networks of them
+    embedding, recurrent    for sequences of words: a table of vectors, the LSTM
 
 A layer is any object that does what `minivae.protocols.Layer` says.
 """

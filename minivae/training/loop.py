@@ -24,7 +24,6 @@ from minivae.training.interruption import InterruptionGuard
 from minivae.training.progress import progress_bar
 from minivae.training.settings import checksum
 from minivae.training.state import TrainingState, remembered, restore, save
-from minivae.vae import VAE
 from minivae.validation import check_count, check_seconds
 
 _CHUNK_SECONDS = 0.1  # of training between looks at the clock, the keyboard and the bound
@@ -54,7 +53,7 @@ class Method:
 
     Attributes
     ----------
-    vae : VAE
+    vae : VAE, or another model
         What is saved in checkpoints.
     train, test : arrays
         The two parts of the data; `test` may be None.
@@ -65,9 +64,11 @@ class Method:
         Of the history: what `measure` gives, between samples and seconds.
     quantity, shown : str
         What the steps return, in words for an error and for the progress bar.
+    held_out : str
+        Whose bound is beside it on the progress bar: "test", if the history has a "test_bound".
     """
 
-    vae: VAE
+    vae: Any
     train: np.ndarray
     test: np.ndarray | None
     settings: Any
@@ -75,6 +76,7 @@ class Method:
     columns: tuple[str, ...] = BOUNDS
     quantity = "minibatch bound"
     shown = "train"
+    held_out = "test"
 
     def described(self) -> dict[str, Any]:
         """Return what the run is, for its checkpoint, as a dict that JSON can hold."""
@@ -228,8 +230,10 @@ class _Run:
         return max(1, int(_CHUNK_SECONDS * taken / elapsed))
 
     def _postfix(self, bound: float) -> str:
-        test = getattr(self.state.history, "test_bound", None)
-        return f"{self.method.shown} {bound:.1f}" + (f", test {test[-1]:.1f}" if test else "")
+        held_out = self.method.held_out
+        bounds = getattr(self.state.history, f"{held_out}_bound", None)
+        now = f", {held_out} {bounds[-1]:.1f}" if bounds else ""
+        return f"{self.method.shown} {bound:.1f}{now}"
 
     def _evaluate(self, team: Team) -> None:
         state = self.state

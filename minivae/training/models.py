@@ -10,6 +10,7 @@ from typing import Any
 
 from minivae.likelihoods import LIKELIHOODS
 from minivae.training.descriptions import describe_layer, describe_part, rebuild, rebuild_part
+from minivae.training.reading import UnreadableModel
 from minivae.vae import VAE
 
 
@@ -21,6 +22,8 @@ def describe(vae: VAE) -> dict[str, Any]:
     ValueError
         If an object of the caller's own has no name, or settings that JSON cannot hold.
     """
+    if not isinstance(vae, VAE):
+        return vae.described()  # a model of sentences
     described: dict[str, Any] = {"n_features": vae.n_features, "n_latent": vae.n_latent}
     if vae.hidden is None:
         described["encoder"] = [describe_layer(layer) for layer in vae.encoder.layers]
@@ -59,6 +62,10 @@ def build(path: str | Path, described: dict[str, Any], own: dict[str, Any] | Non
         If something of the caller's own is missing, or is not what was saved. (What is described
         wrongly raises nearly anything: call this within `reading`.)
     """
+    if "sentences" in described:
+        raise UnreadableModel(
+            f"path: {path} holds a model of sentences, which minivae.sentences.load_model reads"
+        )
     described, own = dict(described), dict(own or {})
     sigma = described.pop("sigma", None)
     if sigma is not None:

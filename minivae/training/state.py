@@ -147,7 +147,7 @@ def check_same(path: str | Path, saved: dict[str, Any], given: dict[str, Any]) -
     for name, before in saved.items():
         if alike(given.get(name), before):
             continue
-        if name in ("data", "test_data"):
+        if name in ("data", "test_data", "words"):
             raise ValueError(f"{name}: the data have changed since {path} was trained on them")
         raise ValueError(f"{name} is {given.get(name)}, but {path} was trained with {before}")
 

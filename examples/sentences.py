@@ -1,0 +1,101 @@
+"""Sentences from a continuous code (Bowman et al. 2016): what holds the code in use, and its price.
+
+    python examples/sentences.py [--only plain annealed ...] [--epochs 14] [--text own.txt]
+
+Six models of the embedded sentences, LSTMs with 128 units and, but for the first, 16 latents: a
+language model; a plain VAE; with an annealed KL; with 40 % of the words dropped as well; with a
+decoder that reads nothing; and with 8 free nats. Of each the best of 14 epochs, by the validation
+part, and then, once, the test part: bound, its KL, and log p(x) by importance sampling; and what
+the model writes. A minute or two each.
+"""
+
+import argparse
+
+import numpy as np
+
+from minivae.datasets.sentences import load_sentences
+from minivae.sentences import (
+    LanguageModel,
+    SentenceVAE,
+    bound_terms,
+    complete,
+    fit_sentences,
+    homotopy,
+    log_likelihood,
+    reconstruct,
+    sample,
+)
+from minivae.sentences.writing import changes
+
+ANNEALED = 5  # epochs
+
+
+def recipes(corpus):
+    """Return ``{name: (model, options of fit_sentences)}``."""
+    vocabulary, rising = corpus.vocabulary, {"anneal": ANNEALED * len(corpus.train)}
+    return {
+        "language model": (LanguageModel(vocabulary), {}),
+        "plain": (SentenceVAE(vocabulary), {}),
+        "annealed": (SentenceVAE(vocabulary), rising),
+        "annealed, words dropped": (SentenceVAE(vocabulary), {**rising, "word_dropout": 0.4}),
+        "inputless, annealed": (SentenceVAE(vocabulary, inputless=True), rising),
+        "8 free nats": (SentenceVAE(vocabulary), {"free_nats": 8.0}),
+    }
+
+
+def show(model, params, corpus):
+    """Print what a VAE writes."""
+    rng = np.random.default_rng(0)
+    print("  samples:")
+    for text in sample(model, params, 4, rng):
+        print(f"    {text}")
+    print("  reconstructions:")
+    for tokens in corpus.test[:4]:
+        text = corpus.vocabulary.text(tokens)
+        print(f"    {text}  ->  {reconstruct(model, params, tokens[None])[0]}")
+    print("  homotopies:")
+    for k in range(4):
+        way = homotopy(model, params, corpus.test[2 * k], corpus.test[2 * k + 1], 9)
+        print("    " + "\n    ".join(dict.fromkeys(way)) + f"\n    ({changes(way)} changes)")
+
+
+def main(argv=None):
+    """Train the models and print what they are worth."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="of the models")
+    parser.add_argument("--epochs", type=int, default=14)
+    parser.add_argument("--draws", type=int, default=100, help="of z, for log p(x)")
+    parser.add_argument("--text", help="a file of your own, one sentence a line")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args(argv)
+    corpus = load_sentences(arguments.text)
+    of_language = None
+    for name, (model, options) in recipes(corpus).items():
+        if arguments.only and name not in arguments.only:
+            continue
+        samples = arguments.epochs * len(corpus.train)
+        fitted = fit_sentences(model, corpus, samples, seed=arguments.seed, **options)
+        params, history = fitted
+        terms = bound_terms(model, params, corpus.test)
+        log_px = log_likelihood(model, params, corpus.test, draws=arguments.draws)
+        best = history.samples[int(np.argmax(history.validation_bound))] / len(corpus.train)
+        print(
+            f"{name}: bound {terms.elbo.mean():.2f}, KL {abs(terms.minus_kl.mean()):.2f}, log p(x) "
+            f"{log_px.mean():.2f} nats per test sentence; epoch {best:.0f}; "
+            f"{history.seconds[-1] / arguments.epochs:.1f} s per epoch"
+        )
+        if isinstance(model, LanguageModel):
+            of_language = log_px
+            beginning = corpus.test[0, :3]
+            text = corpus.vocabulary.text(beginning)
+            print(f"  {text} ...: {complete(model, params, beginning)}")
+            continue
+        if of_language is not None:
+            better = log_px - of_language
+            error = better.std() / len(better) ** 0.5
+            print(f"  {better.mean():+.2f} ({error:.2f}) beside the language model")
+        show(model, params, corpus)
+
+
+if __name__ == "__main__":
+    main()
