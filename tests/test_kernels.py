@@ -20,6 +20,7 @@ from minivae.layers import convolution
 # And what they import: where equations stand.
 MODULES = convolution, data_stream, optimizers, sentences, vae
 
+PLACES = kernels, patches, sequences
 DTYPES = (np.float32, np.float64)
 
 # One to eight SIMD registers of either dtype, one less, one more; and the smallest of all.
@@ -194,16 +195,12 @@ PARAMS = [pytest.param(name, case, id=name) for name, cases in CASES.items() for
 
 
 def kernel(name):
-    return getattr(kernels, name, None) or getattr(sequences, name)
+    return next(vars(module)[name] for module in PLACES if name in vars(module))
 
 
 def equation(name):
     """The NumPy form of a kernel; the bias alone is added nowhere else."""
     return (lambda a, b: np.add(a, b, out=a)) if name == "add_bias" else EQUATIONS[name]
-
-
-def kernel(name):
-    return getattr(patches if name.endswith("_patches") else kernels, name)
 
 
 def run_both(name, arguments):
@@ -226,7 +223,7 @@ def assert_same(ours, theirs, size=1.0):
 def test_every_kernel_has_an_equation_and_a_case():
     compiled = {
         name
-        for module in (kernels, patches, sequences)
+        for module in PLACES
         for name, value in vars(module).items()
         if hasattr(value, "py_func") and value.__module__ == module.__name__ and name[0] != "_"
     }
