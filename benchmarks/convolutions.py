@@ -113,7 +113,7 @@ def main(argv=None):
     command.announce(result)
     data = load("mnist")
     models = {name: train(name, data, options) for name in MODELS}
-    turns = {name: round(options.seconds * turn(name, data, 2_000)) for name in MODELS}
+    turns = {name: round(options.seconds * turn(name, data, 500)) for name in MODELS}
     rates = {name: [] for name in MODELS}
     for _ in range(options.rounds):
         for name, each in rates.items():

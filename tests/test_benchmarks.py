@@ -17,6 +17,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import contenders  # noqa: E402
+import convolutions  # noqa: E402
 import products  # noqa: E402
 import rivals  # noqa: E402
 import roofline  # noqa: E402
@@ -28,7 +29,7 @@ import time_to_bound  # noqa: E402
 from rivals.minivae_ import Minivae  # noqa: E402
 from rivals.numpy_textbook import NumpyTextbook, bound_and_gradient  # noqa: E402
 
-from minivae import VAE, optimizers, parts  # noqa: E402
+from minivae import VAE, datasets, optimizers, parts  # noqa: E402
 from minivae.engine.team import Team  # noqa: E402
 from minivae.layers import dense  # noqa: E402
 
@@ -401,6 +402,21 @@ def test_processes_end_to_end(tmp_path):
     result = json.loads((tmp_path / "processes_64-100-2.json").read_text())
     assert len(result["medians"]) == 2 and min(map(min, result["medians"])) > 0
     assert "encoder x W1" in done.stdout and (tmp_path / "processes_64-100-2.png").exists()
+
+
+def test_convolutions_end_to_end(tmp_path, monkeypatch):
+    data = datasets.load("mnist")
+    small = data._replace(train=data.train[:200], test=data.test[:20])
+    monkeypatch.setattr(convolutions, "load", lambda name: small)
+    words = ["--samples", "200", "--rounds", "1", "--seconds", "0.01", "--keep-env"]
+    convolutions.main([*words, "--out", str(tmp_path)])
+    result = json.loads((tmp_path / "convolutions.json").read_text())
+    assert result["models"].keys() == convolutions.MODELS.keys()
+    for entry in result["models"].values():
+        assert entry["samples"] == [200] and entry["samples_per_cpu_second"] > 0
+        assert np.isfinite(entry["test_bound"]).all()
+    assert (tmp_path / "convolutions.png").exists()
+    assert len(list((tmp_path / "checkpoints").glob("*.npz"))) == len(convolutions.MODELS)
 
 
 def test_a_contender_that_is_not_installed_is_skipped_by_name():
