@@ -358,6 +358,13 @@ def test_the_stopwatch_sees_every_part_and_leaves_no_trace():
     assert all(seconds > 0 for seconds in watched.values())
 
 
+@pytest.mark.parametrize(("clock", "seconds"), [("wall", 2.0), ("processor", 1.5)])
+def test_a_turn_is_timed_by_the_clock_that_was_asked_for(clock, seconds):
+    field = contenders.Field(settings.Problem(CONVOLUTIONAL), clock=clock)
+    rate = field.samples_per_second({"steps": 3, "seconds": 2.0, "cpu_seconds": 1.5})
+    assert rate == 3 * CONVOLUTIONAL.batch_size / seconds
+
+
 def test_the_picture_has_a_panel_for_every_setting_and_no_empty_one():
     path = Path(throughput.__file__).parent / "results" / "zen3" / "throughput_all.json"
     result = json.loads(path.read_text())
