@@ -89,9 +89,13 @@ def draw(result):
         for (name, entry), color in zip(result["models"].items(), PALETTE, strict=False):
             samples = entry["samples"]
             seconds = [n / entry["samples_per_cpu_second"] for n in samples]
-            by_samples.plot(samples, entry["test_bound"], color=color, label=name)
+            millions = [n / 1e6 for n in samples]
+            by_samples.plot(millions, entry["test_bound"], color=color, label=name)
             by_time.plot(seconds, entry["test_bound"], color=color)
-        by_samples.set(xlabel="training samples", ylabel="test bound (nats)", ylim=(-125, -98))
+        by_samples.set(
+            xlabel="million training samples", ylabel="test bound (nats)", ylim=(-125, -98),
+            xlim=(0, 1.02 * result["samples"] / 1e6),
+        )  # fmt: skip
         by_time.set(xlabel="seconds on one thread", xscale="log")
         by_samples.legend(frameon=False, fontsize=8)
     return figure
