@@ -103,7 +103,7 @@ SETTINGS = {
         Setting("784-500-200", 784, 500, 200),
         Setting("64-100-2", 64, 100, 2, data="random"),
         Setting("560-200-10-gaussian", 560, 200, 10, likelihood="gaussian-sigmoid", data="random"),
-        Setting("conv-16-32", 784, 128, 20, channels=(16, 32)),
+        Setting("conv-16-32", 784, 128, 20, channels=(16, 32), step_size=0.002),
     )
 }
 

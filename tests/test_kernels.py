@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from minivae import data_stream, optimizers, sentences, vae
 from minivae.engine import kernels, patches, sequences, vector_math
 from minivae.engine.mode import EQUATIONS
-from minivae.layers import convolution
+from minivae.layers import images
 
 # And what they import: where equations stand.
-MODULES = convolution, data_stream, optimizers, sentences, vae
+MODULES = data_stream, images, optimizers, sentences, vae
 
 PLACES = kernels, patches, sequences
 DTYPES = (np.float32, np.float64)

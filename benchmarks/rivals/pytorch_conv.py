@@ -1,6 +1,10 @@
-"""The VAE with convolutions in PyTorch: modules, autograd; images are (M, channels, H, W)."""
+"""The VAE with convolutions in PyTorch: modules, autograd; images are (M, channels, H, W).
+
+In memory channels are last, with which it is 1.1 times as fast here as with its default.
+"""
 
 # ruff: noqa: D102  (`rivals.pytorch.Model` describes the methods)
+import torch
 from torch import nn
 
 from rivals.pytorch import Model
@@ -14,6 +18,10 @@ class Convolutional(Model):
     What lies in a row between convolutions and dense layers is channels first here, and channels
     last in minivae: `in_order` exchanges them.
     """
+
+    def __init__(self, setting):
+        super().__init__(setting)
+        self.to(memory_format=torch.channels_last)
 
     def networks(self, setting):
         H, J = setting.n_hidden, setting.n_latent

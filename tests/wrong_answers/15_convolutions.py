@@ -27,24 +27,24 @@ def negative(x, w, stride):
     return -signal.correlate2d(x, w, "valid")[::stride, ::stride]
 
 
-def gradient(x, da, stride, k, l):  # noqa: E741
-    dw = np.zeros((k, l))
-    for i, j in np.ndindex(k, l):
+def gradient(x, da, stride, shape):
+    dw = np.zeros(shape)
+    for i, j in np.ndindex(shape):
         P, Q = da.shape
         dw[i, j] = np.sum(da * x[i : i + stride * P : stride, j : j + stride * Q : stride])
     return dw
 
 
-def mean_of_patches(x, da, stride, k, l):  # noqa: E741
-    return gradient(x, da, stride, k, l) / da.size
+def mean_of_patches(x, da, stride, shape):
+    return gradient(x, da, stride, shape) / da.size
 
 
-def turned(x, da, stride, k, l):  # noqa: E741
-    return gradient(x, da, stride, k, l)[::-1, ::-1]
+def turned(x, da, stride, shape):
+    return gradient(x, da, stride, shape)[::-1, ::-1]
 
 
-def neighbours(x, da, stride, k, l):  # noqa: E741
-    return gradient(x, da, 1, k, l)
+def neighbours(x, da, stride, shape):
+    return gradient(x, da, 1, shape)
 
 
 def apart(y, stride):
@@ -59,9 +59,9 @@ def padded(x, height, width):
 
 
 def overwritten(y, w, stride, height, width):
-    x, (k, l) = np.zeros((height, width)), w.shape  # noqa: E741
+    x = np.zeros((height, width))
     for p, q in np.ndindex(*y.shape):
-        x[stride * p : stride * p + k, stride * q : stride * q + l] = y[p, q] * w
+        x[stride * p :, stride * q :][: w.shape[0], : w.shape[1]] = y[p, q] * w
     return x
 
 

@@ -6,45 +6,47 @@ from exercises import Exercise
 
 
 def sizes_of(rng):
-    k, l = rng.integers(2, 4), rng.integers(3, 5)  # noqa: E741
-    stride, P, Q = rng.integers(2, 4), rng.integers(2, 4), rng.integers(4, 6)
-    height, width = stride * (P - 1) + k + rng.integers(0, 2), stride * (Q - 1) + l
-    return {"k": k, "l": l, "stride": stride, "P": P, "Q": Q, "height": height, "width": width}
+    """Return how many patches there are, and the sizes of filter and image, as a dict."""
+    k, m, stride = rng.integers(2, 4), rng.integers(3, 5), rng.integers(2, 4)
+    P, Q = rng.integers(2, 4), rng.integers(4, 6)
+    height, width = stride * (P - 1) + k + rng.integers(0, 2), stride * (Q - 1) + m
+    sizes = {"k": k, "l": m, "stride": stride, "P": P, "Q": Q, "height": height, "width": width}
+    return {name: int(size) for name, size in sizes.items()}
 
 
 def forward_problem(rng):
     size = sizes_of(rng)
     x = rng.standard_normal((size["height"], size["width"]))
     w = rng.standard_normal((size["k"], size["l"]))
-    return {"x": x, "w": w, "stride": int(size["stride"])}
+    return {"x": x, "w": w, "stride": size["stride"]}
 
 
 def gradient_problem(rng):
     size = sizes_of(rng)
     x = rng.standard_normal((size["height"], size["width"]))
     da = rng.standard_normal((size["P"], size["Q"]))
-    k, l = int(size["k"]), int(size["l"])  # noqa: E741
-    return {"x": x, "da": da, "stride": int(size["stride"]), "k": k, "l": l}
+    shape = size["k"], size["l"]
+    return {"x": x, "da": da, "stride": size["stride"], "shape": shape}
 
 
 def transpose_problem(rng):
     size = sizes_of(rng)
-    stride, height, width = (int(size[name]) for name in ("stride", "height", "width"))
+    stride, height, width = (size[name] for name in ("stride", "height", "width"))
     y = rng.standard_normal((size["P"], size["Q"]))
     w = rng.standard_normal((size["k"], size["l"]))
     return {"y": y, "w": w, "stride": stride, "height": height, "width": width}
 
 
-def patches(x, k, l, stride):  # noqa: E741
-    return np.lib.stride_tricks.sliding_window_view(x, (k, l))[::stride, ::stride]
+def patches(x, shape, stride):
+    return np.lib.stride_tricks.sliding_window_view(x, shape)[::stride, ::stride]
 
 
 def flipped(x, w, stride):
-    return np.einsum("pqij,ij->pq", patches(x, *w.shape, stride), w[::-1, ::-1])
+    return np.einsum("pqij,ij->pq", patches(x, w.shape, stride), w[::-1, ::-1])
 
 
 def every_place(x, w, stride):
-    return np.einsum("pqij,ij->pq", patches(x, *w.shape, 1), w)
+    return np.einsum("pqij,ij->pq", patches(x, w.shape, 1), w)
 
 
 def first_places(x, w, stride):
@@ -55,27 +57,26 @@ def first_places(x, w, stride):
 
 def one_too_few(x, w, stride):
     P, Q = ((n - m) // stride for n, m in zip(x.shape, w.shape, strict=True))
-    return np.einsum("pqij,ij->pq", patches(x, *w.shape, stride), w)[:P, :Q]
+    return np.einsum("pqij,ij->pq", patches(x, w.shape, stride), w)[:P, :Q]
 
 
-def gradient_without_stride(x, da, stride, k, l):  # noqa: E741
+def gradient_without_stride(x, da, stride, shape):
     P, Q = da.shape
-    return np.einsum("pqij,pq->ij", patches(x, k, l, 1)[:P, :Q], da)
+    return np.einsum("pqij,pq->ij", patches(x, shape, 1)[:P, :Q], da)
 
 
-def gradient_flipped(x, da, stride, k, l):  # noqa: E741
-    return np.einsum("pqij,pq->ij", patches(x, k, l, stride), da)[::-1, ::-1]
+def gradient_flipped(x, da, stride, shape):
+    return np.einsum("pqij,pq->ij", patches(x, shape, stride), da)[::-1, ::-1]
 
 
-def gradient_averaged(x, da, stride, k, l):  # noqa: E741
-    return np.einsum("pqij,pq->ij", patches(x, k, l, stride), da) / da.size
+def gradient_averaged(x, da, stride, shape):
+    return np.einsum("pqij,pq->ij", patches(x, shape, stride), da) / da.size
 
 
 def spread(y, w, stride, height, width, *, add=True, apart=None):
-    x, (k, l) = np.zeros((height, width)), w.shape  # noqa: E741
-    apart = stride if apart is None else apart
+    x, apart = np.zeros((height, width)), stride if apart is None else apart
     for p, q in np.ndindex(*y.shape):
-        place = x[p * apart : p * apart + k, q * apart : q * apart + l]
+        place = x[p * apart :, q * apart :][: w.shape[0], : w.shape[1]]
         place[:] = y[p, q] * w + (place if add else 0)
     return x
 
