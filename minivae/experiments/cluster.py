@@ -8,6 +8,7 @@ asked has ended, its process saves and ends.
 
 import asyncio
 import contextlib
+import logging
 import time
 import uuid
 from collections.abc import Callable
@@ -159,6 +160,7 @@ def _connect(address: str) -> Any:
             f"dask is {address!r}, which takes the package distributed: pip install "
             "'minivae[cluster]'"
         ) from None
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it is, is said here
     with ThreadPoolExecutor(1) as thread:  # a notebook has an event loop of its own
         error = thread.submit(asyncio.run, _why_not(address)).result()
     if error:
