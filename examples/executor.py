@@ -1,8 +1,8 @@
 """The paper's figures on workers of your own: threads, processes, or MPI ranks.
 
 `reproduce` hands its curves to anything with the `submit` of `concurrent.futures`. All workers must
-see the folder. Whatever stops the script, start it again and it goes on. For a Dask cluster there is
-`minivae reproduce --dask ADDRESS`, which does more: see docs/cluster.md.
+see the folder. Whatever stops the script, start it again and it goes on. For a Dask cluster
+`minivae reproduce --dask ADDRESS` does more: see docs/cluster.md.
 
     python examples/executor.py                                       # two local processes
     mpiexec -n 9 python -m mpi4py.futures examples/executor.py --mpi  # pip install mpi4py
