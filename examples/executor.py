@@ -1,10 +1,10 @@
-"""The paper's figures on workers of your own: threads, processes, a Dask cluster, or MPI ranks.
+"""The paper's figures on workers of your own: threads, processes, or MPI ranks.
 
 `reproduce` hands its curves to anything with the `submit` of `concurrent.futures`. All workers must
-see the folder. Whatever stops the script, start it again and it goes on.
+see the folder. Whatever stops the script, start it again and it goes on. For a Dask cluster
+`minivae reproduce --dask ADDRESS` does more: see docs/cluster.md.
 
     python examples/executor.py                                       # two local processes
-    python examples/executor.py --dask tcp://scheduler:8786           # pip install distributed
     mpiexec -n 9 python -m mpi4py.futures examples/executor.py --mpi  # pip install mpi4py
 """
 
@@ -15,12 +15,8 @@ from concurrent.futures import ProcessPoolExecutor
 from minivae.experiments import reproduce
 
 
-def build_executor(dask, mpi):
+def build_executor(mpi):
     """Return the executor that was asked for."""
-    if dask is not None:
-        from distributed import Client
-
-        return Client(dask).get_executor()
     if mpi:
         from mpi4py.futures import MPIPoolExecutor
 
@@ -34,10 +30,9 @@ def main():
     parser.add_argument("--figure", default="figure5")
     parser.add_argument("--samples", type=int, default=100_000)
     parser.add_argument("--out", default="runs/paper")
-    parser.add_argument("--dask", metavar="ADDRESS")
     parser.add_argument("--mpi", action="store_true")
     arguments = parser.parse_args()
-    with build_executor(arguments.dask, arguments.mpi) as executor:
+    with build_executor(arguments.mpi) as executor:
         files = reproduce(
             arguments.figure, arguments.out, arguments.samples, executor=executor, skip_frey=True
         )

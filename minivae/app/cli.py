@@ -371,6 +371,12 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:
     )
     add("--workers", type=whole(1), metavar="N", help="processes (the cores there are)")
     add(
+        "--dask",
+        type=place,
+        metavar="ADDRESS",
+        help="compute on the workers of a Dask scheduler, as tcp://host:8786; all see the folder",
+    )
+    add(
         "--only",
         metavar="PATTERN",
         default="*",

@@ -17,6 +17,7 @@ def reproduce(arguments: argparse.Namespace) -> int:
             arguments.figure,
             folder,
             arguments.samples,
+            dask=arguments.dask,
             workers=arguments.workers,
             only=arguments.only,
             datapoints=arguments.datapoints,

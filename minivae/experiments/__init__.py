@@ -1,9 +1,11 @@
-"""The paper's experiments (sec. 5, figures 2 to 5), each from one call: `reproduce`.
+"""The paper's experiments (sec. 5, figures 2 to 5) and a table of another, each from one call.
 
 1. `curves`, `computing`: a model's training, measured as it goes, and its folder;
-2. `experiment`, `figure2` to `figure5`: of which curves a figure is made, and how it is drawn;
+   `importance_weighted`: those of the table;
+2. `experiment`, `figure2` to `figure5`, `table1`: which curves it takes, and what is made of them;
 3. `running`: curves side by side, in worker processes or on an executor that is handed in;
-4. `reproduction`: the whole, from an empty folder to tables and pictures.
+   `cluster`, `child`: on a Dask cluster, whose workers compute each in a process of its own;
+4. `reproduction`: `reproduce`, the whole, from an empty folder to tables and pictures.
 """
 
 from typing import Any

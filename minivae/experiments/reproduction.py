@@ -1,5 +1,6 @@
 """`minivae reproduce`: the paper's figures and table 1, from nothing to CSV files and pictures."""
 
+import contextlib
 import csv
 import os
 from collections.abc import Callable, Iterable
@@ -11,6 +12,7 @@ from typing import Any
 
 from minivae import datasets, plots
 from minivae.engine.team import available_cores
+from minivae.experiments.cluster import Cluster
 from minivae.experiments.curves import Curve, CurveFolder
 from minivae.experiments.experiment import Experiment
 from minivae.experiments.figure2 import FIGURE2
@@ -32,6 +34,7 @@ def reproduce(
     samples: int | None = None,
     *,
     executor: Any = None,
+    dask: str | None = None,
     workers: int | None = None,
     threads: int | None = None,
     only: str = "*",
@@ -61,9 +64,12 @@ def reproduce(
         minutes on two cores. The paper's is 1e8 (figure 2) and 6e7 (figure 3).
     executor : executor, optional
         Where to compute the curves: anything with ``submit(function, *arguments)`` that returns
-        futures with ``done()`` and ``result()``, such as the executors of `concurrent.futures`, of
-        Dask (``client.get_executor()``) or of mpi4py. Its workers must see `folder`. It is not
-        shut down: after Ctrl-C, what it has begun goes on. Default: worker processes.
+        futures with ``done()`` and ``result()``, such as the executors of `concurrent.futures` or
+        of mpi4py. Its workers must see `folder`. It is not shut down: after Ctrl-C, what it has
+        begun goes on. Default: worker processes.
+    dask : str, optional
+        The address of a Dask scheduler, whose workers compute the curves and must see `folder`.
+        What they have begun ends with this call.
     workers : int, optional
         How many worker processes. Default: as many as there are cores.
     threads : int, optional
@@ -100,7 +106,7 @@ def reproduce(
     FileNotFoundError
         If Frey Faces are neither on this machine nor could be downloaded.
     OSError
-        If the folder cannot be written.
+        If the folder cannot be written, or no scheduler answers at `dask`.
     CurvesFailed
         If there was an error in a curve, after the others were computed.
     Interrupted
@@ -110,6 +116,9 @@ def reproduce(
     adjust = _adjuster(datapoints, seed, data_path)
     if samples is not None:
         samples = check_count("samples", samples)
+    if dask is not None and (executor is not None or workers is not None):
+        other = "executor" if executor is not None else "workers"
+        raise ValueError(f"{other} cannot be given with dask: its cluster has workers of its own")
     given = {"stages": stages, "k": k, "batch_size": batch_size}
     for name, value in given.items():
         _check_use(name, value, any(name in each.options for each in experiments))
@@ -128,19 +137,22 @@ def reproduce(
     }
     curves = _chosen(_merged(plan), only)
     workers = available_cores() if workers is None else check_count("workers", workers)
-    if threads is None and (executor is not None or workers > 1):
+    if threads is None and (executor is not None or dask is not None or workers > 1):
         threads = 1
     folder = Path(folder)
     _check_data(curves)
-    _check_folder(folder, curves)
-    run_curves(
-        curves,
-        folder,
-        executor=executor,
-        workers=workers,
-        threads=threads,
-        progress=progress,
-    )
+    with contextlib.ExitStack() as stack:
+        if dask is not None:  # first, as it may not answer
+            executor = stack.enter_context(Cluster(dask))
+        _check_folder(folder, curves)
+        run_curves(
+            curves,
+            folder,
+            executor=executor,
+            workers=workers,
+            threads=threads,
+            progress=progress,
+        )
     files = []
     for experiment, parts in plan.items():
         places = [CurveFolder(curve, folder) for curve in parts]

@@ -68,11 +68,9 @@ def run_curves(
     missing = [curve for curve, place in zip(curves, places, strict=True) if not place.is_finished]
     if not missing:
         return
-    missing.sort(
-        key=lambda curve: curve.cost, reverse=True
-    )  # so that no long one is left for the end
+    missing.sort(key=lambda curve: curve.cost, reverse=True)  # no long one is left for the end
     with contextlib.ExitStack() as stack:
-        bar = stack.enter_context(_Bar(places, progress))
+        bar = stack.enter_context(_Bar(places, progress, getattr(executor, "note", str)))
         guard = stack.enter_context(InterruptionGuard())
         pending: dict[str, Any] = {}
         if executor is None:
@@ -112,7 +110,10 @@ def _reason(error: Exception) -> str:
 class _Bar:
     """A progress bar over the samples of all curves, read from the curves' folders."""
 
-    def __init__(self, places: list[CurveFolder], progress: bool | None) -> None:
+    def __init__(
+        self, places: list[CurveFolder], progress: bool | None, note: Callable[[], str]
+    ) -> None:
+        self._note = note
         self._seen = {place: place.samples_seen() for place in places}
         self._looked_at = time.monotonic()
         self._bar = tqdm(
@@ -145,7 +146,8 @@ class _Bar:
                 with contextlib.suppress(ValueError, OSError):  # the worker will say what it is
                     self._seen[place] = place.samples_seen()
         finished = sum(seen >= place.curve.samples for place, seen in self._seen.items())
-        self._bar.set_postfix_str(f"{finished} of {len(self._seen)} curves", refresh=False)
+        shown = f"{finished} of {len(self._seen)} curves{self._note()}"
+        self._bar.set_postfix_str(shown, refresh=False)
         self._bar.update(sum(self._seen.values()) - before)
         self._bar.refresh()
         self._looked_at = time.monotonic()

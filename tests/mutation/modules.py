@@ -46,6 +46,7 @@ TESTS = {
     "estimators/denoising": ["estimators", "one_step", "autoencoders"],
     "estimators/wake_sleep": ["wake_sleep", "one_step"],
     "optimizers": ["kernels", "optimizers", "training", "bad_inputs"],
+    "schedules": ["schedules", "one_step", "methods"],
     "data_stream": ["kernels", *FIT, "wake_sleep", "mcem"],
     "training/minibatch_loop": FIT,
     "training/aevb": FIT,
