@@ -347,6 +347,37 @@ def test_the_map_shows_what_is_decoded_there(page_of_digits, digits):
     np.testing.assert_allclose(tiles, 255 * decoded, atol=0.6)
 
 
+def test_the_map_from_close_by(page_of_digits, digits):
+    from selenium.webdriver.common.keys import Keys
+
+    vae, params, _ = digits
+    driver = page_of_digits
+    find(driver, "#close").click()
+    browsers.settle(driver)
+    before = state(driver)
+    mu, log_var = (each[0] for each in vae.encode(params, before["pixels"][None]))
+    reach = 6 * np.exp(log_var.max() / 2)
+    drag(driver, "#overlay", (0.5, 0.5))
+    np.testing.assert_allclose(state(driver)["z"], mu, atol=0.01 * reach)
+    tile = canvas(driver, "#tiles")[:28, :28].ravel()
+    decoded = vae.decode(params, (mu + np.array([[-15, 15]]) / 16 * reach))[0]
+    np.testing.assert_allclose(tile, 255 * decoded, atol=0.6)
+    here = state(driver)["z"]
+    press(driver, "#overlay", Keys.ARROW_UP)
+    step = 0.1 * reach / driver.execute_script("return minivae.model.data.reach[1]")
+    np.testing.assert_allclose(state(driver)["z"], here + np.array([0, step]), rtol=1e-4)
+    # It follows the datapoint.
+    driver.find_elements("css selector", "#thumbnails button")[5].click()
+    browsers.settle(driver)
+    drag(driver, "#overlay", (0.5, 0.5))
+    moved = state(driver)
+    mu, _ = vae.encode(params, moved["pixels"][None])
+    np.testing.assert_allclose(moved["z"], mu[0], atol=0.01 * reach)
+    find(driver, "#close").click()
+    drag(driver, "#overlay", (0.5, 0.5))
+    np.testing.assert_allclose(state(driver)["z"], 0, atol=0.02)
+
+
 def test_test_pictures_uploads_and_the_path(page_of_digits, digits, tmp_path):
     from selenium.webdriver.common.keys import Keys
 
@@ -496,8 +527,9 @@ def test_everything_has_a_name_and_can_be_reached(page_of_digits):
     ActionChains(driver).send_keys(*[Keys.TAB] * 80).perform()
     reached = set(driver.execute_script("return reached"))
     assert reached >= {
-        "input", "clear", "rub", "centre", "upload", "other-thumbnails", "overlay", "see-tiles",
-        "see-dots", "again", "no-noise", "z-1", "z-2", "keep-a", "keep-b", "along", "play",
+        "input", "clear", "rub", "centre", "upload", "other-thumbnails", "overlay", "close",
+        "see-tiles", "see-dots", "again", "no-noise", "z-1", "z-2", "keep-a", "keep-b",
+        "along", "play",
     }  # fmt: skip
 
 

@@ -83,7 +83,7 @@ class Pictures {
 
 // A bar for every number, up from zero, or from the least if all are above.
 class Bars {
-  word = "row of bars";
+  word = "datapoint";
   full = { width: 560, height: 320 };
   tile = { width: 64, height: 48 };
 
