@@ -18,7 +18,6 @@ import command
 import machine
 import numpy as np
 import output
-from settings import SETTINGS
 
 from minivae import VAE, Adagrad, fit, load
 from minivae.explorer import build_page
@@ -144,7 +143,7 @@ def main(argv=None):
         "environment": machine.describe_environment(options.keep_env),
         "machine": machine.describe(),
         "blas": machine.blas(),
-        "title": SETTINGS["784-500-20"].title,
+        "title": "784-500-20",
     }
     command.announce(result)
     data, vae = load("mnist"), VAE(784, 20)

@@ -250,6 +250,17 @@ def test_wrong_arguments():
     build_page(vae, params, digits(), dtype="float32")
 
 
+def test_the_program_in_the_docs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).integers(0, 256, (200, 784), np.uint8)
+    monkeypatch.setattr("minivae.datasets.load", lambda name: Dataset(x, x, (28, 28), name))
+    text = (Path(__file__).parents[1] / "docs" / "explore.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(program.replace("samples=1_000_000", "samples=200"), {})
+    described, _ = contents(Path("page.html").read_text())
+    assert described["posterior"] == "full-covariance"
+
+
 def test_a_given_sigma_is_told():
     vae = VAE(16, 2, (5,), FixedGaussian(0.25))
     assert description.describe_model(vae)["likelihood"] == {

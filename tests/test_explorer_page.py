@@ -378,6 +378,45 @@ def test_the_map_from_close_by(page_of_digits, digits):
     np.testing.assert_allclose(state(driver)["z"], 0, atol=0.02)
 
 
+def test_ellipses_and_bars_are_those_of_q(browser, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((30, 6)).astype(np.float32)
+    vae = VAE(6, 2, (5,), "gaussian", posterior="full-covariance")
+    params = vae.init_params(rng, np.float32, std=0.1)
+    params["encoder.b2"][:] = [0.5, -0.3, -1.0, -0.8, 0.4]  # mu, log of C's diagonal, C below it
+    browser.get(write_page(tmp_path, vae, params, Dataset(x, x, (1, 6), "table")))
+    shown = state(browser)
+    q_params, _ = vae.recognition(params, shown["pixels"].astype(np.float32)[None])
+    mu, C = q_params[0, :2], vae.posterior.cholesky(q_params)[0]
+    assert abs(C[1, 0]) > 0.1
+    reach = np.array(browser.execute_script("return minivae.model.data.reach"))
+    angles = np.linspace(0, 2 * np.pi, 25)[:-1]
+
+    def painted(sd):
+        z = mu + sd * np.stack([np.cos(angles), np.sin(angles)], axis=1) @ C.T
+        places = ((z * [1, -1] / reach + 1) / 2 * 1120).round().tolist()
+        return np.array(
+            browser.execute_script(
+                """const context = document.querySelector("#overlay").getContext("2d");
+            return arguments[0].map(([x, y]) => context.getImageData(x, y, 1, 1).data[3] > 0);""",
+                places,
+            )
+        )
+
+    assert painted(1).all() and painted(2).all()
+    assert painted(1.5).mean() < 0.5 and painted(2.5).mean() < 0.5  # lines through z, and dots
+    for j, sd in enumerate(np.sqrt(np.diag(C @ C.T))):
+        left, right, at, start, width = browser.execute_script(
+            """const row = document.querySelector(`#z-${arguments[0]}`).parentElement;
+            const box = (selector) => row.querySelector(selector).getBoundingClientRect();
+            const {left, width} = row.getBoundingClientRect();
+            return [box(".one").left, box(".one").right, box(".mean").left, left, width];""",
+            j + 1,
+        )
+        scale = (np.array([left, right, at + 1]) - start) / width * 2 * reach[j] - reach[j]
+        np.testing.assert_allclose(scale, mu[j] + sd * np.array([-1, 1, 0]), atol=0.02 * reach[j])
+
+
 def test_test_pictures_uploads_and_the_path(page_of_digits, digits, tmp_path):
     from selenium.webdriver.common.keys import Keys
 
