@@ -84,6 +84,8 @@ def test_the_page_computes_what_python_computes(browser, tmp_path, name):
     params = vae.init_params(rng, "float64" if dtype == "float64" else "float32", std=0.15)
     params.vector += 0.05 * rng.standard_normal(params.vector.size)  # the biases, too
     stored = "float16" if dtype == "float16" else "float32"
+    if stored == "float16":
+        params.vector[::3] *= 1e-4  # numbers below the normal ones
     x = some_data(kind, 20, vae.n_features, rng)
     data = Dataset(x, x, shape_of(vae.n_features), name)
     browser.get(write_page(tmp_path, vae, params, data, dtype=stored))
@@ -257,6 +259,14 @@ def test_the_encoder_runs_at_every_stroke(page_of_digits, digits):
     ]
     terms = [log_px.item(), minus_kl.item(), log_px.item() + minus_kl.item()]
     np.testing.assert_allclose([float(number) for number in said], terms, atol=0.06)
+    mean = driver.execute_script("return minivae.model.data.mean_bound")
+    full = -2 * (mean["log_px"] + mean["minus_kl"])
+    for bar, nats in (("#bar", terms[:2]), ("#mean-bar", (mean["log_px"], mean["minus_kl"]))):
+        parts = driver.find_elements("css selector", f"{bar} span")
+        shares = [part.rect["width"] / find(driver, bar).rect["width"] for part in parts]
+        expected = -np.array(nats) / full
+        expected[1] = min(expected[1], max(0, 1 - expected[0]))  # a bar ends where its place does
+        np.testing.assert_allclose(shares, expected.clip(0, 1), atol=0.01)
     # A second stroke is added; rubbing out, by button or with the right one, takes away.
     drag(driver, "#input", (0.5, 0.2), (0.5, 0.8))
     assert state(driver)["pixels"].sum() > drawn["pixels"].sum()
