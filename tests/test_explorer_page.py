@@ -298,6 +298,8 @@ def test_a_finger_draws(page_of_digits):
         "return document.querySelector('#input').getBoundingClientRect().top"
     )
     assert moved == top  # the page did not scroll
+    for selector in ("#input", "#overlay"):
+        assert find(driver, selector).value_of_css_property("touch-action") == "none"
 
 
 def test_the_keyboard_draws(page_of_digits):
@@ -416,15 +418,17 @@ def test_ellipses_and_bars_are_those_of_q(browser, tmp_path):
     assert painted(1).all() and painted(2).all()
     assert painted(1.5).mean() < 0.5 and painted(2.5).mean() < 0.5  # lines through z, and dots
     for j, sd in enumerate(np.sqrt(np.diag(C @ C.T))):
-        left, right, at, start, width = browser.execute_script(
+        *ends, at, start, width = browser.execute_script(
             """const row = document.querySelector(`#z-${arguments[0]}`).parentElement;
             const box = (selector) => row.querySelector(selector).getBoundingClientRect();
             const {left, width} = row.getBoundingClientRect();
-            return [box(".one").left, box(".one").right, box(".mean").left, left, width];""",
+            return [box(".two").left, box(".one").left, box(".one").right, box(".two").right,
+                    box(".mean").left + 1, left, width];""",
             j + 1,
         )
-        scale = (np.array([left, right, at + 1]) - start) / width * 2 * reach[j] - reach[j]
-        np.testing.assert_allclose(scale, mu[j] + sd * np.array([-1, 1, 0]), atol=0.02 * reach[j])
+        scale = (np.array([*ends, at]) - start) / width * 2 * reach[j] - reach[j]
+        expected = mu[j] + sd * np.array([-2, -1, 1, 2, 0])
+        np.testing.assert_allclose(scale, expected.clip(-reach[j], reach[j]), atol=0.02 * reach[j])
 
 
 def test_test_pictures_uploads_and_the_path(page_of_digits, digits, tmp_path):
