@@ -32,6 +32,7 @@ def chromium(width=1280, height=1000):
     options.add_argument("--headless=new")
     options.add_argument(f"--window-size={width},{height}")
     options.add_argument("--hide-scrollbars")
+    options.add_argument("--disable-gpu")
     options.add_argument("--proxy-server=127.0.0.1:9")  # where nobody answers
     options.add_argument("--disable-dev-shm-usage")
     if os.geteuid() == 0:

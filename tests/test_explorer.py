@@ -2,14 +2,16 @@
 
 import base64
 import json
+import os
 import re
+import shutil
 import webbrowser
+from pathlib import Path
 
 import numpy as np
 import pytest
-import test_cli
 from own_layers import DenseInReverse
-from test_cli import DOTS, minivae, one_line_error
+from test_cli import DOTS, minivae, one_line_error, write_dots
 
 from minivae import VAE, Params, save_model
 from minivae.app import cli
@@ -19,7 +21,6 @@ from minivae.layers import ACTIVATIONS, Activation, Dense, Sequential
 from minivae.likelihoods import LIKELIHOODS, Bernoulli, FixedGaussian
 from minivae.posteriors import POSTERIORS, DiagonalGaussian
 
-here = test_cli.here  # a fixture
 WEB = page._WEB
 MODULES = sorted(file.name for file in WEB.iterdir() if file.name.endswith(".js"))
 
@@ -249,6 +250,17 @@ def test_wrong_arguments():
     build_page(vae, params, digits(), dtype="float32")
 
 
+def test_the_program_in_the_docs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).integers(0, 256, (200, 784), np.uint8)
+    monkeypatch.setattr("minivae.datasets.load", lambda name: Dataset(x, x, (28, 28), name))
+    text = (Path(__file__).parents[1] / "docs" / "explore.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(program.replace("samples=1_000_000", "samples=200"), {})
+    described, _ = contents(Path("page.html").read_text())
+    assert described["posterior"] == "full-covariance"
+
+
 def test_a_given_sigma_is_told():
     vae = VAE(16, 2, (5,), FixedGaussian(0.25))
     assert description.describe_model(vae)["likelihood"] == {
@@ -260,16 +272,32 @@ def test_a_given_sigma_is_told():
 # --- The command ----------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with data and a run in it."""
+    folder = tmp_path_factory.mktemp("trained")
+    words = [*DOTS, "--latent", 2, "--samples", 400, "--step-size", 0.1, "--out", "run"]
+    write_dots(folder)
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        assert minivae("train", *words, "--quiet") == 0
+    finally:
+        os.chdir(before)
+    return folder
+
+
 @pytest.fixture
-def run(here, monkeypatch):
-    """A run folder, and a list of what the browser was asked to open."""
-    words = [*DOTS, "--latent", 2, "--samples", 400, "--step-size", 0.1]
-    assert minivae("train", *words, "--quiet", "--out", "run") == 0
-    return here / "run"
+def run(trained, tmp_path, monkeypatch):
+    """A run folder, in the working folder."""
+    shutil.copytree(trained / "run", tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "run"
 
 
 @pytest.fixture
 def opened(monkeypatch):
+    """What the browser was asked to open."""
     opened = []
     monkeypatch.setattr(webbrowser, "open", lambda address: opened.append(address) or True)
     return opened
@@ -285,11 +313,11 @@ def test_explore_writes_a_page_and_opens_it(run, opened, capsys):
     assert not [file for file in run.iterdir() if file.name.startswith(".")]
 
 
-def test_options_of_explore(run, opened, here, capsys):
+def test_options_of_explore(run, opened, capsys):
     words = ["--out", "a page.html", "--no-open", "--dtype", "float16"]
     assert minivae("explore", "run", *words, "--tutorials", "../{name}.ipynb") == 0
     assert opened == [] and capsys.readouterr() == ("a page.html\n", "")
-    described, _ = contents((here / "a page.html").read_text())
+    described, _ = contents(Path("a page.html").read_text())
     assert described["dtype"] == "float16" and described["tutorials"] == "../{name}.ipynb"
     assert not (run / "explore.html").exists()
     assert page.DTYPES == cli.PAGE_DTYPES
@@ -305,7 +333,7 @@ def test_without_a_browser_the_page_is_there_all_the_same(run, monkeypatch, caps
     )
 
 
-def test_explore_says_in_one_line_what_is_wrong(run, opened, here, capsys):
+def test_explore_says_in_one_line_what_is_wrong(run, opened, capsys):
     assert "there is no folder nowhere" in one_line_error(capsys, "explore", "nowhere")
     assert "expected a name that ends in .html" in one_line_error(
         capsys, "explore", "run", "--out", "x.png"
@@ -313,7 +341,7 @@ def test_explore_says_in_one_line_what_is_wrong(run, opened, here, capsys):
     assert "no/x.html" in one_line_error(capsys, "explore", "run", "--out", "no/x.html")
     assert "tutorials is 'x'" in one_line_error(capsys, "explore", "run", "--tutorials", "x")
     assert "--dtype" in one_line_error(capsys, "explore", "run", "--dtype", "float64")
-    (here / "empty").mkdir()
+    Path("empty").mkdir()
     assert "empty is not a run folder" in one_line_error(capsys, "explore", "empty")
     vae = own_vae(decoder=[DenseInReverse(2, 16)])
     save_model(run / "model.npz", vae, vae.init_params(np.random.default_rng(0)))

@@ -84,6 +84,8 @@ def test_the_page_computes_what_python_computes(browser, tmp_path, name):
     params = vae.init_params(rng, "float64" if dtype == "float64" else "float32", std=0.15)
     params.vector += 0.05 * rng.standard_normal(params.vector.size)  # the biases, too
     stored = "float16" if dtype == "float16" else "float32"
+    if stored == "float16":
+        params.vector[::3] *= 1e-4  # numbers below the normal ones
     x = some_data(kind, 20, vae.n_features, rng)
     data = Dataset(x, x, shape_of(vae.n_features), name)
     browser.get(write_page(tmp_path, vae, params, data, dtype=stored))
@@ -257,6 +259,14 @@ def test_the_encoder_runs_at_every_stroke(page_of_digits, digits):
     ]
     terms = [log_px.item(), minus_kl.item(), log_px.item() + minus_kl.item()]
     np.testing.assert_allclose([float(number) for number in said], terms, atol=0.06)
+    mean = driver.execute_script("return minivae.model.data.mean_bound")
+    full = -2 * (mean["log_px"] + mean["minus_kl"])
+    for bar, nats in (("#bar", terms[:2]), ("#mean-bar", (mean["log_px"], mean["minus_kl"]))):
+        parts = driver.find_elements("css selector", f"{bar} span")
+        shares = [part.rect["width"] / find(driver, bar).rect["width"] for part in parts]
+        expected = -np.array(nats) / full
+        expected[1] = min(expected[1], max(0, 1 - expected[0]))  # a bar ends where its place does
+        np.testing.assert_allclose(shares, expected.clip(0, 1), atol=0.01)
     # A second stroke is added; rubbing out, by button or with the right one, takes away.
     drag(driver, "#input", (0.5, 0.2), (0.5, 0.8))
     assert state(driver)["pixels"].sum() > drawn["pixels"].sum()
@@ -288,6 +298,8 @@ def test_a_finger_draws(page_of_digits):
         "return document.querySelector('#input').getBoundingClientRect().top"
     )
     assert moved == top  # the page did not scroll
+    for selector in ("#input", "#overlay"):
+        assert find(driver, selector).value_of_css_property("touch-action") == "none"
 
 
 def test_the_keyboard_draws(page_of_digits):
@@ -347,6 +359,78 @@ def test_the_map_shows_what_is_decoded_there(page_of_digits, digits):
     np.testing.assert_allclose(tiles, 255 * decoded, atol=0.6)
 
 
+def test_the_map_from_close_by(page_of_digits, digits):
+    from selenium.webdriver.common.keys import Keys
+
+    vae, params, _ = digits
+    driver = page_of_digits
+    find(driver, "#close").click()
+    browsers.settle(driver)
+    before = state(driver)
+    mu, log_var = (each[0] for each in vae.encode(params, before["pixels"][None]))
+    reach = 6 * np.exp(log_var.max() / 2)
+    drag(driver, "#overlay", (0.5, 0.5))
+    np.testing.assert_allclose(state(driver)["z"], mu, atol=0.01 * reach)
+    tile = canvas(driver, "#tiles")[:28, :28].ravel()
+    decoded = vae.decode(params, (mu + np.array([[-15, 15]]) / 16 * reach))[0]
+    np.testing.assert_allclose(tile, 255 * decoded, atol=0.6)
+    here = state(driver)["z"]
+    press(driver, "#overlay", Keys.ARROW_UP)
+    step = 0.1 * reach / driver.execute_script("return minivae.model.data.reach[1]")
+    np.testing.assert_allclose(state(driver)["z"], here + np.array([0, step]), rtol=1e-4)
+    # It follows the datapoint.
+    driver.find_elements("css selector", "#thumbnails button")[5].click()
+    browsers.settle(driver)
+    drag(driver, "#overlay", (0.5, 0.5))
+    moved = state(driver)
+    mu, _ = vae.encode(params, moved["pixels"][None])
+    np.testing.assert_allclose(moved["z"], mu[0], atol=0.01 * reach)
+    find(driver, "#close").click()
+    drag(driver, "#overlay", (0.5, 0.5))
+    np.testing.assert_allclose(state(driver)["z"], 0, atol=0.02)
+
+
+def test_ellipses_and_bars_are_those_of_q(browser, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((30, 6)).astype(np.float32)
+    vae = VAE(6, 2, (5,), "gaussian", posterior="full-covariance")
+    params = vae.init_params(rng, np.float32, std=0.1)
+    params["encoder.b2"][:] = [0.5, -0.3, -1.0, -0.8, 0.4]  # mu, log of C's diagonal, C below it
+    browser.get(write_page(tmp_path, vae, params, Dataset(x, x, (1, 6), "table")))
+    shown = state(browser)
+    q_params, _ = vae.recognition(params, shown["pixels"].astype(np.float32)[None])
+    mu, C = q_params[0, :2], vae.posterior.cholesky(q_params)[0]
+    assert abs(C[1, 0]) > 0.1
+    reach = np.array(browser.execute_script("return minivae.model.data.reach"))
+    angles = np.linspace(0, 2 * np.pi, 25)[:-1]
+
+    def painted(sd):
+        z = mu + sd * np.stack([np.cos(angles), np.sin(angles)], axis=1) @ C.T
+        places = ((z * [1, -1] / reach + 1) / 2 * 1120).round().tolist()
+        return np.array(
+            browser.execute_script(
+                """const context = document.querySelector("#overlay").getContext("2d");
+            return arguments[0].map(([x, y]) => context.getImageData(x, y, 1, 1).data[3] > 0);""",
+                places,
+            )
+        )
+
+    assert painted(1).all() and painted(2).all()
+    assert painted(1.5).mean() < 0.5 and painted(2.5).mean() < 0.5  # lines through z, and dots
+    for j, sd in enumerate(np.sqrt(np.diag(C @ C.T))):
+        *ends, at, start, width = browser.execute_script(
+            """const row = document.querySelector(`#z-${arguments[0]}`).parentElement;
+            const box = (selector) => row.querySelector(selector).getBoundingClientRect();
+            const {left, width} = row.getBoundingClientRect();
+            return [box(".two").left, box(".one").left, box(".one").right, box(".two").right,
+                    box(".mean").left + 1, left, width];""",
+            j + 1,
+        )
+        scale = (np.array([*ends, at]) - start) / width * 2 * reach[j] - reach[j]
+        expected = mu[j] + sd * np.array([-2, -1, 1, 2, 0])
+        np.testing.assert_allclose(scale, expected.clip(-reach[j], reach[j]), atol=0.02 * reach[j])
+
+
 def test_test_pictures_uploads_and_the_path(page_of_digits, digits, tmp_path):
     from selenium.webdriver.common.keys import Keys
 
@@ -367,12 +451,12 @@ def test_test_pictures_uploads_and_the_path(page_of_digits, digits, tmp_path):
     assert driver.find_element("css selector", "#thumbnails button").accessible_name != first
     # Ink on paper, off the middle: inverted, then centred.
     paper = np.ones((56, 56))
-    paper[0:8, 20:30] = 0
+    paper[0:8, 20:28] = 0
     imsave(tmp_path / "ink.png", paper, cmap="gray", vmin=0, vmax=1)
     driver.find_element("css selector", "#upload").send_keys(str(tmp_path / "ink.png"))
     wait_for(driver, lambda: "ink.png" in find(driver, "#status").text)
     uploaded = state(driver)["pixels"].reshape(28, 28)
-    assert uploaded[1:3, 11:14].min() > 0.9 and uploaded[6:].max() < 0.1
+    assert uploaded[1:3, 11:13].min() > 0.9 and uploaded[6:].max() < 0.1
     find(driver, "#centre").click()
     centred = state(driver)["pixels"].reshape(28, 28)
     assert centred.sum() == pytest.approx(uploaded.sum())
@@ -464,11 +548,18 @@ def test_bars_are_drawn_and_twenty_latents_come_first(browser, tmp_path):
             select.dispatchEvent(new Event("change"));
         }"""
     )
-    before = state(browser)["z"]
+    tiles = "return document.querySelector('#tiles').toDataURL()"
+    browsers.settle(browser)
+    before, decoded = state(browser)["z"], browser.execute_script(tiles)
     drag(browser, "#overlay", (0.5, 0.5))
+    browsers.settle(browser)
+    assert browser.execute_script(tiles) == decoded
     moved = state(browser)["z"]
     assert np.flatnonzero(moved != before).tolist() == [3, 5]
     np.testing.assert_allclose(moved[[3, 5]], 0, atol=0.02)
+    press(browser, "#z-8", Keys.END)  # another latent: the plane is another one
+    browsers.settle(browser)
+    assert browser.execute_script(tiles) != decoded
     assert severe(browser) == []
 
 
@@ -496,8 +587,9 @@ def test_everything_has_a_name_and_can_be_reached(page_of_digits):
     ActionChains(driver).send_keys(*[Keys.TAB] * 80).perform()
     reached = set(driver.execute_script("return reached"))
     assert reached >= {
-        "input", "clear", "rub", "centre", "upload", "other-thumbnails", "overlay", "see-tiles",
-        "see-dots", "again", "no-noise", "z-1", "z-2", "keep-a", "keep-b", "along", "play",
+        "input", "clear", "rub", "centre", "upload", "other-thumbnails", "overlay", "close",
+        "see-tiles", "see-dots", "again", "no-noise", "z-1", "z-2", "keep-a", "keep-b",
+        "along", "play",
     }  # fmt: skip
 
 

@@ -15,23 +15,19 @@ def explore(arguments: argparse.Namespace) -> None:
     """Write the page, say where it is, and open it."""
     run = open_run(arguments.run)
     path = Path(arguments.out) if arguments.out else run.path / "explore.html"
-    check_path(path)
+    _check_path(path)
     vae, params = run.load_model()
     data = data_to_show(run, vae)
     page = build_page(vae, params, data, dtype=arguments.dtype, tutorials=arguments.tutorials)
     with atomic_write(path, "w", encoding="utf-8") as file:
         file.write(page)
     print(path, flush=True)
-    if not arguments.no_open and not _open(path):
+    if not arguments.no_open and not webbrowser.open(path.resolve().as_uri()):
         complain("Note: there is no browser to open it in; open the file in one")
 
 
-def check_path(path: Path) -> None:
+def _check_path(path: Path) -> None:
     """Raise ValueError or FileNotFoundError if a page cannot be written there."""
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"out is {str(path)!r}, expected a name that ends in .html")
     check_parent(path)
-
-
-def _open(path: Path) -> bool:
-    return webbrowser.open(path.resolve().as_uri())

@@ -323,6 +323,7 @@ def _report(run: Run, history: History, pictures: list[str], say: Say) -> None:
         f"Pictures in {run.path}: {', '.join(pictures)}\n"
         f"Next: minivae evaluate {folder}\n"
         f"      minivae sample {folder}\n"
+        f"      minivae explore {folder}\n"
         f"      minivae train --resume {folder} --samples {2 * samples:.0f}"
     )
     if run.settings["latent"] != 2:

@@ -83,7 +83,7 @@ class Pictures {
 
 // A bar for every number, up from zero, or from the least if all are above.
 class Bars {
-  word = "row of bars";
+  word = "datapoint";
   full = { width: 560, height: 320 };
   tile = { width: 64, height: 48 };
 
@@ -102,7 +102,7 @@ class Bars {
     const level = (value) => height * (1 - clamp(share(value), 0, 1));
     const base = level(Math.max(this.low, 0));
     context.clearRect(x, y, width, height);
-    context.fillStyle = theme.accent;
+    context.fillStyle = tile ? theme.quiet : theme.accent; // behind test points, or by itself
     for (let d = 0; d < values.length; d++) {
       const top = level(values[d]);
       const length = Math.max(Math.abs(top - base), tile ? 0 : 1);

@@ -99,7 +99,8 @@ class Explorer {
       display.word === "picture"
         ? "Draw with mouse, finger or pen (right button: rub out). With the keyboard: arrows " +
           "move the pen, Space puts it down or lifts it, Delete clears."
-        : "Drag over the bars to set them. With the keyboard: left and right choose a bar, Space " +
+        : `Bars from ${decimal(display.low)} to ${decimal(display.high)}: drag over them to set ` +
+          "them. With the keyboard: left and right choose a bar, Space " +
           "takes hold of it or lets go, up and down move it, Delete clears.";
   }
 
@@ -140,8 +141,7 @@ class Explorer {
       select.addEventListener("change", () => {
         if (a.value === b.value) (select === a ? b : a).value = this.map.axes[k];
         this.map.setAxes(Number(a.value), Number(b.value));
-        this.map.plan(this.z);
-        this.changed();
+        this.look();
       });
     }
     find("#axes").hidden = J < 3;
@@ -158,6 +158,11 @@ class Explorer {
       },
       "#again": () => this.setNoise(this.model.drawNoise()),
       "#no-noise": () => this.setNoise(new Float64Array(this.model.J)),
+      "#close": ({ currentTarget: button }) => {
+        this.close = !this.close;
+        button.setAttribute("aria-pressed", String(this.close));
+        this.look();
+      },
       "#keep-a": () => this.keep("A"),
       "#keep-b": () => this.keep("B"),
     };
@@ -224,6 +229,15 @@ class Explorer {
     this.changed();
   }
 
+  // Look at the map from where one has chosen to.
+  look() {
+    if (this.close) this.map.lookCloselyAt(this.q);
+    else this.map.lookAtAll();
+    this.map.plan(this.z);
+    this.stale = true;
+    this.wake();
+  }
+
   keep(end) {
     this.path.keep(end, this.x);
     this.path.shown = true;
@@ -231,8 +245,19 @@ class Explorer {
   }
 
   changed() {
-    this.lastChange = performance.now();
     this.stale = true;
+    this.rested = false;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.rest(), REST_MS);
+    this.wake();
+  }
+
+  // Nothing has changed for a while: time for what would be too much for every frame.
+  rest() {
+    this.rested = true;
+    if (this.close) this.look();
+    else if (!this.map.fits(this.z)) this.map.plan(this.z);
+    this.describe();
     this.wake();
   }
 
@@ -247,16 +272,12 @@ class Explorer {
   frame() {
     this.awake = false;
     if (this.stale) this.update();
-    const now = performance.now();
-    const rested = now - this.lastChange > REST_MS;
-    if (rested && !this.map.fits(this.z)) this.map.plan(this.z);
-    const busy = this.map.fits(this.z) && this.map.work(now + TILE_MS);
-    if (rested && !this.saidAll) this.describe();
-    if (busy || !rested || !this.saidAll) this.wake();
+    const decoding = this.map.fits(this.z) && this.map.work(performance.now() + TILE_MS);
+    if (decoding) this.wake();
   }
 
   update() {
-    this.stale = this.saidAll = false;
+    this.stale = false;
     const { model } = this;
     this.q = model.encode(this.x);
     const drawn = model.posterior.sample(this.q, this.eps);
@@ -269,18 +290,18 @@ class Explorer {
     this.rows.draw(this);
     this.terms.draw(this);
     find("#how").textContent = this.byHand ? "z chosen by hand" : "z = μ + σ ⊙ ε";
+    find("#by-hand").hidden = !this.byHand;
     const noise = Array.from(this.eps.subarray(0, 2), (e) => decimal(e));
     find("#eps").textContent = `ε = (${noise.join(", ")}${model.J > 2 ? ", …" : ""})`;
     find("#eps").classList.toggle("unused", this.byHand);
   }
 
-  // For those who do not see the page, once it has come to rest.
+  // For those who do not see the page.
   describe() {
-    this.saidAll = true;
     const { name, display, z, map } = this;
     const at = map.axes.map((j) => `z ${j + 1} is ${decimal(z[j])}`).join(", ");
     find("#input").setAttribute("aria-label", `The datapoint x, to draw on: ${name}`);
-    find("#output").setAttribute("aria-label", `The decoder's ${display.word} of z, for ${name}`);
+    find("#output").setAttribute("aria-label", `The decoder's ${display.word}, for ${name}`);
     find("#overlay").setAttribute("aria-label", `Map of the latent space; arrows move z. ${at}`);
     const value = this.byHand
       ? `log p(x|z) ${nats(this.logPx)} nats at a z chosen by hand`

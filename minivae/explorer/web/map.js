@@ -5,8 +5,10 @@ import { clamp } from "./numbers.js";
 import { placeIn } from "./drawing.js";
 import { theme } from "./theme.js";
 
-const SIZE = 1120; // pixels of the canvases on each side; the style sheet says how large they look
+const WIDTH = 1120; // pixels of the canvases; the style sheet says how large they look
 const TILES = 16; // images on each side, if they are square
+const CLOSE = 6; // standard deviations of q(z|x) to each side, from close by
+const FLAT = 4; // times as wide as high is the map of a single latent, which is repeated upwards
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 export class LatentMap {
@@ -16,7 +18,11 @@ export class LatentMap {
     this.axes = model.J > 1 ? described.variance.map((_, j) => j) : [0];
     this.labelShown = null; // all of them
     this.colours = new Map();
-    for (const canvas of [this.dots, this.overlay]) canvas.width = canvas.height = SIZE;
+    this.height = model.J > 1 ? WIDTH : WIDTH / FLAT;
+    for (const canvas of [this.dots, this.overlay]) {
+      Object.assign(canvas, { width: WIDTH, height: this.height });
+    }
+    this.overlay.parentElement.style.aspectRatio = WIDTH / this.height;
     this.overlay.addEventListener("pointerdown", (event) => {
       this.overlay.setPointerCapture(event.pointerId);
       this.dragging = true;
@@ -34,26 +40,43 @@ export class LatentMap {
   // The latents to the right and upwards; with a single one there is nothing upwards.
   setAxes(a, b) {
     this.axes = this.model.J > 1 ? [a, b] : [0];
+    this.lookAtAll();
+  }
+
+  // All that the test points need.
+  lookAtAll() {
+    this.middle = this.axes.map(() => 0);
+    this.reach = this.axes.map((j) => this.described.reach[j]);
     this.drawDots();
   }
 
-  get reach() {
-    return this.axes.map((j) => this.described.reach[j]);
+  // The surroundings of q(z|x), as far to all sides.
+  lookCloselyAt(q) {
+    const variances = this.axes.map((j) => this.model.posterior.covariance(q, j, j));
+    const reach = CLOSE * Math.max(1e-3, Math.sqrt(Math.max(...variances)));
+    this.middle = this.axes.map((j) => q.mu[j]);
+    this.reach = this.axes.map(() => reach);
+    this.drawDots();
+  }
+
+  // Pixels for a step of one; upwards, a single latent has a scale that suits the picture.
+  get scale() {
+    const [right, up] = this.reach;
+    return [WIDTH / (2 * right), up === undefined ? this.height / 6 : this.height / (2 * up)];
   }
 
   placeOf(z) {
-    const [right, up = 1] = this.reach;
-    const [a, b] = this.axes;
-    return { u: 0.5 + z[a] / (2 * right), v: b === undefined ? 0.5 : 0.5 - z[b] / (2 * up) };
+    const [right, up = 0] = this.axes.map((j, k) => (z[j] - this.middle[k]) / (2 * this.reach[k]));
+    return { u: 0.5 + right, v: 0.5 - up };
   }
 
   // z with the two latents of a place on the map.
   at(place, z) {
-    const [right, up] = this.reach;
-    const [a, b] = this.axes;
+    const shares = [clamp(2 * place.u - 1, -1, 1), clamp(1 - 2 * place.v, -1, 1)];
     const moved = Float64Array.from(z);
-    moved[a] = clamp(2 * place.u - 1, -1, 1) * right;
-    if (b !== undefined) moved[b] = clamp(1 - 2 * place.v, -1, 1) * up;
+    this.axes.forEach((j, k) => {
+      moved[j] = this.middle[k] + shares[k] * this.reach[k];
+    });
     return moved;
   }
 
@@ -63,10 +86,11 @@ export class LatentMap {
 
   type(event) {
     if (!(event.key in STEPS)) return;
-    const step = event.shiftKey ? 0.5 : 0.1;
+    const step = event.shiftKey ? 0.5 : 0.1; // less where one looks closely
     const z = Float64Array.from(this.current());
     this.axes.forEach((j, k) => {
-      z[j] = clamp(z[j] + step * STEPS[event.key][k], -this.reach[k], this.reach[k]);
+      const most = this.described.reach[j];
+      z[j] = clamp(z[j] + step * STEPS[event.key][k] * (this.reach[k] / most), -most, most);
     });
     event.preventDefault();
     this.moved(z);
@@ -78,7 +102,7 @@ export class LatentMap {
   plan(z) {
     const { width, height } = this.display.tile;
     const columns = Math.round(TILES * Math.sqrt(height / width));
-    const rows = this.axes.length > 1 ? Math.round(TILES * Math.sqrt(width / height)) : 1;
+    const rows = Math.round((TILES * Math.sqrt(width / height) * this.height) / WIDTH);
     this.grid = { columns, rows };
     this.around = Float64Array.from(z);
     if (this.tiles.width !== columns * width || this.tiles.height !== rows * height) {
@@ -126,7 +150,7 @@ export class LatentMap {
   drawDots() {
     const context = this.dots.getContext("2d");
     const { J } = this.model;
-    context.clearRect(0, 0, SIZE, SIZE);
+    context.clearRect(0, 0, WIDTH, this.height);
     context.lineWidth = 1;
     context.strokeStyle = "#fff";
     for (let n = 0; n < this.points.length / J; n++) {
@@ -137,7 +161,7 @@ export class LatentMap {
       const y = this.axes.length > 1 ? v : 0.15 + 0.7 * ((n * 0.618) % 1);
       context.fillStyle = this.colours.get(label) ?? theme.accent;
       context.beginPath();
-      context.arc(u * SIZE, y * SIZE, 4, 0, 2 * Math.PI);
+      context.arc(u * WIDTH, y * this.height, 4, 0, 2 * Math.PI);
       context.fill();
       context.stroke();
     }
@@ -147,16 +171,30 @@ export class LatentMap {
 
   draw({ q, z, path }) {
     const context = this.overlay.getContext("2d");
-    context.clearRect(0, 0, SIZE, SIZE);
+    context.clearRect(0, 0, WIDTH, this.height);
     this.drawPrior(context);
     if (path) this.drawPath(context, path);
     this.drawPosterior(context, q);
     const { u, v } = this.placeOf(z);
+    this.drawDisc(context, clamp(u, 0, 1) * WIDTH, clamp(v, 0, 1) * this.height);
+  }
+
+  // z, and lines that lead the eye to it.
+  drawDisc(context, x, y) {
     context.beginPath();
-    context.arc(clamp(u, 0, 1) * SIZE, clamp(v, 0, 1) * SIZE, 8, 0, 2 * Math.PI);
-    context.fillStyle = theme.hot;
-    context.fill();
-    this.outline(context, theme.hot, 0);
+    for (const [x0, y0, x1, y1] of [[0, y, WIDTH, y], [x, 0, x, this.height]]) {
+      context.moveTo(x0, y0);
+      context.lineTo(x1, y1);
+    }
+    context.strokeStyle = theme.hot;
+    context.lineWidth = 1;
+    context.stroke();
+    for (const [style, radius] of [["#000", 12], ["#fff", 10], [theme.hot, 6.5]]) {
+      context.beginPath();
+      context.arc(x, y, radius, 0, 2 * Math.PI);
+      context.fillStyle = style;
+      context.fill();
+    }
   }
 
   // A line that can be seen on black, on white and on anything between.
@@ -165,23 +203,21 @@ export class LatentMap {
       context.strokeStyle = style;
       context.lineWidth = width + more;
       context.stroke();
-      if (!width) context.fill();
     }
-    if (!width) return;
     context.strokeStyle = colour;
     context.lineWidth = width;
     context.stroke();
   }
 
   drawPrior(context) {
-    const [right, up = right] = this.reach;
+    const { u, v } = this.placeOf(new Float64Array(this.model.J));
     context.setLineDash([4, 10]);
     context.lineWidth = 2;
     context.strokeStyle = theme.quiet;
     for (const sd of [1, 2]) {
       context.beginPath();
-      const radii = [(sd / right) * (SIZE / 2), (sd / up) * (SIZE / 2)];
-      context.ellipse(SIZE / 2, SIZE / 2, ...radii, 0, 0, 2 * Math.PI);
+      const radii = this.scale.map((scale) => sd * scale);
+      context.ellipse(u * WIDTH, v * this.height, ...radii, 0, 0, 2 * Math.PI);
       context.stroke();
     }
     context.setLineDash([]);
@@ -190,28 +226,28 @@ export class LatentMap {
   // Ellipses at one and two standard deviations, along the covariance's eigenvectors.
   drawPosterior(context, q) {
     const { posterior } = this.model;
-    const [a, b = a] = this.axes;
-    const [right, up = right] = this.reach;
+    const [a, b] = this.axes;
+    const single = b === undefined;
+    const [right, up] = this.scale;
     const { u, v } = this.placeOf(q.mu);
-    const scale = [SIZE / (2 * right), SIZE / (2 * up)];
-    const xx = posterior.covariance(q, a, a) * scale[0] ** 2;
-    const yy = posterior.covariance(q, b, b) * scale[1] ** 2;
-    const xy = a === b ? 0 : -posterior.covariance(q, a, b) * scale[0] * scale[1]; // y is downwards
+    const xx = posterior.covariance(q, a, a) * right ** 2;
+    const yy = (single ? 1 : posterior.covariance(q, b, b)) * up ** 2;
+    const xy = single ? 0 : -posterior.covariance(q, a, b) * right * up; // y is downwards
     const middle = (xx + yy) / 2;
     const half = Math.hypot((xx - yy) / 2, xy);
     const angle = 0.5 * Math.atan2(2 * xy, xx - yy);
     for (const sd of [2, 1]) {
       const radii = [middle + half, Math.max(0, middle - half)].map((root) => sd * Math.sqrt(root));
       context.beginPath();
-      context.ellipse(u * SIZE, v * SIZE, ...radii, angle, 0, 2 * Math.PI);
-      this.outline(context, theme.hot, sd === 1 ? 4 : 2);
+      context.ellipse(u * WIDTH, v * this.height, ...radii, angle, 0, 2 * Math.PI);
+      this.outline(context, theme.hot, sd === 1 ? 3 : 2);
     }
   }
 
   drawPath(context, { from, to }) {
     const ends = [from, to].map((z) => this.placeOf(z));
     context.beginPath();
-    for (const { u, v } of ends) context.lineTo(u * SIZE, v * SIZE);
+    for (const { u, v } of ends) context.lineTo(u * WIDTH, v * this.height);
     this.outline(context, theme.accent, 4);
     context.font = "bold 34px system-ui, sans-serif";
     context.textAlign = "center";
@@ -219,9 +255,9 @@ export class LatentMap {
     ends.forEach(({ u, v }, k) => {
       context.lineWidth = 6;
       context.strokeStyle = "#000";
-      context.strokeText("AB"[k], u * SIZE, v * SIZE - 6);
+      context.strokeText("AB"[k], u * WIDTH, v * this.height - 6);
       context.fillStyle = "#fff";
-      context.fillText("AB"[k], u * SIZE, v * SIZE - 6);
+      context.fillText("AB"[k], u * WIDTH, v * this.height - 6);
     });
   }
 }

@@ -116,10 +116,10 @@ export function linkToThePaper(list, likelihood, tutorials) {
     const entry = document.createElement("div");
     entry.id = `paper-${key}`;
     entry.innerHTML = `<dt>${name}</dt><dd>${where}: ${formula}. Derived in notebook
-      <a><cite>${title}</cite></a> <code>tutorials/${notebook}.ipynb</code>.</dd>`;
+      <a><cite>${title}</cite></a><span> (<code>tutorials/${notebook}.ipynb</code>)</span>.</dd>`;
     if (tutorials) {
       entry.querySelector("a").href = address(notebook);
-      entry.querySelector("code").remove();
+      entry.querySelector("dd > span").remove();
     }
     list.append(entry);
     for (const link of document.querySelectorAll(`[data-paper="${key}"]`)) {

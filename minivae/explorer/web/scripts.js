@@ -50,7 +50,7 @@ export function offerToScripts(explorer) {
 
     // What the page shows. `drawn`: it is all of that; `settled`: and the map is, too.
     get state() {
-      const { x, eps, z, byHand, logPx, minusKl, stale, awake } = explorer;
+      const { x, eps, z, byHand, logPx, minusKl, stale, awake, rested } = explorer;
       return {
         pixels: [...x],
         eps: [...eps],
@@ -59,7 +59,7 @@ export function offerToScripts(explorer) {
         log_px: logPx,
         minus_kl: minusKl,
         drawn: !stale,
-        settled: !stale && !awake,
+        settled: !stale && !awake && rested,
       };
     },
   };

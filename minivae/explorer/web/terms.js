@@ -18,28 +18,31 @@ export class Terms {
     table.querySelector("#mean-log-px").textContent = nats(logPx);
     table.querySelector("#mean-minus-kl").textContent = nats(minusKl);
     table.querySelector("#mean-bound").textContent = nats(bound(average));
-    this.drawBar(bars.querySelector("#mean-bar"), logPx, minusKl);
+    this.full = -2 * bound(average); // nats of a bar's full length
+    if (canBeDrawn(logPx, minusKl)) this.drawBar("#mean-bar", logPx, minusKl);
   }
 
   draw({ logPx, minusKl, byHand }) {
     this.cells["log-px"].textContent = nats(logPx);
     this.cells["minus-kl"].textContent = nats(minusKl);
     this.cells.bound.textContent = byHand ? "–" : nats(logPx + minusKl);
-    this.drawBar(this.bars.querySelector("#bar"), logPx, minusKl);
+    const { log_px: usualLogPx, minus_kl: usualMinusKl } = this.average;
+    this.bars.hidden = !(canBeDrawn(logPx, minusKl) && canBeDrawn(usualLogPx, usualMinusKl));
+    if (!this.bars.hidden) this.drawBar("#bar", logPx, minusKl);
   }
 
-  // What is missing to a bound of zero, in two parts: lengths, as long as both terms are negative.
-  drawBar(bar, logPx, minusKl) {
-    const { log_px: usualLogPx, minus_kl: usualMinusKl } = this.average;
-    const drawn = logPx <= 0 && minusKl <= 0 && usualLogPx + usualMinusKl < 0;
-    this.bars.hidden = !drawn;
-    if (!drawn) return;
-    const full = -2 * (usualLogPx + usualMinusKl);
-    const [logPart, klPart] = bar.children;
-    const logWidth = Math.min(100, (-100 * logPx) / full);
+  // What is missing to a bound of zero, in two parts.
+  drawBar(selector, logPx, minusKl) {
+    const [logPart, klPart] = this.bars.querySelector(selector).children;
+    const logWidth = Math.min(100, (-100 * logPx) / this.full);
     logPart.style.width = `${logWidth}%`;
-    klPart.style.width = `${Math.min(100 - logWidth, (-100 * minusKl) / full)}%`;
+    klPart.style.width = `${Math.min(100 - logWidth, (-100 * minusKl) / this.full)}%`;
   }
+}
+
+// A term that is no loss has no length.
+function canBeDrawn(logPx, minusKl) {
+  return logPx !== null && minusKl !== null && logPx < 0 && minusKl <= 0;
 }
 
 function bound({ log_px: logPx, minus_kl: minusKl }) {
