@@ -1,6 +1,7 @@
 """What the pages say still holds: their programs run, links lead somewhere, lines are counted."""
 
 import ast
+import doctest
 import importlib
 import io
 import re
@@ -70,6 +71,20 @@ def test_a_section_runs(title, tmp_path, capsys, monkeypatch):
 def test_a_section_is_formatted_like_the_library(title):
     ast.parse(PROGRAMS[title])
     assert max(map(len, PROGRAMS[title].splitlines())) <= 100
+
+
+# --- Examples in docstrings -----------------------------------------------------------------------
+
+EXAMPLES = [file for file in sorted(PACKAGE.rglob("*.py")) if ">>> " in file.read_text()]
+
+
+@pytest.mark.fixed_draw
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_examples_in_docstrings(file):
+    name = file.relative_to(PACKAGE.parent).with_suffix("").as_posix().replace("/", ".")
+    module = importlib.import_module(name.removesuffix(".__init__"))
+    done = doctest.testmod(module)
+    assert done.attempted and not done.failed
 
 
 # --- The table of equations, and the architecture -------------------------------------------------
