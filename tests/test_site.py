@@ -231,7 +231,7 @@ def test_the_page_of_the_command_line_has_every_option():
                     f"{{option}} {action.metavar if spelled == action.dest else spelled}" in section
                     or (action.dest == "help")
                 )
-    assert "```{option} --n N\nImages (100).\n```" in text
+    assert "```{option} --n N\nimages (100).\n```" in text
 
 
 # --- The check of links ---------------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 import copy
 import pickle
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -286,6 +288,16 @@ def test_what_does_not_fit_one_method_is_named(vae):
         ValueError, match="posterior is deterministic, expected one that has a density"
     ):
         small(posterior="deterministic", evidence_draws=2).fit(X).score(X)
+
+
+def test_the_page_is_true():
+    page = Path(__file__).parents[1] / "docs" / "scikit_learn.md"
+    (program,) = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    there = {}
+    exec(program, there)
+    assert there["search"].best_params_ == {"vaetransformer__n_components": 10}
+    assert there["vae"].transform(there["x"]).shape == (2000, 10)
+    assert there["vae"].n_steps_ == 5 * 20 + 20
 
 
 def imported(code):

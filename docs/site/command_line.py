@@ -18,11 +18,19 @@ def page(parser):
     """
     (found,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
     summaries = {choice.dest: choice.help for choice in found._choices_actions}
-    width = max(len(command.prog) for command in found.choices.values())
-    lines = ["# The command line", "", parser.description, "", "```sh"]
+    lines = [
+        "# The command line",
+        "",
+        parser.description,
+        "",
+        "| command | what |",
+        "| --- | --- |",
+    ]
     for name, command in found.choices.items():
-        lines.append(f"{command.prog:<{width}}  # {summaries[name]}")
-    lines += ["```", "", f"`{parser.prog} --version` says which version it is. {EXIT_CODES}", ""]
+        address = command.prog.replace(" ", "-")
+        summary = summaries[name].replace("|", r"\|")
+        lines.append(f"| [`{command.prog}`](#{address}) | {summary} |")
+    lines += ["", f"`{parser.prog} --version` says which version it is. {EXIT_CODES}", ""]
     for command in found.choices.values():
         lines += section(command)
     return "\n".join(lines)
@@ -49,5 +57,4 @@ def option(action):
     metavar = action.metavar or choices or action.dest.upper()
     takes = "" if action.nargs == 0 else f" {metavar}"
     spelled = ", ".join(name + takes for name in action.option_strings) or metavar
-    said = action.help % vars(action)
-    return ["```{option} " + spelled, f"{said[0].upper()}{said[1:]}.", "```", ""]
+    return ["```{option} " + spelled, f"{action.help % vars(action)}.", "```", ""]

@@ -1,6 +1,7 @@
 """Sphinx's configuration; `build.py` prepares the sources and calls Sphinx."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -8,7 +9,6 @@ sys.path[:0] = [str(HERE)]
 
 from api import home, source_line  # noqa: E402
 from docstrings import as_rst  # noqa: E402
-from mathml import add_renderer  # noqa: E402
 from repository import SHOWN_FILES, SOURCE, files_of  # noqa: E402
 from sources import page_of  # noqa: E402
 
@@ -25,17 +25,20 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.linkcode",
+    "sphinx.ext.mathjax",
 ]
 root_doc = "index"
 exclude_patterns = []
 templates_path = []
-html_static_path = [str(HERE / "static")]
+# MathJax in one file, which is all that this package is wanted for: nothing comes from elsewhere.
+MATHJAX = find_spec("sphinx-mathjax-offline").submodule_search_locations[0]
+html_static_path = [str(HERE / "static"), f"{MATHJAX}/static/mathjax/tex-svg.js"]
+mathjax_path = "tex-svg.js"
 html_css_files = ["site.css"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"minivae {release}"
 html_show_sourcelink = False
 html_copy_source = False
-html_math_renderer = "mathml"
 html_theme_options = {
     "logo": {"text": "minivae"},
     "navigation_with_keys": False,
@@ -45,6 +48,7 @@ html_theme_options = {
     "footer_end": [],
 }
 pygments_style = "tango"
+highlight_language = "none"
 
 nb_execution_mode = "off"
 myst_enable_extensions = ["amsmath", "dollarmath"]
@@ -114,4 +118,3 @@ def setup(app):
     app.connect("autodoc-skip-member", leave_out)
     app.connect("missing-reference", find_reference)
     app.connect("html-collect-pages", source_pages)
-    add_renderer(app)
