@@ -127,19 +127,6 @@ def test_links_of_pages(tmp_path):
     assert (tmp_path / "docs/floors.png").exists()
 
 
-def test_every_page_is_in_a_table_of_contents():
-    from repository import pages
-
-    listed = {"docs/explorer.md"}
-    for file in SITE.glob("*.md"):
-        for tree in re.findall(r"```{toctree}(.*?)```", file.read_text(), flags=re.DOTALL):
-            listed |= set(re.findall(r"^(?:.*<)?([\w/]+)>?$", tree, flags=re.MULTILINE))
-    left_out = {str(page) for page in pages() if page.suffix == ".md"} - {
-        f"{name}.md" for name in listed
-    }
-    assert not left_out
-
-
 def test_a_folder_and_a_file_are_shown():
     from sources import page_of
 

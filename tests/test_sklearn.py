@@ -276,6 +276,8 @@ def test_what_does_not_fit_one_method_is_named(vae):
         small(max_iter=0).fit(X)
     with pytest.raises(ValueError, match="total_samples is 0, expected a whole number"):
         small(total_samples=0).partial_fit(X)
+    with pytest.raises(ValueError, match="optimizer is 'adagrad', expected the one that training"):
+        small().fit(X).set_params(optimizer="adagrad").partial_fit(X)
     with pytest.raises(ValueError, match="evidence_draws is 0, expected a whole number"):
         clone(vae).set_params(evidence_draws=0).fit(BITS).score(BITS)
     with pytest.raises(ValueError, match="n_samples is 0, expected a whole number"):

@@ -7,6 +7,7 @@ where they are; generated are the API reference, the command line and the paper'
 """
 
 import os
+import re
 import shutil
 import sys
 import time
@@ -21,12 +22,16 @@ import api  # noqa: E402
 import command_line  # noqa: E402
 import links  # noqa: E402
 import paper  # noqa: E402
-from repository import ROOT, SHOWN_FILES, Mirror  # noqa: E402
+from repository import AS_IT_IS, ROOT, SHOWN_FILES, Mirror  # noqa: E402
 from sphinx.cmd.build import build_main  # noqa: E402
 
 from minivae.app.cli import build_parser  # noqa: E402
 
-EXPLORER = ROOT / "docs/explorer.html"  # an example of what `minivae explore` makes
+PLAY = """
+## To play with here
+
+<iframe class="explorer" src="../_static/explorer.html" title="a model with two latents"></iframe>
+"""
 
 
 def toctree(entries, *options):
@@ -38,27 +43,34 @@ def assemble(target):
     """Write the sources of the site into a folder."""
     mirror = Mirror(target)
     notebooks = [page.stem for page in mirror.pages if page.suffix == ".ipynb"]
+    appended = {
+        "tutorials/README.md": toctree(notebooks, ":hidden:"),
+        "docs/explore.md": PLAY if (ROOT / "docs/explorer.html").exists() else "",
+    }
     for page in mirror.pages:
-        tutorials = page == Path("tutorials/README.md")
-        mirror.copy(page, toctree(notebooks, ":hidden:") if tutorials else "")
+        mirror.copy(page, appended.get(page.as_posix(), ""))
     for name in api.modules():
         write(target / api.FOLDER / f"{name}.rst", api.page(name, mirror.shown))
     write(target / "command_line.md", command_line.page(build_parser()))
-    words = {"PAPER_TABLE": paper.table(mirror, Path("paper.md")), **explorer()}
-    for page in sorted(HERE.glob("*.md")):
-        text = page.read_text()
+    own = {page: page.read_text() for page in sorted(HERE.glob("*.md"))}
+    words = {
+        "PAPER_TABLE": paper.table(mirror, Path("paper.md")),
+        "OTHER_PAGES": "\n".join(unlisted(mirror.pages, own.values())),
+    }
+    for page, text in own.items():
         for word, meaning in words.items():
             text = text.replace(word, meaning)
-        if EXPLORER.exists() or page.stem != "explorer":
-            write(target / page.name, text)
+        write(target / page.name, text)
     write(target / SHOWN_FILES, "\n".join(map(str, sorted(mirror.shown))))
 
 
-def explorer():
-    """Return what stands for the explorer in the guide: nothing where there is none."""
-    row = "| [The explorer](explorer.md) | draw a digit, and watch q(z\\|x) move |"
-    there = EXPLORER.exists()
-    return {"EXPLORER_ROW\n": f"{row}\n" * there, "EXPLORER_PAGE\n": "explorer\n" * there}
+def unlisted(pages, texts):
+    """Return the pages that no table of contents in these texts has, without their suffix."""
+    listed = set()
+    for tree in re.findall(r"```{toctree}(.*?)```", "\n".join(texts), re.DOTALL):
+        listed |= set(re.findall(r"^(?:.*<)?([\w/]+)>?$", tree, re.MULTILINE))
+    names = [page.with_suffix("").as_posix() for page in pages if page.suffix == ".md"]
+    return [name for name in names if name not in listed]
 
 
 def write(path, text):
@@ -76,8 +88,8 @@ def main(folder=ROOT / "docs/_build/html"):
     assemble(work)
     arguments = ["-b", "html", "-W", "--keep-going", "-q", "-c", str(HERE), "-j", "auto"]
     failed = build_main([*arguments, "-d", str(html.parent / "doctrees"), str(work), str(html)])
-    if EXPLORER.exists():
-        shutil.copy(EXPLORER, html / "_static")
+    for page in (ROOT / "docs").glob("*.html"):
+        shutil.copy(page, html / AS_IT_IS)
     failed = failed or links.main(html)
     print(f"{html}/index.html: {time.monotonic() - started:.0f} s")
     return failed

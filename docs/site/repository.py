@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SOURCE = "source"  # where the site shows files that are no pages
+AS_IT_IS = "_static"  # where it has pages that are complete in themselves
 SHOWN_FILES = "shown.txt"  # the list of them, beside the site's sources
 PICTURES = {".png", ".svg", ".jpg"}
 SHOWN = {
@@ -23,7 +24,6 @@ SHOWN = {
     ".cff",
     ".yaml",
     ".yml",
-    ".html",
     ".js",
     ".css",
     "",
@@ -102,6 +102,8 @@ class Mirror:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / there, copy)
             return ""
+        if there.suffix == ".html":  # a page of its own, which `build.py` copies as it is
+            return "site:" + os.path.relpath(Path(AS_IT_IS) / there.name, page.parent)
         return "site:" + self.show(there, page)
 
     def show(self, there, page):
