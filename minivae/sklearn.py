@@ -240,8 +240,13 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 f"the minibatch bound became {bound} after {self.n_steps_:,} steps: try a smaller "
                 "step size, and data of order one"
             )
-        optimizer = self._optimizer()
-        optimizer.update(theta, grad.vector, self.optimizer_state_, self.n_steps_ + 1, decay)
+        optimizer, state = self._optimizer(), self.optimizer_state_
+        try:
+            optimizer.update(theta, grad.vector, state, self.n_steps_ + 1, decay)
+        except KeyError:
+            raise ValueError(
+                f"optimizer is {self.optimizer!r}, expected the one that training began with"
+            ) from None
         self.n_steps_ += 1
 
     def _vae(self, n_features: int) -> VAE:

@@ -1,6 +1,7 @@
 """What the pages say still holds: their programs run, links lead somewhere, lines are counted."""
 
 import ast
+import doctest
 import importlib
 import io
 import re
@@ -15,10 +16,13 @@ import numpy as np
 import pytest
 from test_layout import DOORS, FLOORS, PACKAGE
 
+import minivae
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples/README.md"]
+PAGES += [ROOT / "CONTRIBUTING.md"]
 
 
 def section(page, title):
@@ -72,6 +76,20 @@ def test_a_section_is_formatted_like_the_library(title):
     assert max(map(len, PROGRAMS[title].splitlines())) <= 100
 
 
+# --- Examples in docstrings -----------------------------------------------------------------------
+
+EXAMPLES = [file for file in sorted(PACKAGE.rglob("*.py")) if ">>> " in file.read_text()]
+
+
+@pytest.mark.fixed_draw
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_examples_in_docstrings(file):
+    name = file.relative_to(PACKAGE.parent).with_suffix("").as_posix().replace("/", ".")
+    module = importlib.import_module(name.removesuffix(".__init__"))
+    done = doctest.testmod(module)
+    assert done.attempted and not done.failed
+
+
 # --- The table of equations, and the architecture -------------------------------------------------
 
 
@@ -102,6 +120,26 @@ def test_the_architecture_names_the_lines_of_the_step():
     for call in calls:
         assert f"{call}(" in source
         assert call in section(ARCHITECTURE, "The step")
+
+
+# --- Habits ---------------------------------------------------------------------------------------
+
+
+def test_the_version_is_everywhere_the_same():
+    found = {
+        re.search(r"^version[:=\s]+([\d.]+)$", (ROOT / file).read_text(), re.MULTILINE).group(1)
+        for file in ("setup.cfg", "CITATION.cff")
+    }
+    assert found == {minivae.__version__}
+    assert f"\n## {minivae.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_hooks_and_contributors_run_what_ci_runs():
+    ci = (ROOT / ".ci" / "run").read_text()
+    for file in (".pre-commit-config.yaml", "CONTRIBUTING.md"):
+        said = (ROOT / file).read_text()
+        for command in ("mypy minivae", "docs/site/build.py", "ruff check", "ruff format"):
+            assert command in said and command in ci
 
 
 # --- How much there is to read --------------------------------------------------------------------

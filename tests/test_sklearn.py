@@ -2,8 +2,10 @@
 
 import copy
 import pickle
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -274,6 +276,8 @@ def test_what_does_not_fit_one_method_is_named(vae):
         small(max_iter=0).fit(X)
     with pytest.raises(ValueError, match="total_samples is 0, expected a whole number"):
         small(total_samples=0).partial_fit(X)
+    with pytest.raises(ValueError, match="optimizer is 'adagrad', expected the one that training"):
+        small().fit(X).set_params(optimizer="adagrad").partial_fit(X)
     with pytest.raises(ValueError, match="evidence_draws is 0, expected a whole number"):
         clone(vae).set_params(evidence_draws=0).fit(BITS).score(BITS)
     with pytest.raises(ValueError, match="n_samples is 0, expected a whole number"):
@@ -286,6 +290,16 @@ def test_what_does_not_fit_one_method_is_named(vae):
         ValueError, match="posterior is deterministic, expected one that has a density"
     ):
         small(posterior="deterministic", evidence_draws=2).fit(X).score(X)
+
+
+def test_the_page_is_true():
+    page = Path(__file__).parents[1] / "docs" / "scikit_learn.md"
+    (program,) = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    there = {}
+    exec(program, there)
+    assert there["search"].best_params_ == {"vaetransformer__n_components": 10}
+    assert there["vae"].transform(there["x"]).shape == (2000, 10)
+    assert there["vae"].n_steps_ == 5 * 20 + 20
 
 
 def imported(code):

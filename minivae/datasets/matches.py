@@ -2,7 +2,7 @@
 
 >>> season = load_matches("en", 2015)
 >>> len(season.teams), len(season.home), season.teams[season.home[0]]
-(20, 380, 'AFC Bournemouth')
+(20, 380, 'Manchester United')
 
 The file comes with the package; its README says where it is from.
 """
