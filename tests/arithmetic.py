@@ -21,7 +21,7 @@ import numpy as np
 
 # They start processes, time them, or look at pages and pictures: one run of each is enough.
 ELSEWHERE = ["benchmarks", "cli", "cli_mishaps", "damaged_files", "datasets", "download",
-             "exercises", "plots", "reproduce", "tutorials"]  # fmt: skip
+             "exercises", "plots", "predictions", "reproduce", "tutorials"]  # fmt: skip
 
 
 def dispatched_features():

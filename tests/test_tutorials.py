@@ -2,16 +2,23 @@
 
 import ast
 import importlib
+import io
 import json
 import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 FOLDER = Path(__file__).parents[1] / "tutorials"
+sys.path.append(str(FOLDER))
+import second_run  # noqa: E402
+from second_run import numbers  # noqa: E402
+
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-PAGES = [*NOTEBOOKS, FOLDER / "README.md"]
+PAGES = [*NOTEBOOKS, *(FOLDER / f"{name}.md" for name in ("README", "glossary", "project"))]
 every_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.stem)
 
 
@@ -22,13 +29,6 @@ def cells(notebook, kind):
 
 def sources(notebook, kind):
     return ["".join(cell["source"]) for cell in cells(notebook, kind)]
-
-
-def printed(notebook):
-    """All text in the outputs of a notebook."""
-    outputs = [output for cell in cells(notebook, "code") for output in cell["outputs"]]
-    texts = [o.get("text") or o.get("data", {}).get("text/plain") or [] for o in outputs]
-    return "\n".join("".join(text) for text in texts)
 
 
 def run(source, name, namespace):
@@ -65,7 +65,7 @@ def test_is_committed_with_its_outputs_and_small(notebook):
     assert any(cell["outputs"] for cell in code)
     kinds = {output["output_type"] for cell in code for output in cell["outputs"]}
     assert kinds <= {"stream", "execute_result", "display_data"}
-    assert "Traceback" not in printed(notebook)
+    assert "Traceback" not in second_run.printed(code)
     assert notebook.stat().st_size < 1_000_000
 
 
@@ -79,6 +79,37 @@ def test_says_what_it_is_for_and_ends_with_what_it_claims(notebook):
 
 
 @every_notebook
+def test_says_what_it_needs_and_what_comes_next_and_lists_its_claims(notebook):
+    text = sources(notebook, "markdown")
+    assert "**You need**" in text[0]
+    end = text[-1].partition("## What this page has claimed")[2]
+    assert len(re.findall(r"^- ", end, flags=re.M)) >= 3
+    following = NOTEBOOKS[NOTEBOOKS.index(notebook) + 1 :][:1]
+    target = following[0].name if following else "README.md"
+    assert f"({target})" in end.partition("**Next:**")[2]
+
+
+def test_the_picture_of_the_way_shows_the_prerequisites_of_today(in_the_folder):
+    way = importlib.import_module("way")
+    assert Image.open(FOLDER / "way.png").text["pages"] == way.written_down(), "run way.py"
+    for number, (_, needed) in way.pages().items():
+        assert all(other < number for other in needed)
+
+
+def test_a_film_is_a_picture_that_moves(in_the_folder):
+    look = importlib.import_module("look")
+
+    def draw(moment):
+        figure, axes = look.panels(width=2, height=2)
+        axes.plot([0, moment])
+        return figure
+
+    png, shown = look.film(draw, range(3))._repr_png_()
+    assert Image.open(io.BytesIO(png)).n_frames == 2  # with a small budget
+    assert shown == {"width": 200, "height": 200}
+
+
+@every_notebook
 def test_has_exercises_that_come_unfilled(notebook):
     own = [c for c in cells(notebook, "code") if "".join(c["source"]).startswith("# Your turn")]
     assert len(own) >= 2
@@ -87,14 +118,6 @@ def test_has_exercises_that_come_unfilled(notebook):
         assert "not filled in yet" in text, "".join(cell["source"])
     assert (FOLDER / "answers" / f"{notebook.stem}.py").exists()
     assert any(f"(answers/{notebook.stem}.py)" in text for text in sources(notebook, "markdown"))
-
-
-NUMBER = re.compile(r"(?<![\w.,^_-])[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?(?![\w^])")
-
-
-def numbers(text):
-    text = text.replace("\N{MINUS SIGN}", "-")
-    return {match.rstrip(",").lstrip("+") for match in NUMBER.findall(text)}
 
 
 def quoted(text):
@@ -117,12 +140,62 @@ def test_which_numbers_count_as_quoted(text, expected):
     assert quoted(text) == expected
 
 
+def not_shown(notebook, shown, units):
+    """Quoted numbers that no number in `shown` is so many units of the last place away from."""
+    every = set().union(*map(quoted, sources(notebook, "markdown")))
+    return sorted(number for number in every if not second_run.agrees(number, shown, units))
+
+
 @every_notebook
 def test_numbers_quoted_in_prose_are_those_of_the_outputs(notebook):
-    shown = numbers(printed(notebook))
-    for text in sources(notebook, "markdown"):
-        missing = quoted(text) - shown
-        assert not missing, f"{missing} in {text!r} are in no output"
+    """Rounded, if the prose has fewer digits."""
+    assert not not_shown(notebook, numbers(second_run.printed(cells(notebook, "code"))), units=0.5)
+
+
+@pytest.mark.parametrize("stem", sorted(second_run.kept()))
+def test_numbers_quoted_in_prose_hold_with_other_random_numbers(stem):
+    """To a unit of the last place that is quoted, in a run whose random numbers were all others."""
+    notebook, run = FOLDER / f"{stem}.ipynb", second_run.kept()[stem]
+    again = f"python tutorials/execute.py --seed 1 tutorials/{stem}.ipynb"
+    current = second_run.fingerprint(cells(notebook, "code"))
+    assert run["fingerprint"] == current, f"the page computes something else now: {again}"
+    assert not not_shown(notebook, run["numbers"].split(), units=1)
+
+
+@pytest.mark.parametrize(
+    ("number", "shown", "units", "expected"),
+    [
+        ("0.81", {"0.806"}, 0.5, True),
+        ("0.81", {"0.82"}, 0.5, False),
+        ("0.81", {"0.82"}, 1, True),
+        ("-1,200", {"-1201"}, 1, True),
+        ("-1,200", {"1200"}, 1, False),
+        ("2e-04", {"3e-04"}, 1, True),
+        ("2e-04", {"4e-04"}, 1, False),
+        ("5", set(), 1, False),
+    ],
+)
+def test_which_numbers_agree(number, shown, units, expected):
+    assert second_run.agrees(number, shown, units) is expected
+
+
+def test_a_second_run_has_other_random_numbers_and_the_same_data(monkeypatch):
+    own = np.random.default_rng
+    monkeypatch.setattr(np.random, "default_rng", own)  # put back in the end
+    second_run.shift(1)
+    for seed in (0, [3, 4], np.random.SeedSequence(5, spawn_key=(1,))):
+        values = [make(seed).random() for make in (np.random.default_rng, own)]
+        assert values[0] != values[1]
+        assert values[0] == np.random.default_rng(seed).random()
+    line = "x = np.random.default_rng(7).random()"
+    assert second_run.prepared(line) == line
+    namespace = {}
+    exec(second_run.prepared(f"{line}  # the same in every run"), namespace)
+    assert namespace["x"] == own(7).random()
+
+
+def test_second_runs_are_of_pages_that_there_are():
+    assert second_run.kept().keys() <= {path.stem for path in NOTEBOOKS}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

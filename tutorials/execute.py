@@ -3,6 +3,7 @@
     python tutorials/execute.py                                   all of them, outputs written back
     python tutorials/execute.py tutorials/04_*.ipynb              only these
     MINIVAE_TUTORIAL_BUDGET=small python tutorials/execute.py --check    outputs thrown away
+    python tutorials/execute.py --seed 1    other random numbers, what they print kept in a file
 
 The kernel is the Python that runs this file. Needs what ``pip install '.[tutorials]'`` brings.
 """
@@ -14,6 +15,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import second_run
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -22,9 +24,17 @@ LARGEST = 1_000_000  # bytes that a notebook may have, outputs included
 _CELL_TIMEOUT = 600  # seconds
 
 
-def execute(path):
-    """Return the notebook at `path` with fresh outputs, without the time or the machine."""
+def execute(path, seed=0):
+    """Return the notebook at `path` with fresh outputs, without the time or the machine.
+
+    With a `seed` other than 0 its random numbers are others, and a cell at the top sees to that.
+    """
     notebook = nbformat.read(path, as_version=4)
+    if seed:
+        for cell in notebook.cells:
+            cell.source = second_run.prepared(cell.source)
+        shift = nbformat.v4.new_code_cell(f"import second_run\n\nsecond_run.shift({seed})")
+        notebook.cells.insert(0, shift)
     kernel = {"kernel_name": "python3", "timeout": _CELL_TIMEOUT, "record_timing": False}
     NotebookClient(notebook, resources={"metadata": {"path": str(FOLDER)}}, **kernel).execute()
     notebook.metadata = {
@@ -39,6 +49,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all in this folder")
     parser.add_argument("--check", action="store_true", help="run them, but write nothing")
+    parser.add_argument("--seed", type=int, default=0, help="keep numbers only: see second_run.py")
     arguments = parser.parse_args()
     if not arguments.check and os.environ.get("MINIVAE_TUTORIAL_BUDGET", "full") != "full":
         parser.error("MINIVAE_TUTORIAL_BUDGET is set, expected --check: outputs are full ones")
@@ -46,7 +57,7 @@ def main():
     for path in arguments.notebooks or sorted(FOLDER.glob("*.ipynb")):
         started = time.perf_counter()
         try:
-            notebook = execute(path)
+            notebook = execute(path, arguments.seed)
         except CellExecutionError as error:
             print(f"{path.name}: {error}", file=sys.stderr)
             failed = True
@@ -57,7 +68,10 @@ def main():
         if len(text) > LARGEST:
             print(f"{path.name}: {len(text)} bytes, expected up to {LARGEST}", file=sys.stderr)
             failed = True
-        if not arguments.check:
+        if arguments.seed and not arguments.check:
+            cells = nbformat.read(path, as_version=4).cells
+            second_run.keep(path.stem, cells, notebook.cells)
+        elif not arguments.check:
             path.write_text(text)
     sys.exit(failed)
 

@@ -10,6 +10,7 @@ import io
 
 import matplotlib
 import numpy as np
+from budget import budget
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
@@ -42,16 +43,19 @@ class _Panels(Figure):
         with _settings():
             self.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
         width, height = (round(100 * inches) for inches in self.get_size_inches())
-        return _grey_if_grey(buffer.getvalue()), {"width": width, "height": height}
+        return _smaller(buffer.getvalue()), {"width": width, "height": height}
 
 
-def _grey_if_grey(png):
-    """Return the same picture with one channel if it has no colours: half the bytes, or less."""
-    red, green, blue = Image.open(io.BytesIO(png)).convert("RGB").split()
-    if not red.tobytes() == green.tobytes() == blue.tobytes():
-        return png
+def _smaller(png):
+    """Return the picture in fewer bytes: with one channel if it is grey, else 256 colours."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    red, green, blue = picture.split()
+    if red.tobytes() == green.tobytes() == blue.tobytes():
+        picture = red
+    else:
+        picture = picture.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
-    red.save(buffer, format="png", optimize=True)
+    picture.save(buffer, format="png", optimize=True)
     return buffer.getvalue()
 
 
@@ -77,6 +81,38 @@ def panels(columns=1, rows=1, *, width=None, height=None, **options):
     with _settings():
         figure = _Panels(figsize=(columns * width, rows * height), layout="constrained")
         return figure, figure.subplots(rows, columns, **options)
+
+
+class _Film:
+    """Pictures that a notebook shows one after the other, again and again."""
+
+    def __init__(self, draw, moments, seconds):
+        self._pictures = [draw(moment)._repr_png_() for moment in moments]
+        self._seconds = seconds
+
+    def _repr_png_(self):
+        frames = [Image.open(io.BytesIO(png)).convert("RGB") for png, _ in self._pictures]
+        palette = frames[-1].quantize(48, Image.Quantize.MAXCOVERAGE)
+        first, *others = (frame.quantize(palette=palette, dither=0) for frame in frames)
+        pause = [1000 * self._seconds] * (len(frames) - 1) + [3000]  # milliseconds
+        buffer = io.BytesIO()
+        first.save(buffer, "PNG", save_all=True, append_images=others, duration=pause, loop=0)
+        return buffer.getvalue(), self._pictures[0][1]
+
+
+def film(draw, moments, *, seconds=0.25):
+    """Show pictures one after the other, as an animated PNG; on paper the first one is seen.
+
+    Parameters
+    ----------
+    draw : callable
+        ``draw(moment)`` returns a figure of `panels`.
+    moments : sequence
+        With a small budget the first two are enough.
+    seconds : float
+        How long a picture is shown; the last one stays for three.
+    """
+    return _Film(draw, list(moments)[: budget(None, 2)], seconds)
 
 
 def images(pictures, image_shape, columns, names=(), *, width=9):
