@@ -10,6 +10,7 @@ import io
 
 import matplotlib
 import numpy as np
+from budget import budget
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
@@ -42,16 +43,19 @@ class _Panels(Figure):
         with _settings():
             self.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
         width, height = (round(100 * inches) for inches in self.get_size_inches())
-        return _grey_if_grey(buffer.getvalue()), {"width": width, "height": height}
+        return _smaller(buffer.getvalue()), {"width": width, "height": height}
 
 
-def _grey_if_grey(png):
-    """Return the same picture with one channel if it has no colours: half the bytes, or less."""
-    red, green, blue = Image.open(io.BytesIO(png)).convert("RGB").split()
-    if not red.tobytes() == green.tobytes() == blue.tobytes():
-        return png
+def _smaller(png):
+    """Return the picture in fewer bytes: with one channel if it is grey, else 256 colours."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    red, green, blue = picture.split()
+    if red.tobytes() == green.tobytes() == blue.tobytes():
+        picture = red
+    else:
+        picture = picture.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
-    red.save(buffer, format="png", optimize=True)
+    picture.save(buffer, format="png", optimize=True)
     return buffer.getvalue()
 
 
@@ -88,7 +92,7 @@ class _Film:
 
     def _repr_png_(self):
         frames = [Image.open(io.BytesIO(png)).convert("RGB") for png, _ in self._pictures]
-        palette = frames[-1].quantize(48)
+        palette = frames[-1].quantize(48, Image.Quantize.MAXCOVERAGE)
         first, *others = (frame.quantize(palette=palette, dither=0) for frame in frames)
         pause = [1000 * self._seconds] * (len(frames) - 1) + [3000]  # milliseconds
         buffer = io.BytesIO()
@@ -104,10 +108,11 @@ def film(draw, moments, *, seconds=0.25):
     draw : callable
         ``draw(moment)`` returns a figure of `panels`.
     moments : sequence
+        With a small budget the first two are enough.
     seconds : float
         How long a picture is shown; the last one stays for three.
     """
-    return _Film(draw, moments, seconds)
+    return _Film(draw, list(moments)[: budget(None, 2)], seconds)
 
 
 def images(pictures, image_shape, columns, names=(), *, width=9):
