@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 
 # They start processes, time them, or look at pages and pictures: one run of each is enough.
-ELSEWHERE = ["benchmarks", "cli", "cli_mishaps", "damaged_files", "datasets", "download",
-             "exercises", "explorer", "explorer_page", "plots", "predictions", "reproduce",
-             "sentences_cli", "site", "tutorials"]  # fmt: skip
+ELSEWHERE = ["assignments", "benchmarks", "cli", "cli_mishaps", "damaged_files", "datasets",
+             "download", "exercises", "explorer", "explorer_page", "plots", "predictions",
+             "reproduce", "sentences_cli", "site", "tutorials"]  # fmt: skip
 
 
 def dispatched_features():

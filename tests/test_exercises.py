@@ -7,9 +7,9 @@ from functools import partial
 import answers_tried
 import numpy as np
 import pytest
-from answers_tried import EVERY, NAMES, right_answers, tried, wrong_answers
+from answers_tried import EVERY, NAMES, TUTORIALS, right_answers, tried, wrong_answers
 from exercises import Case, Exercise, checker, diagnose, load
-from exercises.checking import judge
+from exercises.checking import judge, made_up
 
 every_exercise = pytest.mark.parametrize(
     ("notebook", "exercise"), EVERY, ids=[f"{notebook[:2]}-{e.name}" for notebook, e in EVERY]
@@ -54,10 +54,23 @@ def test_problems_differ_so_that_no_result_can_be_written_down(notebook, exercis
     """What the answer returned for the first problem is wrong for the others."""
     if not exercise.problem:
         return
-    problems = exercise.problem if isinstance(exercise.problem, tuple) else (exercise.problem,)
     answer = getattr(load("answers", notebook), exercise.name)
-    first = answer(**problems[0](np.random.default_rng([0, 0])))
+    first = answer(**made_up(exercise)[0])
     assert checker(notebook)(lambda **_: first, exercise.name).state == "not yet right"
+
+
+@every_exercise
+@pytest.mark.parametrize("seed", [0, 1])
+def test_no_size_can_be_written_down(notebook, exercise, seed):
+    if not exercise.problem:
+        return
+    first, second, *_ = made_up(exercise, seed)
+    for name, value in first.items():
+        if isinstance(value, int):
+            assert value != second[name], name
+        if isinstance(value, np.ndarray):
+            pairs = zip(value.shape, second[name].shape, strict=False)
+            assert all(one != other for one, other in pairs), name
 
 
 def test_the_table_of_answers_tried_is_printed(monkeypatch, capsys):
@@ -70,6 +83,16 @@ def test_the_table_of_answers_tried_is_printed(monkeypatch, capsys):
     (line,) = [line for line in lines if "minus_kl" in line]
     assert f"{len(wrong)} of {len(wrong)}" in line
     assert f"{len(right)} of {len(right)}" in line
+
+
+@pytest.mark.fixed_draw
+def test_the_index_shows_what_a_checker_says():
+    index = (TUTORIALS / "README.md").read_text()
+    shown = next(block for block in index.split("```") if "not yet right" in block)
+    notebook = "04_backpropagation_by_hand"
+    mean = next(f for f, _ in wrong_answers(notebook)["network_backward"] if "averaged" in str(f))
+    said = str(checker(notebook, seed=0)(mean, "network_backward")).splitlines()
+    assert set(shown.strip("\n").splitlines()) <= set(said)
 
 
 def test_a_misjudged_answer_is_counted_and_shown(monkeypatch, capsys):
@@ -161,6 +184,14 @@ def stops(x):
     sys.exit("give up")
 
 
+class Refuses:
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("no")
+
+    def __bool__(self):
+        raise RuntimeError("no")
+
+
 @pytest.mark.parametrize(
     ("function", "words"),
     [
@@ -174,6 +205,10 @@ def stops(x):
         (lambda x, y: 2 * x, "it takes the arguments (x, y), expected (x)"),
         (lambda x: iter(2 * x), "of type iterator, expected an array of shape (3, 4)"),
         (lambda x: {"double": 2 * x}, "of type dict"),
+        (lambda x: (2 * a for a in x), "of type generator, expected an array of shape (3, 4)"),
+        (lambda x: Refuses(), "of type Refuses"),
+        (lambda x: Refuses, "of type type"),
+        (lambda x: [Refuses(), 2.0], "of type list"),
         (lambda x: [[1, 2], [3]], "of type list, expected an array of shape (3, 4)"),
         (lambda x: (2 * x).astype(str), "is an array of <U"),
         (lambda x: 2 * x > 0, "is an array of bool"),
@@ -210,6 +245,7 @@ def in_place_and_back(x):
         lambda x, factor=2: factor * x,
         lambda x: (2 * x).tolist(),
         lambda x: (2 * x).astype(np.float32),
+        lambda x: [list((2 * row).astype(np.float32)) for row in x],
         lambda x: (2 * x).astype(np.longdouble),
         lambda x: (2 * x).astype(object),
         lambda x: np.asfortranarray(2 * x),
@@ -218,6 +254,24 @@ def in_place_and_back(x):
 )
 def test_another_way_to_write_it_is_right(function):
     assert judge(DOUBLE, function, double).state == "right"
+
+
+def test_single_precision_has_the_room_that_it_needs():
+    def nearly(x):
+        return 2 * x * (1 + 4e-6)
+
+    assert judge(DOUBLE, lambda x: nearly(x).astype(np.float32), double).state == "right"
+    assert "right to 5 digits" in judge(DOUBLE, nearly, double).words
+
+
+@pytest.mark.parametrize("came", [Refuses, lambda sample: Refuses(), lambda sample: [True, False]])
+def test_a_test_of_samplers_may_return_anything(came):
+    assert checker("11_the_bug_clinic")(came, "sampler_is_sound").state == "not yet right"
+
+
+def test_a_result_that_is_written_over_is_compared_as_it_was():
+    buffer = np.empty((3, 4))
+    assert judge(DOUBLE, lambda x: np.multiply(2, x, out=buffer), double).state == "right"
 
 
 PAIR = Exercise(
@@ -357,6 +411,7 @@ SIZES = {"n": 5, "n_in": 4, "n_out": 3}
         (DW + 0j, DW, "is complex"),
         ("3.0", 3.0, "of type str, expected one number"),
         (True, 1.0, "of type bool, expected one number"),
+        (4356660.0, 3355380.0, "dW is not: 4356660 came, expected 3355380"),
         (10**400, 1.0, "of type int, expected one number"),
         (1 - np.abs(DW), np.abs(DW), "one minus what it should be"),
         (np.sort(DW, axis=1), np.sort(DW, axis=1)[:, ::-1], "the right numbers in another order"),
@@ -393,10 +448,36 @@ def test_an_explanation_has_to_fit_every_problem():
     assert diagnose("m", Case(1.0, 1.0), Case(4.0, 2.0), Case(9.0, 3.0)).startswith("m is the sq")
 
 
+def test_a_number_or_a_factor_that_was_written_down_is_seen():
+    cases = [Case(5.0, value) for value in (1.3, 2.7, 0.4)]
+    assert "m is 5 whatever the arguments are: are they used" in diagnose("m", *cases)
+    cases = [Case(DW * n / 5, DW) for n in (4, 6, 7)]
+    assert "by one factor everywhere, 0.8 here and another" in diagnose("dW", *cases)
+    cases = [Case(DW + n, DW) for n in (4, 6, 7)]
+    assert "by one number everywhere, +4 here and another" in diagnose("dW", *cases)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda x, n: np.mean(x), "is too small by the factor x.shape[0] = "),
+        (lambda x, n: np.sum(x) * n, "is too large by the factor n = "),
+        (lambda x, n: np.sum(x) / n / len(x), "is too small by the factor x.shape[0] n = "),
+    ],
+)
+def test_a_mean_for_a_sum_is_seen_where_no_sizes_are_named(wrong, words):
+    def problem(rng):
+        return {"x": rng.standard_normal(rng.integers(4, 9)), "n": int(rng.integers(10, 30))}
+
+    assert words in judge(Exercise("total", problem), wrong, lambda x, n: x.sum()).words
+
+
 def test_a_factor_of_one_is_no_factor():
     said = diagnose("log p(x)", *(Case(a * (1 + 3e-6), a) for a in (-3273.6, -2100.2, -2900.9)))
     assert "factor" not in said
     assert "is right to 5 digits" in said
+    for a, b in ((DW * (1 + 4e-6), DW * (1 + 5e-6)), (DW + 1e-5, DW + 2e-5)):
+        assert "is right to 5 digits" in diagnose("dW", Case(a, DW), Case(b, DW))
 
 
 @pytest.mark.parametrize("came", [np.zeros((4, 3)), np.zeros(0), 0.0, DW])

@@ -73,6 +73,10 @@ def standardised(inputs, means, log_variances, noise):
     return a
 
 
+def minus_eps(h, mu, log_var, eps):
+    return np.matmul(h, mu) - np.sqrt(np.square(h) @ np.exp(log_var)) * eps
+
+
 RIGHT = {
     "minus_kl_theta": [
         of_standard_deviations,
@@ -81,5 +85,5 @@ RIGHT = {
         entropy_less_cross_entropy,
     ],
     "theta_gradient": [by_complex_steps, through_sigma, one_by_one],
-    "local_sample": [with_einsum, row_by_row, standardised],
+    "local_sample": [minus_eps, with_einsum, row_by_row, standardised],
 }

@@ -68,8 +68,8 @@ def scaled_root(mu, log_var):
 
 WRONG = {
     "count_parameters": [
-        (numbers_of_the_page, "the count is not: 326824 came"),
-        (lambda n_features, n_latent, n_hidden: 278, "the count is not: 278 came"),
+        (numbers_of_the_page, "the count is 326824 whatever the arguments are"),
+        (lambda n_features, n_latent, n_hidden: 278, "the count is 278 whatever the arguments are"),
         (decoder_only, "that is the decoder alone"),
         (one_bias_per_layer, "the count is not"),
         (variance_per_pixel, "the decoder emits one number for each pixel"),

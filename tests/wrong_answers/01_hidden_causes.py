@@ -104,7 +104,7 @@ WRONG = {
         (upside_down, "a quotient upside down"),
         (backwards, "in reverse order"),
         (times_width, "divide by dz, do not multiply"),
-        (joint_itself, "came at index"),
+        (joint_itself, "off by one factor everywhere"),
         (lambda log_joint, dz: evidence(log_joint, dz), "expected an array of shape"),
         (sums_to_one, "a density times dz does"),
         (zero_by_zero, "0 divided by 0"),

@@ -106,7 +106,7 @@ WRONG = {
     ],
     "kl_per_latent": [
         (share_of_the_first, "came at index"),
-        (weighed_by_latents, "came at index"),
+        (weighed_by_latents, "off by one factor everywhere"),
         (lambda mu, log_var: np.median(entries(mu, log_var), axis=0), "came at index"),
         (summed, "too large by the factor N = "),
         (negative, "has the wrong sign"),

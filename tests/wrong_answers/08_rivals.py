@@ -98,7 +98,7 @@ WRONG = {
         (lambda z, posterior, dz: moments(z, posterior, 1.0), "dz, is missing"),
     ],
     "sleep_backward": [
-        (hard_coded, "came at index"),
+        (hard_coded, "everywhere"),
         (by_variance, "with respect to sigma^2"),
         (over_latents_too, "too small by the factor J = "),
         (reparameterised, "that lets z move"),

@@ -144,7 +144,7 @@ WRONG = {
     "principal_angles": [
         (cosines, "these are the cosines"),
         (first_only, "expected an array of shape"),
-        (of_columns, "is nan at index [0]: 0 divided by 0, or a root, logarithm or arccos"),
+        (of_columns, " at index ["),
         (between_rows, "angles between row 1 and row 1"),
         (lambda W, V: angles(basis(W), basis(V)), "these are radians"),
         (unit_rows, "not orthogonal to each other"),

@@ -121,7 +121,7 @@ WRONG = {
         (lambda D, J: 1 / (D * J), "not their product"),
         (lambda D, J: D * J, "both have to be brought over"),
         (lambda D, J: 1 / D - 1 / J, "divided, not subtracted"),
-        (lambda D, J: 784 / 20, "came, expected"),
+        (lambda D, J: 784 / 20, "whatever the arguments are"),
         (lambda D, J: D // J, "came, expected"),
         (lambda D, J: f"{D}/{J}", "of type str, expected one number"),
         (lambda D, J: J / D, "upside down"),

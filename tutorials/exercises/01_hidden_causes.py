@@ -67,6 +67,7 @@ EXERCISES = [
     Exercise(
         "posterior_on_grid",
         grid_problem,
+        minutes=5,
         returns=("p(z|x)",),
         mistakes={
             "that sums to 1; a density times dz does": (

@@ -142,6 +142,7 @@ EXERCISES = [
     Exercise(
         "sweep",
         sweep_problem,
+        minutes=20,
         returns=("q", "new_gamma"),
         sizes=lambda log_px, **_: {"n": log_px.shape[0], "K": log_px.shape[1]},
         mistakes={
@@ -161,6 +162,7 @@ EXERCISES = [
     Exercise(
         "clutter_sweep",
         clutter_problem,
+        minutes=25,
         returns=("mu", "s2", "logits"),
         sizes=lambda x, **_: {"n": len(x)},
         mistakes={
@@ -175,6 +177,7 @@ EXERCISES = [
     Exercise(
         "heavy_tail_slope",
         tail_problem,
+        minutes=15,
         sizes=lambda theta, x, **_: {"L": len(theta), "n": len(x)},
         terms=tail_terms,
         mistakes={

@@ -145,6 +145,7 @@ EXERCISES = [
     Exercise(
         "score_gradient",
         score_problem,
+        minutes=20,
         returns=("dmu", "dlog_var"),
         sizes=lambda z, **_: {"L": len(z)},
         mistakes={
@@ -163,6 +164,7 @@ EXERCISES = [
     Exercise(
         "kumaraswamy",
         kumaraswamy_problem,
+        minutes=25,
         returns=("z", "dz_da", "dz_db"),
         mistakes={
             "that inverts 1 - F: also a draw, but it falls as u rises": from_one_minus_u,
@@ -179,6 +181,7 @@ EXERCISES = [
     Exercise(
         "best_baselines",
         baseline_problem,
+        minutes=15,
         sizes=lambda score, **_: {"L": score.shape[0], "J": score.shape[1]},
         mistakes={
             "draw l itself is still in its baseline: take it out of both sums": with_itself,

@@ -134,6 +134,7 @@ EXERCISES = [
     Exercise(
         "gaussian_log_prob_backward",
         gaussian_problem,
+        minutes=15,
         returns=("dmean", "dlog_var"),
         sizes=lambda x, **_: {"n": x.shape[0], "D": x.shape[1]},
         mistakes={
@@ -149,6 +150,7 @@ EXERCISES = [
     Exercise(
         "network_backward",
         network_problem,
+        minutes=20,
         returns=("dW1", "db1", "dW2", "db2"),
         sizes=network_sizes,
         mistakes={
@@ -164,6 +166,7 @@ EXERCISES = [
     Exercise(
         "central_difference",
         tuple(partial(difference_problem, dimensions=k) for k in (2, 1, 3)),
+        minutes=15,
         rtol=1e-8,
         mistakes={
             "that is a one-sided difference, off by a term in h: take a step each way": one_sided,

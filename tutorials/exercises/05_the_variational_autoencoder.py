@@ -159,6 +159,7 @@ EXERCISES = [
     Exercise(
         "kl_of_gaussians",
         gaussians_problem,
+        minutes=15,
         returns=("the KL",),
         sizes=lambda mu_q, **_: {"M": len(mu_q), "J": mu_q.shape[1]},
         terms=gaussians_terms,
@@ -197,6 +198,7 @@ EXERCISES = [
     Exercise(
         "sgvb_a_backward",
         backward_problem,
+        minutes=25,
         returns=("dmu", "dlog_var"),
         sizes=backward_sizes,
         mistakes={

@@ -160,6 +160,7 @@ EXERCISES = [
     Exercise(
         "best_log_var",
         pixels_problem,
+        minutes=15,
         returns=("log_var",),
         sizes=lambda x, **_: {"N": len(x), "D": x.shape[1]},
         mistakes={

@@ -138,6 +138,7 @@ EXERCISES = [
     Exercise(
         "leapfrog_by_hand",
         trajectory_problem,
+        minutes=15,
         returns=("z", "r"),
         sizes=lambda z, n_steps, **_: {"n": len(z), "J": z.shape[1], "n_steps": n_steps},
         rtol=1e-9,

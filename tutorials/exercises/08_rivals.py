@@ -102,6 +102,7 @@ EXERCISES = [
     Exercise(
         "matched_gaussian",
         posterior_problem,
+        minutes=15,
         returns=("m", "s"),
         mistakes={
             "that is the variance: s is its square root": variance_for_deviation,
@@ -116,6 +117,7 @@ EXERCISES = [
     Exercise(
         "sleep_backward",
         dream_problem,
+        minutes=15,
         returns=("dmu", "dlog_var"),
         sizes=lambda z, **_: {"M": z.shape[0], "J": z.shape[1]},
         mistakes={
@@ -130,6 +132,7 @@ EXERCISES = [
     Exercise(
         "evidence_gradient",
         grid_problem,
+        minutes=15,
         returns=("the gradient",),
         sizes=lambda log_joint, dlog_joint: {"G": len(log_joint), "P": dlog_joint.shape[1]},
         mistakes={

@@ -132,6 +132,7 @@ EXERCISES = [
     Exercise(
         "fa_posterior",
         posterior_problem,
+        minutes=20,
         returns=("mean", "covariance"),
         sizes=lambda x, W, **_: {"N": len(x), "D": x.shape[1], "J": len(W)},
         mistakes={
@@ -149,6 +150,7 @@ EXERCISES = [
     Exercise(
         "m_step",
         m_step_problem,
+        minutes=25,
         returns=("W", "sigma2"),
         sizes=lambda e, mean, **_: {"N": len(e), "D": e.shape[1], "J": mean.shape[1]},
         mistakes={
@@ -171,6 +173,7 @@ EXERCISES = [
     Exercise(
         "principal_angles",
         angles_problem,
+        minutes=15,
         sizes=lambda W, **_: {"J": len(W), "D": W.shape[1]},
         rtol=1e-5,
         mistakes={
@@ -184,8 +187,6 @@ EXERCISES = [
             "these are the sines, not the angles": lambda W, V: np.sin(
                 np.deg2rad(angles(rows(W), rows(V)))
             ),
-            "all are zero, as between a space and itself: is it W, and not its transpose, that was "
-            "taken apart?": lambda W, V: np.zeros(len(W)),
             "that is the largest angle, everywhere": lambda W, V: np.full(
                 len(W), angles(rows(W), rows(V)).max()
             ),

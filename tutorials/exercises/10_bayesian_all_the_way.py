@@ -140,6 +140,11 @@ def not_squared(h, mu, log_var, eps):
     return h @ mu + np.sqrt(np.abs(h @ np.exp(log_var))) * eps
 
 
+def with_the_noise_turned_round(h, mu, log_var, eps):
+    """-eps is as good a standard normal as eps."""
+    return h @ mu - np.sqrt(h**2 @ np.exp(log_var)) * eps
+
+
 EXERCISES = [
     Exercise(
         "minus_kl_theta",
@@ -161,6 +166,7 @@ EXERCISES = [
     Exercise(
         "theta_gradient",
         gradient_problem,
+        minutes=15,
         returns=("dmu", "dlog_var"),
         sizes=lambda N, **_: {"N": N},
         mistakes={
@@ -182,6 +188,8 @@ EXERCISES = [
     Exercise(
         "local_sample",
         local_problem,
+        minutes=15,
+        also=(with_the_noise_turned_round,),
         sizes=lambda h, mu, **_: {"M": len(h), "n_in": h.shape[1], "n_out": mu.shape[1]},
         mistakes={
             "variances add up, standard deviations do not": deviations_added,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from exercises import Exercise
-from exercises.checking import call
+from exercises.calling import Complaint, call
 from exercises.clinic import DISEASES, PATIENTS
 
 # What each patient's symptoms rule in or out, without saying what it is.
@@ -67,7 +67,12 @@ def _right():
 
 def sampler(mean=1.0, sigma=lambda log_var: np.exp(log_var / 2), noise=lambda eps: eps):
     """Return a sampler; what is left out is right."""
-    return lambda mu, log_var, eps: mean * mu + sigma(log_var) * noise(eps) + 0 * eps
+
+    def sample(mu, log_var, eps):
+        mu, log_var, eps = map(np.asarray, (mu, log_var, eps))
+        return mean * mu + sigma(log_var) * noise(eps) + 0 * eps
+
+    return sample
 
 
 def correlated(eps, axis):
@@ -108,23 +113,28 @@ BROKEN = {
 }
 
 
+def accepts(test, sample):
+    """What a test says of a sampler."""
+    said = call(test, sample)
+    if isinstance(said, np.ndarray | list | tuple) and np.size(said) != 1:
+        raise Complaint(
+            f"  it returns {np.size(said)} answers, expected True or False: np.all joins them"
+        )
+    return call(lambda: bool(said))
+
+
 def judge_test(came):
     if not callable(came):
         return f"  it is of type {type(came).__name__}, expected a function"
     for name, sample in [*SOUND.items()] * 2:
-        said = call(came, sample)
-        if np.size(said) != 1:
-            return (
-                f"  it returns {np.size(said)} answers, expected True or False: np.all joins them"
-            )
-        if not said:
+        if not accepts(came, sample):
             return (
                 f"  it refuses a sound sampler, {name}. The mean of n draws is off by about sigma "
                 "/ sqrt(n) by chance, their standard deviation by sigma / sqrt(2 n): allow five "
                 "times that"
             )
     for words, sample in BROKEN.items():
-        if call(came, sample):
+        if accepts(came, sample):
             return f"  it accepts a sampler {words}"
     return None
 
@@ -135,11 +145,12 @@ def beta_problem(rng):
 
 
 EXERCISES = [
-    Exercise("diagnosis", judge=judge_diagnosis),
-    Exercise("sampler_is_sound", judge=judge_test),
+    Exercise("diagnosis", judge=judge_diagnosis, minutes=30),
+    Exercise("sampler_is_sound", judge=judge_test, minutes=30),
     Exercise(
         "hidden_beta",
         beta_problem,
+        minutes=5,
         mistakes={
             "upside down: multiply by D, so that the reconstruction has the factor 1": (
                 lambda D, J: J / D

@@ -79,7 +79,7 @@ EXERCISES = [
     Exercise(
         "flop_of_step",
         step_problem,
-        sizes=lambda M, **_: {"M": M},
+        minutes=15,
         mistakes={
             "that is the forward pass alone": forward_only,
             "that is the backward pass alone": backward_only,

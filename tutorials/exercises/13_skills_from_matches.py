@@ -214,6 +214,7 @@ EXERCISES = [
     Exercise(
         "after_a_draw",
         draw_problem,
+        minutes=25,
         returns=("mean", "variance"),
         mistakes={
             "the ends are divided by the standard deviation of d, sqrt(1 + w), not by its "
@@ -235,6 +236,7 @@ EXERCISES = [
     Exercise(
         "new_site",
         site_problem,
+        minutes=20,
         returns=("new_pi", "new_nu"),
         mistakes={
             "the match is counted twice: its old site is still in the belief that the factor acts "
@@ -259,6 +261,7 @@ EXERCISES = [
     Exercise(
         "elbo_gradient",
         gradient_problem,
+        minutes=15,
         returns=("dmu", "dlam"),
         sizes=lambda A, **_: {"n": len(A), "J": A.shape[1]},
         mistakes={

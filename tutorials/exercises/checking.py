@@ -18,6 +18,7 @@ from exercises.diagnosis import NOT_FILLED_IN, is_unfilled
 
 FOLDER = Path(__file__).parents[1]
 _PROBLEMS = 5  # made-up problems that a function has to get right
+_ATTEMPTS = 1000  # to find sizes that all differ
 _NAMELESS = "which one?"
 RIGHT, WRONG, UNKNOWN = "right", "not yet right", "not checked"
 
@@ -184,22 +185,48 @@ def _problems(exercise):
     return exercise.problem if isinstance(exercise.problem, tuple) else (exercise.problem,)
 
 
+def made_up(exercise, seed=0):
+    """Return the arguments of every problem, as dicts.
+
+    The second has no size in common with the first, so that none can be written into an answer.
+    """
+    all_of_them = []
+    for k, problem in zip(range(_PROBLEMS), cycle(_problems(exercise)), strict=False):
+        for attempt in range(_ATTEMPTS):
+            arguments = problem(np.random.default_rng([seed, k, attempt]))
+            if k != 1 or _all_sizes_differ(all_of_them[0], arguments):
+                break
+        all_of_them.append(arguments)
+    return all_of_them
+
+
+def _all_sizes_differ(one, other):
+    one, other = _whole_numbers(**one), _whole_numbers(**other)
+    return all(one[name] != other[name] for name in one.keys() & other.keys())
+
+
 def _on_problems(exercise, function, answers, seed):
     runs, changed = [], None
-    for k, problem in zip(range(_PROBLEMS), cycle(_problems(exercise)), strict=False):
-        arguments = problem(np.random.default_rng([seed, k]))
+    for arguments in made_up(exercise, seed):
         own = copy.deepcopy(arguments)
         came = call_by_name(function, own, _order(answers[0], arguments))
         expected = [answer(**copy.deepcopy(arguments)) for answer in answers]
         sizes = (exercise.sizes or _whole_numbers)(**arguments)
         terms = exercise.terms(**arguments) if exercise.terms else {}
-        runs.append(Run(copy.deepcopy(came), expected, arguments, sizes, terms))
+        runs.append(Run(_kept(came), expected, arguments, sizes, terms))
         changed = changed or _changed(arguments, own)
     words = complaint(exercise, exercise.returns, runs)
     if not changed:
         return words
     first = f"{words}\n  and" if words else "  the result is right, but"
     return f"{first} the argument {changed} was changed on the way: copy it"
+
+
+def _kept(came):
+    """Copy what was returned: a function may write its next result into the same array."""
+    if isinstance(came, tuple | list):
+        return type(came)([*map(_kept, came)]) if type(came) in (tuple, list) else came
+    return came.copy() if isinstance(came, np.ndarray) else came
 
 
 def _order(answer, arguments):

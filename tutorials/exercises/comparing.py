@@ -81,10 +81,17 @@ def _in_words(exercise, names, runs, came, expected, wrong):
             known = known or _recognised(exercise, part, values, [runs[k] for k in where])
             words = f"{name}: {known}" if known else words
         lines.append(f"  {words or f'{name} is right'}")
-    sizes = runs[min(min(part) for part in wrong if part)].sizes if exercise.sizes else {}
-    if sizes:
-        lines.append(f"  (a problem with {', '.join(f'{k} = {v}' for k, v in sizes.items())})")
+    first = runs[min(min(part) for part in wrong if part)]
+    shown = first.sizes if exercise.sizes else _numbers(first.arguments)
+    if shown:
+        lines.append(f"  (a problem with {', '.join(f'{k} = {v}' for k, v in shown.items())})")
     return "\n".join(lines)
+
+
+def _numbers(arguments):
+    """Arguments that are short enough to be shown."""
+    shown = {k: v for k, v in arguments.items() if isinstance(v, int | tuple)}
+    return shown | {k: f"{v:.4g}" for k, v in arguments.items() if isinstance(v, float)}
 
 
 def _other_part(names, part, values, expected, rtol):

@@ -101,14 +101,17 @@ def real(came):
         array = np.asarray(came)
         if array.dtype == object and all(isinstance(a, numbers.Real) for a in array.ravel()):
             array = array.astype(float)
-    except (TypeError, ValueError, OverflowError):  # rows of unequal lengths, 10**400
+    except Exception:  # rows of unequal lengths, 10**400, and whatever __array__ raises
         return None
     return array.astype(float) if array.dtype.kind in "iuf" else None
 
 
 def tolerance(came, rtol):
     """Return `rtol`, or more where the reader has computed in single precision."""
-    single = getattr(came, "dtype", None) == np.float32
+    try:
+        single = np.asarray(came).dtype == np.float32
+    except Exception:  # see `real`
+        single = False
     return max(rtol, _FLOAT32) if single else rtol
 
 
@@ -147,11 +150,22 @@ def diagnose(name, *cases, rtol=1e-6):
     wrong = [case for case in cases if not close(case.came, case.expected, rtol)]
     if not wrong:
         return None
+    subject = f"the shape of {name} is right; its value" if np.ndim(wrong[0].expected) else name
+    if _is_constant(wrong):
+        number = _written(real(wrong[0].came), 6)
+        return f"{name} is {number} whatever the arguments are: are they used?"
     enough = sum(np.size(case.expected) for case in wrong) >= _ENOUGH
     first, *others = [_explanations(case, tolerance(case.came, rtol), enough) for case in wrong]
     words = next(words for key, words in first.items() if all(key in other for other in others))
-    subject = f"the shape of {name} is right; its value" if np.ndim(wrong[0].expected) else name
     return f"{subject} {words}"
+
+
+def _is_constant(cases):
+    """Whether the same number came on all of several problems, whose right ones differ."""
+    if np.ndim(cases[0].expected):
+        return False
+    came, expected = ({float(getattr(case, k)) for case in cases} for k in ("came", "expected"))
+    return len(came) == 1 < len(expected)
 
 
 def _not_comparable(name, case, rtol):
@@ -234,9 +248,14 @@ def _factor(came, expected, rtol, sizes, enough, **_):
     for words, number in _CONSTANTS.items():
         if is_(number):
             yield ("constant", number, negative), f"{sign}is off by the factor {words}"
-    if enough and not math.isclose(size, 1, rel_tol=_ROUNDED):
+    if math.isclose(size, 1, rel_tol=_ROUNDED):  # see `_rounded`
+        return
+    if enough:
         text = f"{size:.6g}"
         yield ("factor", text, negative), f"{sign}is off by the factor {text}, the same everywhere"
+    if came.size >= _ENOUGH:
+        words = f"is off by one factor everywhere, {size:.4g} here and another on other problems"
+        yield ("some factor", negative), f"{sign}{words}: does it depend on what it should?"
 
 
 def _named_factors(sizes):
@@ -269,6 +288,9 @@ def _offset(came, expected, rtol, enough, **_):
     if enough:
         why = "is a constant missing, or one too many?"
         yield ("offset", f"{offset:+.4g}"), f"is off by {offset:+.4g}, the same everywhere: {why}"
+    if came.size >= _ENOUGH and not close(came, expected, _ROUNDED):
+        words = f"is off by one number everywhere, {offset:+.4g} here and another on other problems"
+        yield "some offset", f"{words}: does it depend on what it should?"
 
 
 def _function(came, expected, rtol, **_):
@@ -307,10 +329,15 @@ def _largest_difference(came, expected):
     """Write both numbers, with as many digits as it takes to tell them apart."""
     where = np.unravel_index(np.argmax(np.abs(came - expected)), came.shape)
     for digits in (6, 9, 12, 17):
-        one, two = f"{came[where]:.{digits}g}", f"{expected[where]:.{digits}g}"
+        one, two = _written(came[where], digits), _written(expected[where], digits)
         if one != two:
             break
     return f"{one} came{_at(where)}, expected {two}"
+
+
+def _written(number, digits):
+    whole = float(number).is_integer() and abs(number) < 1e15
+    return f"{number:.0f}" if whole else f"{number:.{digits}g}"
 
 
 def _at(where):
