@@ -77,8 +77,25 @@ def without_the_rest(y, w, stride, height, width):
     return signal.convolve2d(apart(y, stride), w)[:, :-1]
 
 
+def shrunk(x, da, stride, shape):
+    return gradient(x, da, stride, shape)[:-1]
+
+
+def lowered(x, da, stride, shape):
+    return -gradient(x, da, stride, shape)
+
+
+def transposed_answer(y, w, stride, height, width):
+    x = padded(signal.convolve2d(apart(y, stride), w), height, width)
+    return x.T
+
+
 WRONG = {
     "convolve": [
+        (
+            lambda x, w, stride: signal.correlate2d(x, w, "valid")[::stride, ::stride].sum(),
+            "has shape",
+        ),
         (true_convolution, "the filter is flipped"),
         (without_stride, "at every place"),
         (dense_patches, "the patches are neighbours"),
@@ -86,14 +103,17 @@ WRONG = {
         (negative, "has the wrong sign"),
     ],
     "filter_gradient": [
+        (shrunk, "has shape"),
+        (lowered, "has the wrong sign"),
         (mean_of_patches, "a sum over patches, not a mean"),
         (turned, "nothing is flipped"),
         (neighbours, "da[p, q] belongs to the patch"),
     ],
     "transpose": [
+        (transposed_answer, "it is transposed and is right otherwise"),
         (overwritten, "one patch has overwritten another"),
         (correlated, "nothing is flipped"),
         (not_apart, "patch (p, q) begins at row s p"),
-        (without_the_rest, "shape"),
+        (without_the_rest, "has shape"),
     ],
 }

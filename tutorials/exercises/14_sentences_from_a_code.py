@@ -4,15 +4,17 @@ import numpy as np
 from scipy.special import log_softmax
 
 from exercises import Exercise
+from exercises.made_up import different
 
 
-def word_problem(rng):
-    return {"logits": rng.normal(0, 3, 6), "word": int(rng.integers(6))}
+def word_problem(rng, largest=0):
+    V = int(rng.integers(5, 10))
+    return {"logits": rng.normal(largest, 3, V), "word": int(rng.integers(V))}
 
 
 def large_word_problem(rng):
     """Where nothing is taken off, exp overflows."""
-    return {"logits": rng.normal(0, 3, 6) + 2000, "word": int(rng.integers(6))}
+    return word_problem(rng, largest=2000)
 
 
 def word(logits, word, *, sign=1, onehot=True):
@@ -40,7 +42,7 @@ def named(function):
 
 
 def step_problem(rng):
-    n = 4
+    n = int(rng.integers(3, 8))
     gates = {name: rng.uniform(0.1, 0.9, n) for name in "ifo"}
     return {
         **gates,
@@ -88,9 +90,15 @@ def nothing_forgotten(**given):
 
 
 def kl_problem(rng):
-    mu, log_var = rng.normal(0, 1, (5, 3)), rng.normal(0, 0.5, (5, 3))
+    M, J = different(rng, 2)
+    mu, log_var = rng.normal(0, 1, (M, J)), rng.normal(0, 0.5, (M, J))
     kl = 0.5 * np.sum(mu**2 + np.exp(log_var) - 1 - log_var, axis=1)
-    return {"mu": mu, "log_var": log_var, "weight": 0.3, "free": 0.9 * float(kl.max())}
+    return {
+        "mu": mu,
+        "log_var": log_var,
+        "weight": rng.uniform(0.2, 0.6),
+        "free": 0.9 * float(kl.max()),
+    }
 
 
 def annealed(mu, log_var, weight, free, *, scale=None, counts=None, sign=1):
@@ -129,6 +137,7 @@ EXERCISES = [
     Exercise(
         "log_p_and_gradient",
         (word_problem, large_word_problem),
+        minutes=15,
         returns=("log_p", "gradient"),
         sizes=lambda logits, **_: {"V": len(logits)},
         mistakes={
@@ -142,6 +151,7 @@ EXERCISES = [
     Exercise(
         "step_back",
         step_problem,
+        minutes=25,
         returns=("da", "dc_before"),
         sizes=lambda i, **_: {"n": len(i)},
         mistakes={
@@ -158,6 +168,7 @@ EXERCISES = [
     Exercise(
         "kl_gradient",
         kl_problem,
+        minutes=15,
         returns=("dmu", "dlog_var"),
         sizes=lambda mu, **_: {"m": len(mu), "J": mu.shape[1]},
         mistakes={

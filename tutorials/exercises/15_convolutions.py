@@ -102,6 +102,7 @@ EXERCISES = [
     Exercise(
         "convolve",
         forward_problem,
+        minutes=15,
         mistakes={
             "the filter is flipped; here a[p, q] is the sum of x[s p + i, s q + j] w[i, j]": (
                 flipped
@@ -117,6 +118,7 @@ EXERCISES = [
     Exercise(
         "filter_gradient",
         gradient_problem,
+        minutes=20,
         sizes=lambda da, **_: {"P": da.shape[0], "Q": da.shape[1]},
         mistakes={
             "da[p, q] belongs to the patch that begins at row s p and column s q": (
@@ -131,6 +133,7 @@ EXERCISES = [
     Exercise(
         "transpose",
         transpose_problem,
+        minutes=20,
         mistakes={
             "patches overlap, and a pixel's numbers are added: one patch has overwritten another": (
                 put
