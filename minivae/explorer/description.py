@@ -1,9 +1,9 @@
 """What the page's program is told about a model: names and numbers, as JSON can hold them.
 
-A layer becomes {"kind": its class, "n_in": 784, ..., "arrays": {"W": {"start": 0, "shape": [784,
-500]}, ...}}, where `start` counts numbers in the vector of all parameters. Its class has a namesake
-in ``web/layers.js``; so have activations there, likelihoods in ``web/likelihoods.js`` and posteriors
-in ``web/posteriors.js``.
+A layer becomes {"kind": its class, "n_in": 784, ..., "arrays": {"W": {"start": 0, "shape":
+[784, 500]}, ...}}, where `start` counts numbers in the vector of all parameters. Its class has a
+namesake in ``web/layers.js``; so have activations there, likelihoods in ``web/likelihoods.js`` and
+posteriors in ``web/posteriors.js``.
 """
 
 import math
