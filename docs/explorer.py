@@ -3,16 +3,20 @@
     minivae train --latent 2 --hidden 256 --optimizer adam --step-size 0.001 --samples 8e6
     python docs/explorer.py runs/mnist-2
 
+    python docs/explorer.py                     # the model that is there, in a page of today
+
 writes beside this file explorer.html; explorer.png, a digit drawn with the mouse;
 explorer_close.png, its q(z|x) on the map; and explorer_phone.png, a walk between two digits, on a
 phone's screen in the dark. Needs Chromium, chromedriver and Selenium.
 """
 
 import base64
+import re
 import sys
 from pathlib import Path
 
 from minivae.app import cli
+from minivae.explorer import fill_page
 from minivae.training.checkpoint import atomic_write
 
 HERE = Path(__file__).parent
@@ -22,6 +26,13 @@ import chromium as browsers  # noqa: E402
 # A three, as shares of the canvas' width and height.
 STROKE = [(0.33, 0.27), (0.42, 0.20), (0.55, 0.20), (0.64, 0.28), (0.60, 0.40), (0.47, 0.47),
           (0.61, 0.53), (0.67, 0.65), (0.61, 0.77), (0.48, 0.81), (0.35, 0.75)]  # fmt: skip
+
+
+def renew(page):
+    """Return a page with the same model, and the style and the program of today."""
+    contents = dict(re.findall(r'<script type="[\w/]+" id="(\w+)">(.*?)</script>', page, re.DOTALL))
+    contents["title"] = re.search("<title>(.*)</title>", page)[1]
+    return fill_page(contents)
 
 
 def draw(driver, stroke):
@@ -66,11 +77,15 @@ def photograph(driver, name, selector="html"):
 
 def main():
     """Make them."""
-    run = sys.argv[1]
     page = HERE.resolve() / "explorer.html"
     words = ["--no-open", "--dtype", "float16", "--tutorials", "../tutorials/{name}.ipynb"]
-    if cli.main(["explore", run, "--out", str(page), *words]):
-        return
+    if sys.argv[1:]:
+        if cli.main(["explore", sys.argv[1], "--out", str(page), *words]):
+            return
+    else:
+        renewed = renew(page.read_text(encoding="utf-8"))
+        with atomic_write(page, "w", encoding="utf-8") as file:
+            file.write(renewed)
     with browsers.chromium() as driver:
         show(driver, page, 1200, 940, 1, "light")
         draw(driver, STROKE)

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import runpy
 import shutil
 import webbrowser
 from pathlib import Path
@@ -259,6 +260,13 @@ def test_the_program_in_the_docs(tmp_path, monkeypatch):
     exec(program.replace("samples=1_000_000", "samples=200"), {})
     described, _ = contents(Path("page.html").read_text())
     assert described["posterior"] == "full-covariance"
+
+
+def test_the_example_in_the_docs_is_a_page_of_today():
+    docs = Path(__file__).parents[1] / "docs"
+    example = (docs / "explorer.html").read_text()
+    renewed = runpy.run_path(str(docs / "explorer.py"))["renew"](example)
+    assert renewed == example, "python docs/explorer.py renews it"
 
 
 def test_a_given_sigma_is_told():

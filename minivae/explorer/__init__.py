@@ -8,6 +8,6 @@ from q(z|x), the decoder. Nothing is trained there. ``window.minivae`` offers th
 scripts.
 """
 
-from minivae.explorer.page import build_page, rounded
+from minivae.explorer.page import build_page, fill_page, rounded
 
-__all__ = ["build_page", "rounded"]
+__all__ = ["build_page", "fill_page", "rounded"]

@@ -1,9 +1,9 @@
 """What the page's program is told about a model: names and numbers, as JSON can hold them.
 
-A layer becomes {"kind": its class, its settings, "arrays": {"W": {"start": 0, "shape": [784, 500]},
-...}}, where `start` counts numbers in the vector of all parameters. Its class has a namesake in
-``web/layers.js``; so have activations there, likelihoods in ``web/likelihoods.js`` and posteriors
-in ``web/posteriors.js``.
+A layer becomes {"kind": its class, "n_in": 784, ..., "arrays": {"W": {"start": 0, "shape":
+[784, 500]}, ...}}, where `start` counts numbers in the vector of all parameters. Its class has a
+namesake in ``web/layers.js``; so have activations there, likelihoods in ``web/likelihoods.js`` and
+posteriors in ``web/posteriors.js``.
 """
 
 import math
@@ -14,10 +14,10 @@ from minivae.layers import ACTIVATIONS, Dense, Sequential
 from minivae.likelihoods import LIKELIHOODS
 from minivae.other_likelihoods import FixedGaussian
 from minivae.posteriors import POSTERIORS
-from minivae.training.descriptions import describe_layer
 from minivae.vae import VAE
 
-LAYERS = (Dense,)
+LAYERS: dict[type, tuple[str, ...]] = {Dense: ("n_in", "n_out")}
+"""The layers that the page knows, and what it is told of them beside the activation."""
 
 
 def describe_model(vae: VAE) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _describe_layers(
                 f"{network} has a layer {type(layer).__name__}: a page can only show layers of "
                 f"the kind {', '.join(kind.__name__ for kind in LAYERS)}"
             )
-        if isinstance(layer, Dense):
-            _known("activation", layer.activation, ACTIVATIONS)
-        settings = describe_layer(layer)
-        yield {"kind": settings.pop("layer"), **settings, "arrays": arrays}
+        described = {name: getattr(layer, name) for name in LAYERS[type(layer)]}
+        if hasattr(layer, "activation"):
+            described["activation"] = _known("activation", layer.activation, ACTIVATIONS)
+        yield {"kind": type(layer).__name__, **described, "arrays": arrays}

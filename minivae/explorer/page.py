@@ -3,8 +3,8 @@
 import html
 import json
 import re
+from collections.abc import Mapping
 from importlib import resources
-from typing import Any
 
 import numpy as np
 
@@ -78,10 +78,31 @@ def build_page(
         "tutorials": tutorials,
         "version": minivae.__version__,
     }
-    return _SLOT.sub(
-        lambda slot: _contents(slot[1], described, {**arrays, "weights": params.vector}),
-        _read("page.html"),
+    title = f"minivae: {data.name}, {vae.n_latent} latent{'s' * (vae.n_latent > 1)}"
+    return fill_page(
+        {
+            "title": html.escape(title),
+            "model": json.dumps(described, allow_nan=False).replace("<", "\\u003c"),
+            "weights": base64_of(params.vector.astype(dtype)),
+            **{name: base64_of(array) for name, array in arrays.items()},
+        }
     )
+
+
+def fill_page(contents: Mapping[str, str]) -> str:
+    """Return the page with a model in it, its style and its program.
+
+    Parameters
+    ----------
+    contents : dict of str to str
+        "title", "model", "weights", "images" and "points": what comes into the places of these
+        names.
+    """
+    ours = {
+        "style": _read("page.css"),
+        "program": "const modules = {};\n\n" + _program(_MAIN, set()),
+    }
+    return _SLOT.sub(lambda slot: {**contents, **ours}[slot[1]], _read("page.html"))
 
 
 def rounded(params: Params, dtype: str) -> Params:
@@ -126,20 +147,6 @@ def _choose_dtype(params: Params, dtype: str | None) -> str:
 def _length(params: Params, dtype: str) -> int:
     """Return how many characters the weights take: four for every three bytes."""
     return params.vector.size * np.dtype(dtype).itemsize * 4 // 3
-
-
-def _contents(slot: str, described: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
-    """Return what belongs into a place of the skeleton, which is named in a comment there."""
-    if slot == "title":
-        return html.escape(f"minivae: {described['data']['name']}, {described['n_latent']} latents")
-    if slot == "style":
-        return _read("page.css")
-    if slot == "program":
-        return "const modules = {};\n\n" + _program(_MAIN, set())
-    if slot == "model":
-        return json.dumps(described, allow_nan=False).replace("<", "\\u003c")
-    array = arrays[slot]
-    return base64_of(array.astype(described["dtype"]) if slot == "weights" else array)
 
 
 def _program(name: str, included: set[str]) -> str:
