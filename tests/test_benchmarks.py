@@ -16,12 +16,14 @@ import pytest
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
+import command  # noqa: E402
 import contenders  # noqa: E402
 import convolutions  # noqa: E402
 import products  # noqa: E402
 import rivals  # noqa: E402
 import roofline  # noqa: E402
 import scaling  # noqa: E402
+import sentences  # noqa: E402
 import settings  # noqa: E402
 import stopwatch  # noqa: E402
 import throughput  # noqa: E402
@@ -520,3 +522,25 @@ def test_the_summary_of_a_race():
 def test_a_race_that_is_not_won_says_so():
     (line,) = time_to_bound.summary(race(2.0, 4.0, None))[1:]
     assert " ".join(line.split()) == "minivae 2 not reached in every run 2.00 8.0"
+
+
+# Sentences
+
+
+def test_pytorch_s_own_lstm_takes_the_same_steps(capsys):
+    pytest.importorskip("torch")
+    corpus = sentences.load_sentences()
+    model = sentences.SentenceVAE(corpus.vocabulary, 3, 5, 4)
+    start = model.init_params(sentences.stream(0, sentences.INIT), np.float32).vector.copy()
+    rival = sentences.PyTorch(model, corpus, threads=1)
+    sentences.check_equal_work(sentences.Minivae(model, corpus), rival, start)
+    assert "equal work" in capsys.readouterr().out
+    rival._places["decoder.output.b"].data += 0.1
+    with pytest.raises(command.Failure, match="do not do the same work"):
+        sentences.check_equal_work(sentences.Minivae(model, corpus), rival, start)
+
+
+def test_the_summary_of_sentences():
+    _, ours, theirs = sentences.summary({"minivae": [300.0, 200.0], "torch": [100.0, 100.0]})
+    assert " ".join(ours.split()) == "minivae 250 (200 - 300) 1.00"
+    assert " ".join(theirs.split()) == "torch 100 (100 - 100) 2.50"

@@ -158,7 +158,7 @@ def test_changed_data_are_noticed(runs, capsys):
         (["sentences", *SMALL, "--word-dropout", 2], "'2' is not a number from 0 to 1"),
         (["sentences", *SMALL, "--word-dropout", "x"], "'x' is not a number from 0 to 1"),
         (["sentences", *SMALL, "--batch-size", 500], "batch_size is 500, expected at most the 102"),
-        (["sentences", *SMALL, "--language-model", "--inputless"], "--inputless is for a VAE"),
+        (["sentences", *SMALL, "--language-model", "--everywhere"], "--everywhere is for a VAE"),
         (["sentences", *SMALL, "--latent", 0], "'0' is not a whole number of at least 1"),
         (["sentences", "--resume", "vae", "--seed", 1], "--seed cannot be given with --resume"),
         (["sentences", "--resume", "vae", "--samples", 20], "has seen 400 already"),

@@ -103,9 +103,8 @@ def _settle(settings: dict[str, Any], corpus: Corpus) -> None:
     """Write down what follows from the data."""
     n = len(corpus.train)
     if settings["language_model"]:
-        for name in ("inputless", "everywhere"):
-            if settings[name]:
-                raise ValueError(f"--{name} is for a VAE, and --language-model asks for none")
+        if settings["everywhere"]:
+            raise ValueError("--everywhere is for a VAE, and --language-model asks for none")
         settings["anneal"] = 0
     for name, epochs in (("samples", EPOCHS), ("anneal", ANNEALED), ("evaluate_every", 1)):
         if settings[name] is None:
@@ -116,7 +115,7 @@ def build(settings: dict[str, Any], corpus: Corpus) -> SentenceModel:
     """Return the model of a run."""
     sizes = settings["hidden"], settings["embedding"]
     if settings["language_model"]:
-        return LanguageModel(corpus.vocabulary, *sizes)
+        return LanguageModel(corpus.vocabulary, *sizes, inputless=settings["inputless"])
     return SentenceVAE(
         corpus.vocabulary,
         settings["latent"],

@@ -2,6 +2,7 @@
 
     mode          kernels, or the NumPy lines that they stand for
     kernels       hot loops in Numba, made into machine code by `compiled`
+    sequences     the same for words: the cells of an LSTM, a softmax, sums of rows by number
     products      the matrix products of a layer: `tiles` in registers, zeros left out (`sparsity`)
     vector_math   exp and log1p that the compiler can vectorise
     patches       what convolutions are made of

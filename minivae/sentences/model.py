@@ -107,6 +107,7 @@ class SentenceModel(ParamsInput):
             "sentences": self.kind,
             "n_hidden": self.n_hidden,
             "n_embedding": self.n_embedding,
+            "inputless": self.inputless,
             "words": list(self.vocabulary.words),
         }
 
@@ -247,12 +248,21 @@ class LanguageModel(SentenceModel):
         Units of the LSTM.
     n_embedding : int
         Numbers in a word's vector.
+    inputless : bool
+        Whether it never reads what it has said: all that it knows is how many words there were.
     """
 
     kind = "language model"
 
-    def __init__(self, vocabulary: Vocabulary, n_hidden: int = 128, n_embedding: int = 64) -> None:
-        super().__init__(vocabulary, 0, n_hidden, n_embedding, False, False)
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        n_hidden: int = 128,
+        n_embedding: int = 64,
+        *,
+        inputless: bool = False,
+    ) -> None:
+        super().__init__(vocabulary, 0, n_hidden, n_embedding, inputless, False)
 
     def terms(self, params: Params, tokens: np.ndarray, noise: Noise, new: New = np.empty) -> Terms:
         """Return log p(x) of every sentence, and a KL of zero."""
@@ -322,7 +332,6 @@ class SentenceVAE(SentenceModel):
         return {
             **super().described(),
             "n_latent": self.n_latent,
-            "inputless": self.inputless,
             "everywhere": self.everywhere,
         }
 
