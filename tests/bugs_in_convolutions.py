@@ -4,7 +4,7 @@ import checks
 import numpy as np
 from bugs import bug
 
-from minivae.layers import convolution, dense
+from minivae.layers import channels, convolution, dense
 from minivae.parts import Sum
 
 
@@ -147,6 +147,6 @@ def glorot_s_standard_deviation_taken_for_the_end_of_the_range(patch):
     missed_by=[checks.gradient_of_gaussian_images, checks.convolution_gradient],
 )
 def means_and_log_variances_left_interleaved(patch):
-    kind = convolution.ChannelsFirst
+    kind = channels.ChannelsFirst
     patch.setattr(kind, "forward", lambda self, params, x, *rest: (x.copy(), None))
     patch.setattr(kind, "backward", lambda self, params, saved, dh, *rest: (dh.copy(), {}))

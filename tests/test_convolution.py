@@ -15,7 +15,8 @@ from scipy import stats
 from minivae import VAE, Adam, check_grad, fit, layers, load_model
 from minivae.checks.catalogue.convolutions import catalogue
 from minivae.layers import Dense, convnet, work
-from minivae.layers.convolution import ChannelsFirst, Conv2D, ConvTranspose2D
+from minivae.layers.channels import ChannelsFirst
+from minivae.layers.convolution import Conv2D, ConvTranspose2D
 from minivae.testing import check_layer
 from minivae.training.descriptions import LAYERS
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from minivae import data_stream, optimizers, vae
 from minivae.engine import kernels, patches, vector_math
 from minivae.engine.mode import EQUATIONS
-from minivae.layers import convolution
+from minivae.layers import images
 
-MODULES = convolution, data_stream, optimizers, vae  # and what they import: where equations stand
+MODULES = images, data_stream, optimizers, vae  # and what they import: where the equations stand
 
 DTYPES = (np.float32, np.float64)
 

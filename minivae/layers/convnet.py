@@ -10,7 +10,8 @@ is in as many patches as any other. All weights start as Glorot's uniform draws.
 from collections.abc import Sequence
 
 from minivae.layers.activations import Activation
-from minivae.layers.convolution import ChannelsFirst, Conv2D, ConvTranspose2D
+from minivae.layers.channels import ChannelsFirst
+from minivae.layers.convolution import Conv2D, ConvTranspose2D
 from minivae.layers.dense import Dense
 from minivae.protocols import Layer
 from minivae.validation import check_count

@@ -16,10 +16,6 @@ as well, from few pixels to many: the transposed convolution, called deconvoluti
     gradient    dW = patches(da)^T x,        db = sum over pixels of da
 
 As is usual, the kernel is not flipped: this is what signal processing calls a correlation.
-
-A row of numbers is an image (height, width, channels), channels last: one channel is the image as
-data sets have it, the numbers of a patch lie in few long runs, and all pixels of all images are the
-rows of one matrix.
 """
 
 import math
@@ -29,57 +25,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minivae.engine.mode import has_kernel
 from minivae.layers.activations import ACTIVATIONS, get_activation, leave
 from minivae.layers.dense import affine, matmul_nt
+from minivae.layers.images import check_image, check_pair, gather_patches, scatter_patches
 from minivae.layers.start import check_start, draw_weights
 from minivae.parts import Product, Sum
 from minivae.protocols import Arrays, New, Parts
 from minivae.validation import check_count
-
-_IMAGE = "height", "width", "channels"
-
-
-@has_kernel
-def gather_patches(
-    images: np.ndarray, stride: tuple[int, int], padding: tuple[int, int], patches: np.ndarray
-) -> None:
-    """Copy every patch of the images; beyond their edges there are zeros.
-
-    Parameters
-    ----------
-    images : (n, height, width, channels) array
-    stride : (int, int)
-        From one patch to the next, downwards and to the right.
-    padding : (int, int)
-        How far the first patch begins above the image, and to the left of it.
-    patches : (n, P, Q, k, l, channels) array
-        Overwritten with P times Q patches of each image, k high and l wide.
-    """
-    (s, t), (u, v), (P, Q, k, l) = stride, padding, patches.shape[1:5]  # noqa: E741
-    padded = np.pad(images, ((0, 0), (u, u), (v, v), (0, 0)))
-    for i, j in np.ndindex(k, l):
-        patches[:, :, :, i, j] = padded[:, i : i + s * P : s, j : j + t * Q : t]
-
-
-@has_kernel
-def scatter_patches(
-    patches: np.ndarray,
-    start: np.ndarray,
-    stride: tuple[int, int],
-    padding: tuple[int, int],
-    images: np.ndarray,
-) -> None:
-    """Set images <- start, a number for each channel, and add every patch where it came from.
-
-    The other arguments are those of `gather_patches`, whose transpose this is.
-    """
-    (s, t), (u, v), (P, Q, k, l) = stride, padding, patches.shape[1:5]  # noqa: E741
-    n, height, width, channels = images.shape
-    padded = np.zeros((n, height + 2 * u, width + 2 * v, channels), images.dtype)
-    for i, j in np.ndindex(k, l):
-        padded[:, i : i + s * P : s, j : j + t * Q : t] += patches[:, :, :, i, j]
-    images[...] = start + padded[:, u : u + height, v : v + width]
 
 
 @dataclass(frozen=True)
@@ -109,10 +61,10 @@ class _Convolution:
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        put(self, "image", _sizes("image", self.image, _IMAGE))
+        put(self, "image", check_image("image", self.image))
         put(self, "channels", check_count("channels", self.channels))
         for name, least in (("kernel", 1), ("stride", 1), ("padding", 0)):
-            put(self, name, _pair(name, getattr(self, name), least))
+            put(self, name, check_pair(name, getattr(self, name), least))
         put(self, "activation", get_activation(self.activation))
         check_start(self.start)
 
@@ -298,7 +250,7 @@ class ConvTranspose2D(_Convolution):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "extra", _pair("extra", self.extra, 0))
+        object.__setattr__(self, "extra", check_pair("extra", self.extra, 0))
         for side in (0, 1):
             if self.extra[side] >= self.stride[side]:
                 raise ValueError(
@@ -357,80 +309,3 @@ class ConvTranspose2D(_Convolution):
             "b": Sum(dh.reshape(-1, self.channels)),  # db = sum of da
         }
         return dx, parts
-
-
-@dataclass(frozen=True)
-class ChannelsFirst:
-    """Puts the numbers of an image in another order: one channel after the other.
-
-    It is for likelihoods that take several numbers for a pixel, all first ones before all second
-    ones.
-
-    Parameters
-    ----------
-    image : (int, int, int)
-        Height, width and channels.
-    """
-
-    image: tuple[int, int, int]
-
-    keeps_output = False
-    work = 0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "image", _sizes("image", self.image, _IMAGE))
-
-    @property
-    def n_in(self) -> int:
-        """Numbers that come in, per datapoint."""
-        return math.prod(self.image)
-
-    n_out = n_in
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """None: there are no parameters."""
-        return {}
-
-    def init(self, params: Arrays, rng: np.random.Generator, std: float) -> None:
-        """Do nothing."""
-
-    def forward(self, params: Arrays, x: np.ndarray, new: New = np.empty) -> tuple[np.ndarray, Any]:
-        """Return the numbers of x, (n, n_in), channel by channel."""
-        h = new(x.shape, x.dtype)
-        height, width, channels = self.image
-        pixels = x.reshape(-1, height * width, channels)
-        h.reshape(-1, channels, height * width)[:] = pixels.transpose(0, 2, 1)
-        return h, None
-
-    def backward(
-        self,
-        params: Arrays,
-        saved: Any,
-        dh: np.ndarray,
-        new: New = np.empty,
-        input_gradient: bool = True,
-    ) -> tuple[np.ndarray | None, Parts]:
-        """Return the numbers of dh pixel by pixel."""
-        dx = new(dh.shape, dh.dtype)
-        height, width, channels = self.image
-        planes = dh.reshape(-1, channels, height * width)
-        dx.reshape(-1, height * width, channels)[:] = planes.transpose(0, 2, 1)
-        return dx, {}
-
-
-def _sizes(name: str, value: Any, of_what: tuple[str, ...], minimum: int = 1) -> tuple[int, ...]:
-    """Return whole numbers as a tuple, or raise ValueError."""
-    try:
-        sizes = tuple(value)
-    except TypeError:
-        sizes = ()
-    if len(sizes) != len(of_what):
-        raise ValueError(f"{name} is {value!r}, expected {', '.join(of_what)}")
-    return tuple(check_count(name, size, minimum) for size in sizes)
-
-
-def _pair(name: str, value: Any, minimum: int) -> tuple[int, ...]:
-    """Return one number twice, and two as they are."""
-    both = (value, value) if np.ndim(value) == 0 else value
-    return _sizes(name, both, ("height", "width"), minimum)

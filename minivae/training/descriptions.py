@@ -37,7 +37,7 @@ LAYERS = {
     "Dense": "dense",
     "Conv2D": "convolution",
     "ConvTranspose2D": "convolution",
-    "ChannelsFirst": "convolution",
+    "ChannelsFirst": "channels",
 }
 """The library's own layers, and the modules of `minivae.layers` that are imported for them."""
 
