@@ -237,7 +237,10 @@ def curve(place, tmp_path):
     return curve
 
 
-def test_a_process_whose_curve_is_not_wanted_any_more_saves_and_ends(curve, tmp_path):
+def test_a_process_whose_curve_is_not_wanted_any_more_saves_and_ends(curve, tmp_path, monkeypatch):
+    """By itself: it is given time enough, and need not be killed."""
+    monkeypatch.setattr(child, "PATIENCE", PATIENCE)
+    monkeypatch.delattr(subprocess.Popen, "kill")
     folder = CurveFolder(curve, tmp_path)
     with pytest.raises(Ended, match=r"^stopped$"):
         run_in_child(curve, str(tmp_path), 1, lambda: not folder.rows())

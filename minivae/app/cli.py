@@ -393,7 +393,7 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:
         "--stages",
         type=whole(1),
         metavar="N",
-        help="in table1, of 1, 3, 9, ... passes over the digits (4; the whole has 8)",
+        help="in table1, of 1, 3, 9, ... passes over the digits (2; the whole has 8)",
     )
     add("--k", type=widths, metavar="KS", help="in table1, samples of z to train with (1,5,50)")
     add("--batch-size", type=whole(1), metavar="M", help="in table1, datapoints per step (20)")

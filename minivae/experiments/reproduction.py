@@ -81,7 +81,7 @@ def reproduce(
         Of the training and of the test set, on which figure 3 estimates log p(x). The paper's are
         1000; the default are 200. In table 1, of the test set alone: all by default.
     stages : int, optional
-        In place of `samples` for table 1: how many of its eight stages. Default: four.
+        In place of `samples` for table 1: how many of its eight stages. Default: two.
     k : iterable of int, optional
         In table 1, samples of z to train with: a model for each. Default: 1, 5 and 50.
     batch_size : int, optional

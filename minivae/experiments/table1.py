@@ -15,7 +15,7 @@ from minivae.experiments.importance_weighted import STAGES, ImportanceWeightedCu
 from minivae.validation import check_count
 
 _MODEL = ImportanceWeightedCurve("mnist", "iwae", 50, 200, (1,))
-_DEFAULT_STAGES = 4
+_DEFAULT_STAGES = 2
 
 PUBLISHED = {  # k: -log p(x) and active latents as published; -log p(x) of github.com/nbip/IWAE
     1: ("86.76", "19", "87.75"),
