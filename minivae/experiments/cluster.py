@@ -22,6 +22,7 @@ from minivae.training.run_folder import FolderInUse
 
 CONNECT_SECONDS = 5.0
 _LOOK_SECONDS = 0.1
+_TRIES = 3  # of workers, one after the other, that end before they have saved anything
 
 
 class ClusterGone(OSError):
@@ -104,10 +105,11 @@ class Cluster:
 
 
 class _CurveFuture:
-    """The future of a curve, which is begun again as long as workers end but the curve gets on."""
+    """The future of a curve, which is begun again if its worker ends, as long as it gets on."""
 
     def __init__(self, cluster: Cluster, place: CurveFolder, arguments: tuple) -> None:
         self._cluster, self._place, self._arguments = cluster, place, arguments
+        self._in_vain = 0
         self._start()
 
     def _start(self) -> None:
@@ -118,10 +120,14 @@ class _CurveFuture:
         """Whether there is a result, or an error that will stay."""
         if not self._cluster.is_connected() or not self._future.done():
             return False
-        if _has_ended(self._future) and self._place.samples_seen() > self._seen:
-            self._start()
-            return False
-        return True
+        if not _has_ended(self._future):
+            return True
+        gets_on = self._place.samples_seen() > self._seen
+        self._in_vain = 0 if gets_on else self._in_vain + 1
+        if self._in_vain == _TRIES:
+            return True
+        self._start()
+        return False
 
     def result(self) -> Any:
         """Return the curve's name, or raise the error."""
@@ -170,10 +176,12 @@ def _connect(address: str) -> Any:
 
 async def _why_not(address: str) -> str:
     """Return why there is no scheduler at an address, or "" if there is one."""
+    from distributed import Security
     from distributed.core import rpc
 
     async def kind() -> str:
-        async with rpc(address) as somebody:
+        keys = Security().get_connection_args("client")  # of whoever has set some
+        async with rpc(address, connection_args=keys) as somebody:
             return (await somebody.identity())["type"]
 
     try:

@@ -9,6 +9,7 @@ latents.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from minivae import datasets
@@ -70,8 +71,9 @@ class ImportanceWeightedCurve(Curve):
         """The name of its folder."""
         units = "-".join([str(self.hidden)] * self.layers)
         batches = "" if self.batch_size == 20 else f"-m{self.batch_size}"
-        data = super().name.partition("-h")[0]
-        return f"{data}-h{units}-z{self.n_latent}-{self.method}-k{self.k}{batches}"
+        return (
+            f"{Path(self.dataset).stem}-h{units}-z{self.n_latent}-{self.method}-k{self.k}{batches}"
+        )
 
     @property
     def cost(self) -> tuple[int, ...]:
