@@ -29,6 +29,7 @@ from minivae import load
 from minivae.plots import PALETTE, STYLE, image_grid, save
 from minivae.sklearn import VAETransformer
 
+COMPONENTS = (2, 20, 100)  # of the maps, of the curves and pictures, and of the table alone
 ROUNDS = 30  # of filling in
 SHOWN = 10  # digits
 
@@ -128,7 +129,6 @@ def main(arguments=None):
     parser.add_argument("--train", type=int, default=10_000, help="digits to train on")
     parser.add_argument("--test", type=int, default=2000, help="digits to test on")
     parser.add_argument("--epochs", type=int, default=60, help="times that the VAE sees them")
-    parser.add_argument("--components", type=int, nargs="+", default=[2, 20, 100])
     options = parser.parse_args(arguments)
 
     data = load("mnist")
@@ -150,7 +150,7 @@ def main(arguments=None):
     row("the pixels, their mean", 0, (rms(test - mean), rms((test - mean)[~seen])), pixels)
     maps, curves = {}, {"pixels": pixels}
     grids = {"digits": test[:SHOWN], "seen": np.where(seen, test, 0.3)[:SHOWN]}
-    for n_components in options.components:
+    for n_components in COMPONENTS:
         for name, model in models(n_components, options.epochs).items():
             started = time.process_time()
             model.fit(x)
@@ -160,9 +160,9 @@ def main(arguments=None):
             errors = rms(back(model, test_codes) - test), rms((filled - test)[~seen])
             accuracy = accuracies(codes, labels, test_codes, test_labels, counts)
             row(f"{name}, {n_components}", seconds, errors, accuracy)
-            if n_components == 2:
+            if n_components == COMPONENTS[0]:
                 maps[name] = test_codes
-            elif n_components == options.components[1]:
+            elif n_components == COMPONENTS[1]:
                 curves[f"{name}, {n_components}"] = accuracy
                 grids[name] = filled[:SHOWN]
     save(picture(maps, test_labels, counts, curves, grids), options.picture)
