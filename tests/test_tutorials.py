@@ -187,6 +187,8 @@ def test_a_second_run_has_other_random_numbers_and_the_same_data(monkeypatch):
         values = [make(seed).random() for make in (np.random.default_rng, own)]
         assert values[0] != values[1]
         assert values[0] == np.random.default_rng(seed).random()
+    generator = own(6)
+    assert np.random.default_rng(generator) is generator  # SciPy asks in this way
     line = "x = np.random.default_rng(7).random()"
     assert second_run.prepared(line) == line
     namespace = {}

@@ -26,7 +26,7 @@ def shift(seed):
         if isinstance(given, np.random.SeedSequence):
             words = np.ravel([given.entropy]).tolist()
             given = np.random.SeedSequence([*words, seed], spawn_key=given.spawn_key)
-        elif given is not None:
+        elif isinstance(given, int | np.integer | list | tuple):
             given = [*np.ravel(given).tolist(), seed]
         return unshifted(given)
 
