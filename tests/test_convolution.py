@@ -199,7 +199,7 @@ def layers_of_a_model(wrap):
     down = Conv2D((5, 6, 1), 3, (3, 4), 2, 1, "tanh", start="glorot")
     further = Conv2D(down.image_out, 2, 2, activation="softplus", start="glorot")
     up = ConvTranspose2D(further.image_out, 3, 2, activation="gelu", start="glorot")
-    last = ConvTranspose2D(down.image_out, 1, (3, 4), 2, 1, start="glorot")
+    last = ConvTranspose2D(down.image_out, 1, (3, 4), 2, 1, "tanh", start="glorot")
     encoder = [wrap(down), wrap(further), Dense(further.n_out, 4)]
     return encoder, [Dense(2, further.n_out, "tanh"), wrap(up), wrap(last)]
 

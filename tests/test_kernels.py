@@ -123,13 +123,12 @@ def optimizer_case(n_moments, scalars):
 
 def patches_case(draw):
     """Images of `width` columns, patches of them, and how these lie."""
-    sides = draw.rng.integers(1, 4, 6).tolist()
-    (height, k, l), stride, padding = sides[:3], (sides[3], sides[4]), (draw.L - 1, 1)  # noqa: E741
-    l = min(l, draw.width + 2)  # noqa: E741
-    height = max(height, k)
-    P, Q = (height + 2 * (draw.L - 1) - k) // stride[0] + 1, (draw.width + 2 - l) // stride[1] + 1
-    images = draw.normal(draw.M, height, draw.width, sides[5])
-    return images, stride, padding, draw.normal(draw.M, P, Q, k, l, sides[5])
+    height, rows, columns, s, t, channels = draw.rng.integers(1, 4, 6).tolist()
+    height, columns = max(height, rows), min(columns, draw.width + 2)
+    padding = draw.L - 1, 1
+    P, Q = (height + 2 * padding[0] - rows) // s + 1, (draw.width + 2 - columns) // t + 1
+    images = draw.normal(draw.M, height, draw.width, channels)
+    return images, (s, t), padding, draw.normal(draw.M, P, Q, rows, columns, channels)
 
 
 def gather_patches_case(draw):

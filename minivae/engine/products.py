@@ -5,7 +5,7 @@
     matmul_tn   out = a^T b          gradient of the weights, dW = x^T da
 
 `numpy.matmul` says it all, and does the work whenever the loops below do not fit. They compute
-`out` in tiles that fit into the registers (`minivae.engine.tiles`), and are faster for a reason.
+`out` in tiles that fit into the registers (`minivae.engine.tiles`), faster for three reasons.
 
 *Few rows.* A BLAS first copies its operands into an order of its own, which pays if each number is
 then used often enough. With a minibatch of 50 or 100 rows that is how often every weight is used,
