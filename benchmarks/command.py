@@ -111,14 +111,14 @@ def check_name(name, known):
     return name
 
 
-def add_setting(parser):
-    """Add ``--setting``; the parsed value is a list of names."""
-    first = next(iter(SETTINGS))
+def add_setting(parser, known=SETTINGS):
+    """Add ``--setting``; the parsed value is a list of names, of those that are `known`."""
+    first = next(iter(known))
     parser.add_argument(
         "--setting",
-        type=one_of(SETTINGS),
+        type=one_of(known),
         default=[first],
-        help=f"{', '.join(SETTINGS)}, or all (default {first})",
+        help=f"{', '.join(known)}, or all (default {first})",
     )
 
 

@@ -137,10 +137,13 @@ class Field:
     problem : settings.Problem
     keep_env : bool
         Whether children inherit the environment unchanged (see `machine.PINS`).
+    clock : str
+        "wall", or "processor": what all of a child's threads have used of one.
     """
 
-    def __init__(self, problem, keep_env=False):
+    def __init__(self, problem, keep_env=False, clock="wall"):
         self.problem, self.setting = problem, problem.setting
+        self._clock = {"wall": "seconds", "processor": "cpu_seconds"}[clock]
         self.children = {}
         self._environment = dict(os.environ) if keep_env else machine.environment_without_pins()
 
@@ -201,6 +204,9 @@ class Field:
             if missing:
                 say(f"  {name}: skipped, {' and '.join(missing)} not installed")
                 continue
+            if self.setting.channels and not CONTENDERS[name].convolves:
+                say(f"  {name}: skipped, it knows no convolutions")
+                continue
             try:
                 probes = self.add(name, threads, seconds)
             except ContenderFailed as failure:
@@ -246,7 +252,7 @@ class Field:
 
     def samples_per_second(self, reply):
         """Return the speed of a turn."""
-        return reply["steps"] * self.setting.batch_size / reply["seconds"]
+        return reply["steps"] * self.setting.batch_size / reply[self._clock]
 
     def _steps_for(self, child, seconds):
         """Return how many steps take about so long, found by trying."""

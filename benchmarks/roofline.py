@@ -9,7 +9,7 @@ import numpy as np
 import output
 from products import TILES, WAYS, large, products_of_step, time_products
 from rivals.minivae_ import Minivae
-from settings import SETTINGS, Problem
+from settings import MLPS, Problem
 from stopwatch import PYTHON, WAITING, Stopwatch, instrumented
 
 from minivae import plots
@@ -112,7 +112,7 @@ def median_by_name(timings):
 def table(one):
     """Return the lines of a setting's table."""
     micro = 1e6
-    batch = SETTINGS[one["setting"]].batch_size
+    batch = MLPS[one["setting"]].batch_size
     flop = sum(one["flop"][name] for name in one["large"])
     lines = [f"large products ({flop / 1e9:.2f} GFLOP), {one['threads']} threads:"]
     for how, seconds in one["floors"].items():
@@ -231,7 +231,7 @@ def draw_parts(axes, one):
 
 def parse(argv):
     parser = command.Parser(__doc__, seconds=0.5)
-    command.add_setting(parser)
+    command.add_setting(parser, MLPS)
     parser.add_argument(
         "--threads", type=command.whole, help="of minivae (default: as minivae.fit chooses)"
     )
@@ -249,8 +249,8 @@ def main(argv=None):
     }
     command.announce(result)
     for name in options.setting:
-        command.say(f"\n{SETTINGS[name].title}")
-        one = measure(SETTINGS[name], options)
+        command.say(f"\n{MLPS[name].title}")
+        one = measure(MLPS[name], options)
         command.say(*table(one), sep="\n")
         command.warn(machine.conditions_warning(one["conditions"]))
         output.write(options.out, f"roofline_{name}", {**result, **one}, draw(one, result))

@@ -8,10 +8,11 @@ import numpy as np
 from minivae import VAE, load
 from minivae.data_stream import INIT, ORDER, stream
 from minivae.engine.team import default_threads
-from minivae.layers import work
+from minivae.layers import convnet, work
 
 _RANDOM_SEED = 0
 _N_TEST = 2_000  # of the random data sets
+IMAGE = 28, 28  # of settings with convolutions
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,9 @@ class Setting:
         N, the datapoints of an epoch.
     depth : int
         Hidden layers of encoder and of decoder. The rivals know only one.
+    channels : tuple of int
+        Of the convolutions before the hidden layer, and of their mirror in the decoder (28 x 28
+        pixels, ReLU, Glorot's start); none by default. Of the rivals only PyTorch has them.
     step_size : float
         Adagrad's.
     remark : str
@@ -51,13 +55,15 @@ class Setting:
     depth: int = 1
     step_size: float = 0.02
     remark: str = ""
+    channels: tuple[int, ...] = ()
 
     epsilon = 1e-8
 
     @property
     def title(self):
         """For tables and pictures."""
-        sizes = f"{self.n_features}-{self.n_hidden}-{self.n_latent}"
+        convolved = "".join(f"{count} channels-" for count in self.channels)
+        sizes = f"{self.n_features}-{convolved}{self.n_hidden}-{self.n_latent}"
         kind = "" if self.likelihood == "bernoulli" else " Gaussian"
         return f"{sizes}{kind}{self.remark}, M = {self.batch_size}"
 
@@ -73,6 +79,12 @@ class Setting:
 
     def vae(self):
         """Return the model."""
+        if self.channels:
+            of_both = self.channels, (self.n_hidden,)
+            return VAE(
+                encoder=convnet.encoder(IMAGE, 2 * self.n_latent, *of_both),
+                decoder=convnet.decoder(IMAGE, self.n_latent, *of_both),
+            )
         hidden = (self.n_hidden,) * self.depth
         return VAE(self.n_features, self.n_latent, hidden, self.likelihood)
 
@@ -92,8 +104,11 @@ SETTINGS = {
         Setting("784-500-200", 784, 500, 200),
         Setting("64-100-2", 64, 100, 2, data="random"),
         Setting("560-200-10-gaussian", 560, 200, 10, likelihood="gaussian-sigmoid", data="random"),
+        Setting("conv-16-32", 784, 128, 20, channels=(16, 32), step_size=0.002),
     )
 }
+
+MLPS = {name: setting for name, setting in SETTINGS.items() if not setting.channels}
 
 
 def random_pixels(n, n_features, n_factors=2):
@@ -162,7 +177,8 @@ class Problem:
         For the first steps, programs that draw different noise must then agree.
         """
         params = self.initial_params()
-        params["encoder.b2"][self.setting.n_latent :] = -40
+        *_, last = self.setting.vae().encoder.shapes
+        params[last][self.setting.n_latent :] = -40
         return params
 
     def minibatches(self, first, n_steps):

@@ -17,14 +17,19 @@ import sys
 import tempfile
 
 _MATRIX, _VECTOR, _SAMPLES, _REAL, _INTEGER = "matrix", "vector", "samples", "real", "integer"
+_IMAGES, _PATCHES, _PAIR = "images", "patches", "pair"
 
 # The arguments that every kernel is called with.
 SIGNATURES = {
     "products._affine": (_MATRIX, _MATRIX, _VECTOR, _MATRIX),
     "products._affine_skipping": (_MATRIX, _MATRIX, _VECTOR, _MATRIX),
     "products._matmul_nt": (_MATRIX, _MATRIX, _MATRIX),
+    "products._matmul_nt_tall": (_MATRIX, _MATRIX, _MATRIX),
     "products._matmul_tn": (_MATRIX, _MATRIX, _MATRIX, _INTEGER),
     "products._matmul_tn_skipping": (_MATRIX, _MATRIX, _MATRIX, _INTEGER),
+    "products._matmul_tn_tall": (_MATRIX, _MATRIX, _MATRIX, _INTEGER),
+    "patches.gather_patches": (_IMAGES, _PAIR, _PAIR, _PATCHES),
+    "patches.scatter_patches": (_PATCHES, _VECTOR, _PAIR, _PAIR, _IMAGES),
     "kernels.gather_pixels": ("bytes", "rows", _MATRIX),
     "kernels.add_bias": (_MATRIX, _VECTOR),
     "kernels.column_sums": (_MATRIX, _INTEGER, _VECTOR),
@@ -77,9 +82,9 @@ def inspect(names):
     """Compile kernels for the CPU that Numba has been told of; yield ``(name, dtype, spills)``."""
     from numba import types
 
-    from minivae.engine import kernels, products
+    from minivae.engine import kernels, patches, products
 
-    places = {"products": products, "kernels": kernels}
+    places = {"products": products, "patches": patches, "kernels": kernels}
     for name in names:
         place, function = name.split(".")
         for dtype in DTYPES:
@@ -87,7 +92,8 @@ def inspect(names):
             kinds = {
                 _MATRIX: real[:, ::1], _VECTOR: real[::1], _SAMPLES: real[:, :, ::1], _REAL: real,
                 _INTEGER: types.int64, "flag": types.boolean, "rows": types.int64[::1],
-                "bytes": types.uint8[:, ::1],
+                "bytes": types.uint8[:, ::1], _PAIR: types.UniTuple(types.int64, 2),
+                _IMAGES: real[:, :, :, ::1], _PATCHES: real[:, :, :, :, :, ::1],
             }  # fmt: skip
             compiled = getattr(places[place], function)
             signature = tuple(kinds[kind] for kind in SIGNATURES[name])

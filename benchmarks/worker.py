@@ -56,10 +56,11 @@ def run(contender, request):
     steps = request["steps"]
     if request["warm_up"]:
         contender.run(request["warm_up"])
-    started = time.perf_counter()
+    started, cpu_started = time.perf_counter(), time.process_time()
     bounds = contender.run(steps)
-    seconds = time.perf_counter() - started
-    return {"steps": steps, "seconds": seconds, "bound": float(bounds[-100:].mean())}
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
+    bound = float(bounds[-100:].mean())
+    return {"steps": steps, "seconds": seconds, "cpu_seconds": cpu_seconds, "bound": bound}
 
 
 def reset(contender, request):

@@ -5,9 +5,11 @@ its examples is run on a single one, without the search and the shrinking.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+import test_convolution
 import test_gaussian
 import test_kernels
 import test_known_answers
@@ -20,8 +22,11 @@ import test_training
 import test_vae
 
 from minivae import SGD, VAE, Adagrad, Adam, check_grad
+from minivae.checks.catalogue import convolutions
 from minivae.gaussian import log_density
+from minivae.layers.convolution import Conv2D
 from minivae.likelihoods import Bernoulli, FixedGaussian, Gaussian
+from minivae.testing import check_layer
 
 
 class Check(NamedTuple):
@@ -233,4 +238,45 @@ hmc_against_the_grid = suite(
 )
 weights_against_the_grid = suite(
     test_skills.test_judges_agree_with_the_grid, test_skills.by_weights_in_short
+)
+
+# --- Convolutions ---------------------------------------------------------------------------------
+
+ONE_CHANNEL = Conv2D((5, 4, 1), 2, kernel=(3, 2), stride=(1, 2), padding=(0, 1))
+APART = Conv2D((4, 6, 2), 3, kernel=(2, 3), stride=(2, 3))
+
+
+def by_scipy(layer):
+    """A layer against `scipy.signal`."""
+    return suite(test_convolution.test_a_layer_computes_what_scipy_does, layer)
+
+
+def gradient_of_layer(layer, activation="tanh"):
+    """The gradient check of a convolution."""
+    layer = replace(layer, activation=activation)
+    return Check(
+        f"gradient check ({layer})",
+        lambda: check_layer(layer, *test_convolution.problem(layer, n=2)),
+    )
+
+
+def glorot_of(name):
+    """Where the weights of a layer start."""
+    return suite(test_convolution.test_glorot_s_start_is_uniform, name)
+
+
+convolution_by_scipy = by_scipy(test_convolution.WIDE)
+transpose_by_scipy = by_scipy(test_convolution.WIDE_TRANSPOSE)
+one_channel_by_scipy = by_scipy(ONE_CHANNEL)
+convolution_gradient = gradient_of_layer(test_convolution.WIDE)
+transpose_gradient = gradient_of_layer(test_convolution.WIDE_TRANSPOSE)
+gradient_of_patches_apart = gradient_of_layer(APART)
+gradient_with_gelu = gradient_of_layer(test_convolution.WIDE, "gelu")
+adjoint = suite(test_convolution.test_the_transpose_is_the_adjoint, test_convolution.WIDE)
+channel_by_channel = suite(
+    test_convolution.test_several_numbers_for_a_pixel_come_channel_by_channel
+)
+gradient_of_gaussian_images = Check(
+    "gradient check (convolutions, gaussian)",
+    lambda: check_grad(*convolutions.whole_model("gaussian", np.random.default_rng(0))),
 )

@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ import pytest
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
+import contenders  # noqa: E402
+import convolutions  # noqa: E402
 import products  # noqa: E402
 import rivals  # noqa: E402
 import roofline  # noqa: E402
@@ -26,7 +29,7 @@ import time_to_bound  # noqa: E402
 from rivals.minivae_ import Minivae  # noqa: E402
 from rivals.numpy_textbook import NumpyTextbook, bound_and_gradient  # noqa: E402
 
-from minivae import VAE, optimizers, parts  # noqa: E402
+from minivae import VAE, datasets, optimizers, parts  # noqa: E402
 from minivae.engine.team import Team  # noqa: E402
 from minivae.layers import dense  # noqa: E402
 
@@ -36,6 +39,9 @@ SMALL = {
     )
     for likelihood in ("bernoulli", "gaussian-sigmoid")
 }
+CONVOLUTIONAL = settings.Setting(
+    "small", 784, 7, 3, batch_size=10, data="random", n_train=70, channels=(2, 3), step_size=0.002
+)
 RIVALS = ("numpy", "torch-eager", "jax-step", "jax-scan")
 
 
@@ -71,6 +77,42 @@ def test_a_rival_computes_the_same_bound_and_gradient(name, likelihood):
     assert set(grad) == set(expected_grad.names)
     for array in grad:
         np.testing.assert_allclose(grad[array], expected_grad[array], rtol=2e-4, atol=2e-5)
+
+
+def test_pytorch_s_convolutions_are_the_library_s():
+    problem = settings.Problem(CONVOLUTIONAL)
+    params = wide_params(problem)
+    rival = load_rival("torch-eager")(problem, 1, params)
+    x, noise = batch(problem.setting)
+    bound, grad = rival.bound_and_gradient(x, noise)
+    expected, expected_grad = problem.setting.vae().elbo_and_grad(params, x, noise[None])
+    assert bound == pytest.approx(expected, rel=1e-5)
+    assert set(grad) == set(expected_grad.names)
+    for array in grad:
+        np.testing.assert_allclose(grad[array], expected_grad[array], rtol=2e-4, atol=2e-4)
+    start = problem.silenced_params()
+    rival.reset(start)
+    judge = Minivae(problem, 2, start)
+    try:
+        np.testing.assert_allclose(rival.run(4), judge.run(4), rtol=1e-3)
+        own, expected = rival.params(), judge.params()
+        for array in expected:
+            np.testing.assert_allclose(own[array], expected[array], rtol=1e-3, atol=1e-4)
+    finally:
+        judge.close()
+
+
+def test_who_knows_no_convolutions_is_skipped_by_name(capsys, monkeypatch):
+    def add(field, name, threads, seconds):
+        field.children[name] = SimpleNamespace(startup_seconds=0, threads=1, close=list)
+        return {1: 1.0}
+
+    monkeypatch.setattr(contenders, "missing_packages", lambda name: [])
+    monkeypatch.setattr(contenders.Field, "add", add)
+    with contenders.Field(settings.Problem(CONVOLUTIONAL)) as field:
+        entries = field.add_all(["numpy", "torch-eager"], [1], 0.1)
+    assert list(entries) == ["minivae", "torch-eager"]
+    assert "numpy: skipped, it knows no convolutions" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("likelihood", SMALL)
@@ -316,6 +358,13 @@ def test_the_stopwatch_sees_every_part_and_leaves_no_trace():
     assert all(seconds > 0 for seconds in watched.values())
 
 
+@pytest.mark.parametrize(("clock", "seconds"), [("wall", 2.0), ("processor", 1.5)])
+def test_a_turn_is_timed_by_the_clock_that_was_asked_for(clock, seconds):
+    field = contenders.Field(settings.Problem(CONVOLUTIONAL), clock=clock)
+    rate = field.samples_per_second({"steps": 3, "seconds": 2.0, "cpu_seconds": 1.5})
+    assert rate == 3 * CONVOLUTIONAL.batch_size / seconds
+
+
 def test_the_picture_has_a_panel_for_every_setting_and_no_empty_one():
     path = Path(throughput.__file__).parent / "results" / "zen3" / "throughput_all.json"
     result = json.loads(path.read_text())
@@ -360,6 +409,22 @@ def test_processes_end_to_end(tmp_path):
     result = json.loads((tmp_path / "processes_64-100-2.json").read_text())
     assert len(result["medians"]) == 2 and min(map(min, result["medians"])) > 0
     assert "encoder x W1" in done.stdout and (tmp_path / "processes_64-100-2.png").exists()
+
+
+def test_convolutions_end_to_end(tmp_path, monkeypatch):
+    data = datasets.load("mnist")
+    small = data._replace(train=data.train[:200], test=data.test[:20])
+    monkeypatch.setattr(convolutions, "load", lambda name: small)
+    words = ["--samples", "200", "--rounds", "1", "--seconds", "0.01", "--keep-env"]
+    convolutions.main([*words, "--out", str(tmp_path)])
+    result = json.loads((tmp_path / "convolutions.json").read_text())
+    assert result["models"].keys() == convolutions.MODELS.keys()
+    for name, entry in result["models"].items():
+        assert entry["samples"] == [200 * convolutions.LONGER.get(name, 1)]
+        assert entry["samples_per_cpu_second"] > 0
+        assert np.isfinite(entry["test_bound"]).all()
+    assert (tmp_path / "convolutions.png").exists()
+    assert len(list((tmp_path / "checkpoints").glob("*.npz"))) == len(convolutions.MODELS)
 
 
 def test_a_contender_that_is_not_installed_is_skipped_by_name():

@@ -13,8 +13,10 @@ import pytest
 
 from minivae import load_model
 from minivae.app import cli
+from minivae.app.options import NETWORKS
 from minivae.app.runs import free_folder, new_run, open_run
 from minivae.app.system import PINS
+from minivae.layers import convnet
 from minivae.training.history import History
 
 PICTURES = ("learning_curve.png", "samples.png", "reconstructions.png")
@@ -247,6 +249,80 @@ def test_runs_from_before_binarisation_can_be_used(run):
     (run / "settings.json").write_text(json.dumps(settings))
     assert minivae("evaluate", "run") == 0
     assert minivae("train", "--resume", "run", "--samples", 2100, "--quiet") == 0
+
+
+# --- Convolutional networks -----------------------------------------------------------------------
+
+IMAGES = {f"minivae.layers.{name}" for name in ("images", "convolution", "channels", "convnet")}
+IMAGES |= {"minivae.engine.patches"}
+CONV = ["--network", "conv", "--channels", "2,3", "--optimizer", "adam", "--step-size", 0.01]
+
+
+def test_a_convolutional_run_and_all_that_can_be_done_with_it(here, capsys):
+    options = [*DOTS, *CONV, "--latent", 2, "--evaluate-every", 200]
+    assert minivae("train", *options, "--samples", 400, "--out", "part") == 0
+    out = capsys.readouterr().out
+    assert "Training a VAE 16-2 channels-3 channels-8-2-8-3 channels-2 channels-16 (bern" in out
+    for command in ("evaluate", "sample", "reconstruct", "manifold", "interpolate", "latents"):
+        assert minivae(command, "part") == 0
+    assert minivae("train", "--resume", "part", "--samples", 800, "--quiet") == 0
+    assert minivae("train", *options, "--samples", 800, "--quiet", "--out", "whole") == 0
+    assert curve(here / "whole") == curve(here / "part")
+    vae, _ = load_model("part/model.npz")
+    assert [layer.n_out for layer in vae.encoder.layers] == [2 * 2 * 2, 3 * 1 * 1, 8, 4]
+
+
+def test_defaults_of_convolutional_runs(here):
+    options = ["--data", "dots.npz", "--network", "conv", "--likelihood", "gaussian"]
+    options += ["--samples", 20, "--batch-size", 20, "--step-size", 0.01, "--quiet"]
+    assert minivae("train", *options, "--out", "run") == 0
+    settings = open_run("run", []).settings
+    assert tuple(settings["channels"]) == convnet.CHANNELS
+    assert tuple(settings["hidden"]) == convnet.HIDDEN
+    assert settings["activation"] == convnet.ACTIVATION
+    assert NETWORKS.keys() == set(cli.NETWORKS)
+    vae, _ = load_model("run/model.npz")
+    assert (vae.n_latent, vae.decoder.n_out) == (20, 2 * 16)
+
+
+def test_networks_that_there_are_not_are_refused(here, capsys):
+    for words, message in (
+        (["--network", "cnn"], "argument --network: invalid choice: 'cnn'"),
+        (["--channels", "3"], "channels are for conv, the network is mlp"),
+        ([*CONV, "--channels", "2,2,2"], "image is 4 x 4, expected at least 8 x 8 pixels for 3 co"),
+    ):
+        assert message in one_line_error(capsys, "train", *DOTS, *words, "--out", "run")
+        assert not Path("run").exists()
+
+
+def test_settings_of_networks_edited_by_hand(here, capsys):
+    assert minivae("train", *DOTS, *CONV, "--samples", 20, "--quiet", "--out", "run") == 0
+    path = here / "run" / "settings.json"
+    settings = json.loads(path.read_text())
+    for name, value in (("network", "cnn"), ("network", []), ("channels", "2,3"), ("channels", [])):
+        path.write_text(json.dumps({**settings, name: value}))
+        error = one_line_error(capsys, "train", "--resume", "run", "--samples", 100)
+        assert name in error
+    path.write_text(json.dumps({**settings, "channels": None}))
+    one_line_error(capsys, "train", "--resume", "run", "--samples", 100)
+
+
+def test_runs_from_before_there_were_other_networks_can_be_used(run):
+    settings = json.loads((run / "settings.json").read_text())
+    del settings["network"], settings["channels"]
+    (run / "settings.json").write_text(json.dumps(settings))
+    assert minivae("evaluate", "run") == 0
+    assert minivae("train", "--resume", "run", "--samples", 2100, "--quiet") == 0
+
+
+def test_other_runs_do_not_import_convolutions(here):
+    code = (
+        "import sys\nfrom minivae.app import cli\n"
+        f"assert cli.main({['train', *map(str, DOTS), '--samples', '20', '--quiet']}) == 0\n"
+        f"print({IMAGES} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "set()\n", done.stderr
 
 
 def test_run_works_from_another_folder(run, monkeypatch, tmp_path_factory):

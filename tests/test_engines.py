@@ -15,24 +15,30 @@ from minivae import VAE, Adam, fit
 from minivae.estimators import SGVBA
 from minivae.estimators.wake_sleep import WakeSleep
 from minivae.evaluation import bound_terms, importance_sampling
+from minivae.layers import convnet
 from minivae.training.full_vb import fit_full_vb
 from minivae.training.mcem import fit_mcem
 
 pixels = np.random.default_rng(0).integers(0, 256, (60, 12), dtype=np.uint8)
+images = np.random.default_rng(0).integers(0, 256, (60, 20), dtype=np.uint8)
 options = {"batch_size": 20, "evaluate_every": 200, "progress": False, "dtype": np.float64}
 found = {}
+sizes = (2, 3), (5,)
+conv = VAE(encoder=convnet.encoder((5, 4), 4, *sizes), decoder=convnet.decoder((5, 4), 2, *sizes))
 for name, (vae, more) in {
     "standard": (VAE(12, 2, (8,)), {}),
     "gaussian, relu": (VAE(12, 2, (8, 6), "gaussian-sigmoid", "relu"), {"noise_samples": 2}),
     "softplus, adam": (VAE(12, 3, (5,), "gaussian", "softplus"), {"optimizer": Adam(0.01)}),
     "sampled": (VAE(12, 2, (4,), activation="sigmoid"), {"estimator": SGVBA()}),
     "wake-sleep": (VAE(12, 2, (4,), "gaussian"), {"estimator": WakeSleep()}),
+    "convolutions": (conv, {"optimizer": Adam(0.01)}),
 }.items():
+    data = images if vae is conv else pixels
     for threads in (1, 2):
-        result = fit(vae, pixels, 400, threads=threads, **options, **more)
+        result = fit(vae, data, 400, threads=threads, **options, **more)
         found[f"{name}, {threads}"] = result.params.vector
         found[f"{name}, {threads}, history"] = np.array(result.history.test_bound)
-    found[f"{name}, bound"] = np.array(bound_terms(vae, result.params, pixels))
+    found[f"{name}, bound"] = np.array(bound_terms(vae, result.params, data))
 vae = VAE(12, 2, (4,))
 found["mcem"] = fit_mcem(vae, pixels, 200, **options).params.vector
 found["full vb"] = fit_full_vb(vae, pixels, 200, **options).params.vector

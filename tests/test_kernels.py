@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minivae import data_stream, optimizers, vae
-from minivae.engine import kernels, vector_math
+from minivae.engine import kernels, patches, vector_math
 from minivae.engine.mode import EQUATIONS
+from minivae.layers import images
 
-MODULES = data_stream, optimizers, vae  # and what they import: where the equations stand
+MODULES = images, data_stream, optimizers, vae  # and what they import: where the equations stand
 
 DTYPES = (np.float32, np.float64)
 
@@ -118,7 +119,31 @@ def optimizer_case(n_moments, scalars):
     return case
 
 
+def patches_case(draw):
+    """Images of `width` columns, patches of them, and how these lie."""
+    sides = draw.rng.integers(1, 4, 6).tolist()
+    (height, k, l), stride, padding = sides[:3], (sides[3], sides[4]), (draw.L - 1, 1)  # noqa: E741
+    l = min(l, draw.width + 2)  # noqa: E741
+    height = max(height, k)
+    P, Q = (height + 2 * (draw.L - 1) - k) // stride[0] + 1, (draw.width + 2 - l) // stride[1] + 1
+    images = draw.normal(draw.M, height, draw.width, sides[5])
+    return images, stride, padding, draw.normal(draw.M, P, Q, k, l, sides[5])
+
+
+def gather_patches_case(draw):
+    images, stride, padding, patches = patches_case(draw)
+    return images, stride, padding, draw.garbage(*patches.shape)
+
+
+def scatter_patches_case(draw):
+    images, stride, padding, patches = patches_case(draw)
+    start = draw.normal(images.shape[-1])
+    return patches, start, stride, padding, draw.garbage(*images.shape)
+
+
 CASES = {
+    "gather_patches": [gather_patches_case],
+    "scatter_patches": [scatter_patches_case],
     "gather_pixels": [gather_case],
     "add_bias": [bias_case],
     "column_sums": [column_sums_case],
@@ -145,12 +170,16 @@ def equation(name):
     return (lambda a, b: np.add(a, b, out=a)) if name == "add_bias" else EQUATIONS[name]
 
 
+def kernel(name):
+    return getattr(patches if name.endswith("_patches") else kernels, name)
+
+
 def run_both(name, arguments):
     """Run a kernel and its twin on copies of the arguments and return what they left there."""
     ours, theirs = (
         [a.copy() if isinstance(a, np.ndarray) else a for a in arguments] for _ in range(2)
     )
-    getattr(kernels, name)(*ours)
+    kernel(name)(*ours)
     with np.errstate(all="ignore"):
         equation(name)(*theirs)
     return [pair for pair in zip(ours, theirs, strict=True) if isinstance(pair[0], np.ndarray)]
@@ -165,14 +194,15 @@ def assert_same(ours, theirs, size=1.0):
 def test_every_kernel_has_an_equation_and_a_case():
     compiled = {
         name
-        for name, value in vars(kernels).items()
-        if hasattr(value, "py_func") and value.__module__ == kernels.__name__
+        for module in (kernels, patches)
+        for name, value in vars(module).items()
+        if hasattr(value, "py_func") and value.__module__ == module.__name__ and name[0] != "_"
     }
     assert compiled == set(CASES)
     products = {"affine", "matmul_nt", "matmul_tn"}  # see test_products
     assert set(EQUATIONS) == compiled - {"add_bias"} | products
     for name in compiled & set(EQUATIONS):
-        names = inspect.signature(getattr(kernels, name).py_func).parameters
+        names = inspect.signature(kernel(name).py_func).parameters
         assert list(inspect.signature(EQUATIONS[name]).parameters) == list(names)
 
 

@@ -8,6 +8,7 @@ see is a gradient that is right, of the wrong function.
 """
 
 import bugs_at_home
+import bugs_in_convolutions
 import bugs_in_skills
 import bugs_next_door
 import numpy as np
@@ -35,7 +36,9 @@ def test_a_planted_bug_is_caught(bug, monkeypatch):
 def test_the_table_is_whole():
     names = [bug.name for bug in BUGS]
     assert len(set(names)) == len(names)
-    for module, least in ((bugs_next_door, 9), (bugs_at_home, 12), (bugs_in_skills, 5)):
+    for module, least in (
+        (bugs_next_door, 9), (bugs_at_home, 12), (bugs_in_skills, 5), (bugs_in_convolutions, 5)
+    ):  # fmt: skip
         assert sum(bug.plant.__module__ == module.__name__ for bug in BUGS) >= least
     assert all(bug.caught_by for bug in BUGS)
 

@@ -14,7 +14,7 @@ DTYPES = (np.float32, np.float64)
 # Tiles are 5 rows high and up to 4 vectors of 4 to 16 numbers wide.
 SIDES = st.one_of(st.sampled_from([1, 4, 5, 6, 8, 15, 16, 17, 63, 64, 65, 80]), st.integers(1, 99))
 SHAPES = st.tuples(SIDES, SIDES, SIDES)
-WAYS = ("tiles", "skipping", "numpy")
+WAYS = ("tiles", "skipping", "tall", "numpy")
 
 
 def take(way, patch):
@@ -24,6 +24,7 @@ def take(way, patch):
     patch.setattr(products, "_WORTHWHILE", 0)
     patch.setattr(products, "_WORTH_A_LOOK", 0)
     patch.setattr(products, "_SHORT", 17)
+    patch.setattr(products, "THIN", 3 if way == "tall" else products.THIN)
     patch.setattr(products, "has_zero_strips", lambda a, height: way == "skipping")
 
 
@@ -100,10 +101,33 @@ def test_a_product_is_numpy_s(check, dtype, way):
     run()
 
 
+@pytest.mark.parametrize("n", [513, 640])
+def test_a_tall_product_is_a_sum_of_thin_ones(n, monkeypatch):
+    take("tiles", monkeypatch)
+    monkeypatch.setattr(products, "_matmul_tn", None)
+    check_matmul_tn(n, 17, 40, np.float32)
+
+
+def test_many_rows_take_tiles_only_where_the_other_factor_is_small(monkeypatch):
+    used = []
+    for name in ("_affine", "_matmul_nt_tall", "_matmul_tn_tall"):
+        monkeypatch.setattr(products, name, lambda *args, name=name: used.append(name))
+    monkeypatch.setattr(products, "HAS_AVX2", True)
+    for has_avx512, width, expected in ((True, 32, 3), (True, 80, 0), (False, 32, 0)):
+        monkeypatch.setattr(products, "HAS_AVX512", has_avx512)
+        x, W, b, h = draw(np.float32, 0, (600, 256), (256, width), (width,), (600, width))
+        affine(x, W, b, h)
+        matmul_nt(h, W, x)
+        matmul_tn(x, h, W)
+        assert len(used) == expected
+        used.clear()
+
+
 def test_the_tiles_are_used_where_they_fit(way, monkeypatch):
     used = []
-    for name in ("_affine", "_affine_skipping", "_matmul_nt", "_matmul_tn", "_matmul_tn_skipping"):
-        monkeypatch.setattr(products, name, lambda *args, name=name: used.append(name))
+    for kind in ("affine", "matmul_nt", "matmul_tn"):
+        for name in {f"_{kind}{how}" for how in ("", "_skipping", "_tall")} & set(vars(products)):
+            monkeypatch.setattr(products, name, lambda *args, name=name: used.append(name))
     x, W, b, h = draw(np.float32, 0, (50, 40), (40, 30), (30,), (50, 30))
     affine(x, W, b, h)
     matmul_nt(h, W, x)
@@ -111,6 +135,7 @@ def test_the_tiles_are_used_where_they_fit(way, monkeypatch):
     expected = {
         "tiles": ["_affine", "_matmul_nt", "_matmul_tn"],
         "skipping": ["_affine_skipping", "_matmul_nt", "_matmul_tn_skipping"],
+        "tall": ["_affine", "_matmul_nt_tall", "_matmul_tn_tall"],
         "numpy": [],
     }
     assert used == expected[way]

@@ -81,19 +81,22 @@ class Entry(NamedTuple):
         What must be installed.
     thread_variables : tuple of str
         Environment variables that must hold its number of threads before it is imported.
+    convolves : bool
+        Whether it knows settings with convolutions.
     """
 
     module: str
     name: str
     packages: tuple
     thread_variables: tuple = ()
+    convolves: bool = False
 
 
 CONTENDERS = {
-    "minivae": Entry("rivals.minivae_", "Minivae", ("minivae",)),
+    "minivae": Entry("rivals.minivae_", "Minivae", ("minivae",), convolves=True),
     "numpy": Entry("rivals.numpy_textbook", "NumpyTextbook", ("numpy",)),
-    "torch-eager": Entry("rivals.pytorch", "Eager", ("torch",)),
-    "torch-compile": Entry("rivals.pytorch", "Compiled", ("torch",)),
+    "torch-eager": Entry("rivals.pytorch", "Eager", ("torch",), convolves=True),
+    "torch-compile": Entry("rivals.pytorch", "Compiled", ("torch",), convolves=True),
     "jax-step": Entry("rivals.jax_", "JittedStep", ("jax", "jaxlib"), ("NPROC",)),
     "jax-scan": Entry("rivals.jax_", "ScannedEpoch", ("jax", "jaxlib"), ("NPROC",)),
 }

@@ -28,8 +28,7 @@ class Minivae(Contender):
         super().__init__(problem, threads, params)
 
     def reset(self, params):
-        setting, seed = self.setting, self.problem.seed
-        optimizer = Adagrad(setting.step_size, setting.epsilon)
+        setting, seed, optimizer = self.setting, self.problem.seed, self.optimizer()
         theta = Params(self.vae.param_shapes, dtype=np.float32)
         for name in theta:
             theta[name][:] = params[name]
@@ -42,6 +41,10 @@ class Minivae(Contender):
             self.state,
             self.team,
         )
+
+    def optimizer(self):
+        """Return the optimizer."""
+        return Adagrad(self.setting.step_size, self.setting.epsilon)
 
     def run(self, n_steps):
         bounds = []

@@ -21,12 +21,16 @@ class Model(nn.Module):
 
     def __init__(self, setting):
         super().__init__()
-        D, H, J = setting.n_features, setting.n_hidden, setting.n_latent
         self.gaussian = setting.likelihood == "gaussian-sigmoid"
-        self.n_latent = J
-        self.encoder = nn.Sequential(nn.Linear(D, H), nn.Tanh(), nn.Linear(H, 2 * J))
-        self.decoder = nn.Sequential(
-            nn.Linear(J, H), nn.Tanh(), nn.Linear(H, D * (1 + self.gaussian))
+        self.n_latent = setting.n_latent
+        self.encoder, self.decoder = self.networks(setting)
+
+    def networks(self, setting):
+        """Return encoder and decoder."""
+        D, H, J = setting.n_features, setting.n_hidden, setting.n_latent
+        return (
+            nn.Sequential(nn.Linear(D, H), nn.Tanh(), nn.Linear(H, 2 * J)),
+            nn.Sequential(nn.Linear(J, H), nn.Tanh(), nn.Linear(H, D * (1 + self.gaussian))),
         )
 
     def log_px(self, out, x):
@@ -43,12 +47,20 @@ class Model(nn.Module):
         minus_kl = 0.5 * torch.sum(1 + log_var - mu**2 - log_var.exp())
         return -(self.log_px(self.decoder(z), x) + minus_kl) / len(x)
 
-    def named(self):
-        """Yield the contenders' common names with the tensors; nn.Linear keeps W transposed."""
+    def named(self, of=lambda tensor: tensor):
+        """Yield the contenders' common names with views of the tensors, or of what these have.
+
+        A view has its numbers in the order of minivae's array of that name.
+        """
         for name, net in (("encoder", self.encoder), ("decoder", self.decoder)):
-            for k, layer in enumerate((net[0], net[2]), start=1):
-                yield f"{name}.W{k}", layer.weight
-                yield f"{name}.b{k}", layer.bias
+            layers = [layer for layer in net if hasattr(layer, "weight")]
+            for k, layer in enumerate(layers, start=1):
+                yield f"{name}.W{k}", self.in_order(layer, of(layer.weight))
+                yield f"{name}.b{k}", self.in_order(layer, of(layer.bias))
+
+    def in_order(self, layer, tensor):
+        """Return a view of the tensor; nn.Linear keeps W transposed."""
+        return tensor.T if tensor.ndim == 2 else tensor
 
 
 class Eager(Contender):
@@ -60,9 +72,17 @@ class Eager(Contender):
         # this switch on.
         torch.set_flush_denormal(True)
         self.data = torch.from_numpy(problem.train_as_floats())
-        self.model = Model(problem.setting)
+        self.model = self.build(problem.setting)
         self.loss = self.prepare(self.model)
         super().__init__(problem, threads, params)
+
+    def build(self, setting):
+        """Return the model."""
+        if setting.channels:
+            from rivals.pytorch_conv import Convolutional
+
+            return Convolutional(setting)
+        return Model(setting)
 
     def prepare(self, model):
         """Return what computes the loss."""
@@ -71,8 +91,8 @@ class Eager(Contender):
     def reset(self, params):
         setting = self.setting
         with torch.no_grad():
-            for name, tensor in self.model.named():
-                tensor.copy_(torch.from_numpy(np.asarray(params[name]).T))
+            for name, view in self.model.named():
+                view.copy_(torch.from_numpy(np.asarray(params[name])).reshape(view.shape))
         # The defaults lr_decay=0 and initial_accumulator_value=0 are minivae's Adagrad; weight
         # decay on the negative bound is the log prior's gradient.
         self.optimizer = torch.optim.Adagrad(
@@ -98,13 +118,18 @@ class Eager(Contender):
         return -torch.stack(losses).numpy()
 
     def params(self):
-        return {name: tensor.detach().numpy().T for name, tensor in self.model.named()}
+        return self._in_shape(self.model.named(of=torch.Tensor.detach))
 
     def bound_and_gradient(self, x, noise):
         self.optimizer.zero_grad()
         loss = self.loss(torch.from_numpy(x), torch.from_numpy(noise))
         loss.backward()
-        return -loss.item(), {name: -tensor.grad.numpy().T for name, tensor in self.model.named()}
+        gradient = self._in_shape(self.model.named(of=lambda tensor: -tensor.grad))
+        return -loss.item(), gradient
+
+    def _in_shape(self, named):
+        shapes = self.problem.setting.vae().param_shapes
+        return {name: view.numpy().reshape(shapes[name]) for name, view in named}
 
 
 class Compiled(Eager):

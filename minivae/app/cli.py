@@ -22,6 +22,7 @@ ACTIVATIONS = ("tanh", "relu", "softplus", "sigmoid", "gelu", "identity")
 LIKELIHOODS = (
     "bernoulli", "gaussian", "gaussian-sigmoid", "gaussian-fixed", "gaussian-fixed-relu", "poisson",
 )  # fmt: skip
+NETWORKS = ("mlp", "conv")
 OPTIMIZERS = ("adagrad", "sgd", "adam")
 PAGE_DTYPES = ("float32", "float16")
 _DIGITS = 309  # of a number at most, as of floats
@@ -76,7 +77,7 @@ def place(text: str) -> str:
 
 
 def widths(text: str) -> list[int]:
-    """Read the widths of hidden layers, such as 500 or 200,100."""
+    """Read the widths of layers, such as 500 or 200,100."""
     return [whole(1)(part) for part in text.split(",")]
 
 
@@ -136,9 +137,29 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     model = parser.add_argument_group("model")
     add = model.add_argument
     add("--latent", type=whole(1), metavar="J", help="dimensions of z (20)")
-    add("--hidden", type=widths, metavar="WIDTHS", help="hidden units, as 500 or 200,100 (500)")
     add(
-        "--activation", metavar="NAME", choices=ACTIVATIONS, help=f"{', '.join(ACTIVATIONS)} (tanh)"
+        "--network",
+        metavar="NAME",
+        choices=NETWORKS,
+        help="mlp, or conv: images halved by convolutions, doubled by transposed ones (mlp)",
+    )
+    add(
+        "--channels",
+        type=widths,
+        metavar="WIDTHS",
+        help="of each convolution, as 16,32 (16,32; for conv)",
+    )
+    add(
+        "--hidden",
+        type=widths,
+        metavar="WIDTHS",
+        help="hidden units, as 500 or 200,100 (500; conv: 128)",
+    )
+    add(
+        "--activation",
+        metavar="NAME",
+        choices=ACTIVATIONS,
+        help=f"{', '.join(ACTIVATIONS)} (tanh; conv: relu)",
     )
     add(
         "--likelihood",

@@ -13,7 +13,9 @@ DEFAULTS: dict[str, Any] = {
     "data": "mnist",
     "data_path": None,
     "binarize": None,
+    "network": "mlp",
     "latent": 20,
+    "channels": None,
     "hidden": [500],
     "activation": "tanh",
     "likelihood": None,  # by data
@@ -30,11 +32,20 @@ DEFAULTS: dict[str, Any] = {
     "evaluate_every": 100_000,
 }
 
+NETWORKS: dict[str, dict[str, Any]] = {
+    "mlp": {},
+    "conv": {"channels": [16, 32], "hidden": [128], "activation": "relu"},
+}
+"""The defaults that are others for these networks; those of `minivae.layers.convnet`."""
+
+_NEWER = ("binarize", "network", "channels")  # settings that older runs do not have
+
 
 def open_run(folder: str | Path) -> runs.Run:
     """Open an existing run folder; see `minivae.app.runs.open_run`."""
-    run = runs.open_run(folder, set(DEFAULTS) - {"binarize"})
-    run.settings.setdefault("binarize", None)  # a setting that older runs do not have
+    run = runs.open_run(folder, set(DEFAULTS) - set(_NEWER))
+    for name in _NEWER:
+        run.settings.setdefault(name, DEFAULTS[name])
     try:
         for name, value in run.settings.items():
             if name in _CHECKS and not (value is None and DEFAULTS.get(name) is None):
@@ -63,6 +74,11 @@ def _check_binarize(name: str, value: Any) -> None:
         raise ValueError(f"{name} is {value!r}, expected one of {', '.join(BINARIZATIONS)}")
 
 
+def _check_network(name: str, value: Any) -> None:
+    if value not in tuple(NETWORKS):
+        raise ValueError(f"{name} is {value!r}, expected one of {', '.join(NETWORKS)}")
+
+
 def _check_image_shape(name: str, value: Any) -> None:
     _check_widths(name, value)
     if len(value) != 2:
@@ -76,7 +92,9 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "data": _check_text,
     "data_path": _check_text,
     "binarize": _check_binarize,
+    "network": _check_network,
     "latent": check_count,
+    "channels": _check_widths,
     "hidden": _check_widths,
     "activation": _check_text,
     "likelihood": _check_text,

@@ -11,14 +11,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minivae import datasets, plots
-from minivae.app.options import DEFAULTS, load_data, open_run
+from minivae.app.options import DEFAULTS, NETWORKS, load_data, open_run
 from minivae.app.runs import Run, free_folder, new_run
 from minivae.app.streams import complain, tell
 from minivae.app.system import BlasProbe
 from minivae.binarization import SCORES_DIFFER
 from minivae.datasets import Dataset
 from minivae.engine.mode import NUMPY_ONLY
-from minivae.likelihoods import FixedGaussian
+from minivae.likelihoods import FixedGaussian, get_likelihood
 from minivae.optimizers import OPTIMIZERS, Adagrad
 from minivae.params import Params
 from minivae.protocols import Optimizer
@@ -98,7 +98,8 @@ def _prepared(
 
 
 def _new_settings(requested: dict[str, Any]) -> dict[str, Any]:
-    settings = {**DEFAULTS, **requested}
+    network = requested.get("network", DEFAULTS["network"])
+    settings = {**DEFAULTS, **NETWORKS[network], **requested}
     if settings["data_path"] is not None:
         if settings["data"] not in datasets.LOOKED_FOR:
             named = " and ".join(datasets.LOOKED_FOR)
@@ -154,6 +155,10 @@ def _build_vae(settings: dict[str, Any], data: Dataset) -> VAE:
         if likelihood != "gaussian-fixed":
             raise ValueError(f"sigma is for gaussian-fixed, the likelihood is {likelihood}")
         likelihood = FixedGaussian(settings["sigma"])
+    if settings["network"] == "conv":
+        return _build_convolutional(settings, data, likelihood)
+    if settings["channels"] is not None:
+        raise ValueError(f"channels are for conv, the network is {settings['network']}")
     return VAE(
         data.train.shape[1],
         settings["latent"],
@@ -161,6 +166,19 @@ def _build_vae(settings: dict[str, Any], data: Dataset) -> VAE:
         likelihood,
         settings["activation"],
     )
+
+
+def _build_convolutional(
+    settings: dict[str, Any], data: Dataset, likelihood: str | FixedGaussian
+) -> VAE:
+    from minivae.layers import convnet  # not what most runs need
+
+    J, image = settings["latent"], data.image_shape
+    of_both = settings["channels"], settings["hidden"], settings["activation"]
+    outputs = get_likelihood(likelihood).outputs_per_pixel
+    encoder = convnet.encoder(image, 2 * J, *of_both)
+    decoder = convnet.decoder(image, J, *of_both, outputs)
+    return VAE(encoder=encoder, decoder=decoder, likelihood=likelihood)
 
 
 def _build_optimizer(settings: dict[str, Any]) -> Optimizer:
@@ -182,6 +200,8 @@ def _check_settings(settings: dict[str, Any], vae: VAE, data: Dataset) -> None:
 
 def _title(settings: dict[str, Any], data: Dataset) -> str:
     widths = [data.train.shape[1], *settings["hidden"], settings["latent"]]
+    if settings["channels"]:
+        widths[1:1] = [f"{count} channels" for count in settings["channels"]]
     layers = "-".join(map(str, widths + widths[-2::-1]))
     kind = f"{settings['likelihood']}, {settings['activation']}"
     binarized = f", {settings['binarize']}ally binarised" if settings["binarize"] else ""

@@ -4,6 +4,7 @@
     kernels       hot loops in Numba, made into machine code by `compiled`
     products      the matrix products of a layer: `tiles` in registers, zeros left out (`sparsity`)
     vector_math   exp and log1p that the compiler can vectorise
+    patches       what convolutions are made of
     prefetch      memory is asked for before it is written
     subnormals    tiny numbers are treated as zero
     control_register  the switch for that, in x86

@@ -16,7 +16,7 @@ from typing import TypeVar
 F = TypeVar("F", bound=Callable)
 
 ENGINES = ("kernels", "numpy")
-_PLACES = ("minivae.engine.kernels", "minivae.engine.products")
+_PLACES = ("minivae.engine.kernels", "minivae.engine.products", "minivae.engine.patches")
 
 
 def _chosen() -> str:

@@ -5,11 +5,14 @@
     matmul_tn   out = a^T b          gradient of the weights, dW = x^T da
 
 `numpy.matmul` says it all, and does the work whenever the loops below do not fit. They compute
-`out` in tiles that fit into the registers (`minivae.engine.tiles`), and are faster for two reasons.
+`out` in tiles that fit into the registers (`minivae.engine.tiles`), and are faster for a reason.
 
 *Few rows.* A BLAS first copies its operands into an order of its own, which pays if each number is
 then used often enough. With a minibatch of 50 or 100 rows that is how often every weight is used,
 and up to a fifth of the time goes into copying. The loops read the operands where they lie.
+
+*A small factor.* Patches of images (`minivae.engine.patches`) are many thousand rows, but what they
+are multiplied with is small: it stays in the fastest cache, and copying is again not worth it.
 
 *Many zeros.* Most pixels of a digit are black. Where all numbers of `a` that a tile multiplies with
 are zero (`minivae.engine.sparsity`), the term is left out. The sums are the same, and to the same
@@ -35,6 +38,7 @@ from minivae.engine.turns import enter, leave
 # Where the loops are faster than OpenBLAS, as measured: with the 32 vector registers of AVX-512, or
 # with AVX2 and many zeros; then
 THIN = 512  # up to so many datapoints,
+_NEAR = 65_536  # or with a `b`, or for `matmul_tn` an `out`, of up to so many bytes,
 _WORTHWHILE = 250_000  # from so many multiplications, or
 _WORTH_A_LOOK = 2_000_000  # from so many, where it is zeros that make it worthwhile;
 _SHORT = 128  # and for matmul_nt, whose tiles take some summing in the end, so many terms.
@@ -42,7 +46,10 @@ _SHORT = 128  # and for matmul_nt, whose tiles take some summing in the end, so 
 # Multiplications: a BLAS that takes as long as it takes to wake up a thread does not keep others
 # from the interpreter.
 _LONG = 5_000_000
-_SMALL = 20_000  # numbers in `out`: up to here `numpy.dot` is faster than `numpy.matmul`
+_SMALL = 20_000  # numbers in `out`: up to here `numpy.dot` is faster than `numpy.matmul`,
+_COPIED = 100_000  # unless it copies `a`, part of an array, of more numbers than these
+
+_BLOCK = 128  # rows of a tall product that stay in the cache while all tiles take their terms
 
 
 def affine(a, b, bias, out):
@@ -78,7 +85,10 @@ def matmul_nt(a, b, out):
     out : (n, m) array
     """
     (n, p), m = a.shape, out.shape[1]
-    loop = _choose(n * p * m, (a, b, out), _matmul_nt) if p >= _SHORT else None
+    if n > THIN:
+        loop = _choose(n * p * m, (a, b, out), _matmul_nt_tall)
+    else:
+        loop = _choose(n * p * m, (a, b, out), _matmul_nt) if p >= _SHORT else None
     if loop and (b.shape, out.shape) == ((m, p), (n, m)):
         loop(a, b, out)
     else:
@@ -98,7 +108,10 @@ def matmul_tn(a, b, out, first=0):
         The first of these rows.
     """
     (n, p), (q, m) = a.shape, out.shape
-    loop = _choose(n * q * m, (a, b, out), _matmul_tn, _matmul_tn_skipping)
+    if n <= THIN:
+        loop = _choose(n * q * m, (a, b, out), _matmul_tn, _matmul_tn_skipping)
+    else:
+        loop = _choose(n * q * m, (a, out, b, out), _matmul_tn_tall)
     if loop and b.shape == (n, m) and 0 <= first <= p - q:
         loop(a, b, out, first)
     else:
@@ -107,7 +120,7 @@ def matmul_tn(a, b, out, first=0):
 
 def _multiply(a, b, out):
     """Set out <- a b, whatever the arrays' dtypes and memory orders."""
-    if out.size <= _SMALL:
+    if out.size <= _SMALL and (a.flags.forc or a.size <= _COPIED):
         # The same, and a microsecond sooner; but it sets `out` to zero at first, during which other
         # threads wait for the interpreter.
         try:
@@ -142,7 +155,8 @@ def _choose(work, arrays, loop, skipping=None):
     ----------
     work : int
     arrays : tuple of arrays
-        The first is `a`, and the last is `out`. Loops trust in their shapes; where those are wrong,
+        The first is `a`, the second has to be small if `a` has many rows, and the last is `out`.
+        Loops trust in their shapes; where those are wrong,
         `numpy.matmul` says so.
     loop : callable
     skipping : callable, optional
@@ -151,7 +165,10 @@ def _choose(work, arrays, loop, skipping=None):
     if work < _WORTHWHILE or not HAS_AVX2:
         return None
     a, out = arrays[0], arrays[-1]
-    if len(a) > THIN or min(out.shape) < ROWS or out.shape[1] * out.itemsize < VECTOR_BYTES:
+    many = len(a) > THIN
+    if many and not (HAS_AVX512 and arrays[1].nbytes <= _NEAR):
+        return None
+    if min(out.shape) < ROWS or out.shape[1] * out.itemsize < VECTOR_BYTES:
         return None
     dtype = out.dtype
     if dtype.char not in "fd":
@@ -159,7 +176,7 @@ def _choose(work, arrays, loop, skipping=None):
     for array in arrays:
         if array.dtype is not dtype or not array.flags.c_contiguous:
             return None
-    if skipping and work >= _WORTH_A_LOOK and has_zero_strips(a, ROWS):
+    if skipping and not many and work >= _WORTH_A_LOOK and has_zero_strips(a, ROWS):
         return skipping
     return loop if HAS_AVX512 else None
 
@@ -173,6 +190,28 @@ def _affine(a, b, bias, out):
 def _affine_skipping(a, b, bias, out):
     terms, counts = nonzero_in_rows(a, ROWS)
     _cover(a, 0, a.shape[1], 1, b, terms, counts, bias, out)
+
+
+@kernel
+def _matmul_nt_tall(a, b, out):
+    across = np.empty((b.shape[1], b.shape[0]), b.dtype)
+    for i in range(b.shape[0]):
+        for j in range(b.shape[1]):
+            across[j, i] = b[i, j]
+    _cover(a, 0, a.shape[1], 1, across, None, None, None, out)
+
+
+@kernel
+def _matmul_tn_tall(a, b, out, first):
+    some = np.empty(out.shape, out.dtype)
+    out[:] = 0
+    for start in range(0, a.shape[0], _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        _cover(a[rows], first, 1, a.shape[1], b[rows], None, None, None, some)
+        for i in range(out.shape[0]):
+            row, more = out[i], some[i]
+            for j in range(row.size):
+                row[j] += more[j]
 
 
 @kernel

@@ -4,6 +4,11 @@
     activations  f
     sequential   layers in a row
     mlp          dense ones in a row, the paper's networks
+    start        where weights start
+    images       rows that are images, and their patches
+    convolution  convolutions and their transposes
+    channels     channel by channel in place of pixel by pixel
+    convnet      networks of these
 
 A layer is any object that does what `minivae.protocols.Layer` says.
 """

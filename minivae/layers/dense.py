@@ -17,6 +17,7 @@ import numpy as np
 
 from minivae.engine.mode import has_kernel
 from minivae.layers.activations import ACTIVATIONS, get_activation, leave
+from minivae.layers.start import check_start, draw_weights
 from minivae.parts import Product, Sum
 from minivae.protocols import Arrays, New, Parts
 from minivae.validation import check_count
@@ -45,16 +46,20 @@ class Dense:
         Numbers that come in and go out, per datapoint.
     activation : str or Activation
         f.
+    start : str
+        "normal" (sec. 5) or "glorot"; see `minivae.layers.start.draw_weights`.
     """
 
     n_in: int
     n_out: int
     activation: Any = ACTIVATIONS["identity"]  # a name becomes its Activation
+    start: str = "normal"
 
     def __post_init__(self) -> None:
         for name in ("n_in", "n_out"):
             object.__setattr__(self, name, check_count(name, getattr(self, name)))
         object.__setattr__(self, "activation", get_activation(self.activation))
+        check_start(self.start)
 
     @property
     def keeps_output(self) -> bool:
@@ -67,8 +72,8 @@ class Dense:
         return {"W": (self.n_in, self.n_out), "b": (self.n_out,)}
 
     def init(self, params: Arrays, rng: np.random.Generator, std: float) -> None:
-        """Draw the weights from N(0, std^2) and set the biases to zero (sec. 5)."""
-        params["W"][:] = std * rng.standard_normal(params["W"].shape)
+        """Draw the weights, from N(0, std^2) as a rule, and set the biases to zero (sec. 5)."""
+        draw_weights(params["W"], rng, self.start, std, self.n_in, self.n_out)
         params["b"][:] = 0
 
     def forward(self, params: Arrays, x: np.ndarray, new: New = np.empty) -> tuple[np.ndarray, Any]:

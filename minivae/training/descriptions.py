@@ -18,12 +18,13 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
-from minivae.layers import ACTIVATIONS, Activation, Dense, Sequential
+from minivae.layers import ACTIVATIONS, Activation, Sequential
 from minivae.likelihoods import LIKELIHOODS
 from minivae.posteriors import POSTERIORS
 from minivae.training.reading import UnreadableModel
@@ -31,6 +32,14 @@ from minivae.training.reading import UnreadableModel
 TABLES: dict[str, Mapping[str, Any]] = {
     "activation": ACTIVATIONS, "likelihood": LIKELIHOODS, "posterior": POSTERIORS
 }  # fmt: skip
+
+LAYERS = {
+    "Dense": "dense",
+    "Conv2D": "convolution",
+    "ConvTranspose2D": "convolution",
+    "ChannelsFirst": "channels",
+}
+"""The library's own layers, and the modules of `minivae.layers` that are imported for them."""
 
 
 def describe_value(where: str, value: Any) -> Any:
@@ -61,7 +70,7 @@ def describe_value(where: str, value: Any) -> Any:
     for kind, table in TABLES.items():
         if _is_ours(value, table):
             return {kind: value.name}
-    if type(value) in (Dense, Sequential):
+    if type(value) is Sequential or _is_our_layer(value):
         return describe_layer(value)
     if type(value).__module__ == "builtins":
         _refuse(where, value)
@@ -86,11 +95,14 @@ def describe_layer(layer: Any) -> dict[str, Any]:
         layers = [describe_layer(each) for each in layer.layers]
         prefix = {"prefix": layer.prefix} if layer.prefix else {}
         return {"layer": "Sequential", "layers": layers, **prefix}
-    if type(layer) is Dense:
-        activation = describe_part("activation", layer.activation)
-        return {
-            "layer": "Dense", "n_in": layer.n_in, "n_out": layer.n_out, "activation": activation
-        }  # fmt: skip
+    if _is_our_layer(layer):
+        name, settings = type(layer).__name__, _settings("a layer", layer)
+        if settings.get("start") == "normal":  # as in files from before there was another
+            del settings["start"]
+        described = {"layer": name, **_describe_all(name, settings)}
+        if "activation" in settings:
+            described["activation"] = describe_part("activation", layer.activation)
+        return described
     return _describe_own(layer, "a layer")
 
 
@@ -207,6 +219,11 @@ def _describe_all(where: str, settings: dict[str, Any]) -> dict[str, Any]:
     return {name: describe_value(f"{where}.{name}", value) for name, value in settings.items()}
 
 
+def _is_our_layer(value: Any) -> bool:
+    home = LAYERS.get(type(value).__name__)
+    return type(value).__module__ == f"minivae.layers.{home}"
+
+
 def _is_ours(part: Any, table: Mapping[str, Any]) -> bool:
     name = getattr(part, "name", None)
     return isinstance(name, str) and name in table and bool(table[name] == part)
@@ -279,5 +296,12 @@ def _called(path: str | Path, name: str, brought: type, settings: dict[str, Any]
 def _rebuild_layer(path: str | Path, described: dict[str, Any], own: Mapping[str, Any]) -> Any:
     if described["layer"] == "Sequential":
         return Sequential(rebuild(path, described["layers"], own), described.get("prefix", ""))
-    activation = rebuild_part(path, "activation", described["activation"], own)
-    return Dense(described["n_in"], described["n_out"], activation)
+    settings = {
+        field: rebuild_part(path, field, value, own)
+        if field == "activation"
+        else rebuild(path, value, own)
+        for field, value in described.items()
+        if field != "layer"
+    }
+    name = described["layer"]
+    return getattr(import_module(f"minivae.layers.{LAYERS[name]}"), name)(**settings)

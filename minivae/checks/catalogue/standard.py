@@ -10,6 +10,7 @@ from minivae.checks.catalogue import Make, Problem
 from minivae.gaussian import sample_posterior, sample_posterior_backward
 from minivae.layers import ACTIVATIONS, Dense
 from minivae.likelihoods import LIKELIHOODS
+from minivae.protocols import Layer
 from minivae.vae import VAE
 
 
@@ -28,7 +29,12 @@ def dense_layer(activation: str, rng: np.random.Generator) -> Problem:
     }
     if activation == "relu" and _near_kink(**arrays):
         return dense_layer("relu", rng)
-    weights = rng.standard_normal((n, n_out))
+    return projection(layer, arrays, rng)
+
+
+def projection(layer: Layer, arrays: dict[str, np.ndarray], rng: np.random.Generator) -> Problem:
+    """Return ``(f, arrays)``: a random projection of a layer's output, given x and parameters."""
+    weights = rng.standard_normal((len(arrays["x"]), layer.n_out))
 
     def f(arrays: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
         h, saved = layer.forward(arrays, arrays["x"])
