@@ -194,6 +194,23 @@ def test_the_page_has_a_namesake_of_every_part(file, names):
         assert re.search(rf'(\s|"){name}("?:|,| \}})', source), name
 
 
+def luminance(colour):
+    channels = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+    linear = np.where(channels <= 0.03928, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+def test_text_stands_out_from_its_background():
+    """By WCAG's measure: 4.5 for text, 3 for what is no text."""
+    light, dark = (WEB / "page.css").read_text().split("@media (prefers-color-scheme: dark)")[:2]
+    for theme in (light, dark):
+        colours = dict(re.findall(r"--(\w+): (#\w{6})", theme))
+        for name, least in (("ink", 7), ("quiet", 4.5), ("accent", 4.5), ("hot", 3)):
+            for behind in ("paper", "panel"):
+                high, low = sorted((luminance(colours[name]), luminance(colours[behind])))[::-1]
+                assert (high + 0.05) / (low + 0.05) >= least, (name, behind)
+
+
 # --- What is refused ------------------------------------------------------------------------------
 
 

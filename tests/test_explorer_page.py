@@ -651,25 +651,6 @@ def test_on_a_phone_and_on_a_desk_in_dark_and_light(page_of_digits, width, schem
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
-def luminance(colour):
-    channels = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
-    linear = np.where(channels <= 0.03928, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    return linear @ [0.2126, 0.7152, 0.0722]
-
-
-def test_text_stands_out_from_its_background():
-    """By WCAG's measure: 4.5 for text, 3 for what is no text."""
-    light, dark = (
-        (page._WEB / "page.css").read_text().split("@media (prefers-color-scheme: dark)")[:2]
-    )
-    for theme in (light, dark):
-        colours = dict(re.findall(r"--(\w+): (#\w{6})", theme))
-        for name, least in (("ink", 7), ("quiet", 4.5), ("accent", 4.5), ("hot", 3)):
-            for behind in ("paper", "panel"):
-                high, low = sorted((luminance(colours[name]), luminance(colours[behind])))[::-1]
-                assert (high + 0.05) / (low + 0.05) >= least, (name, behind)
-
-
 @pytest.mark.parametrize("lacking", ["scripts", "ImageData", "canvas"])
 def test_a_browser_without_what_is_needed_says_so(browser, address, lacking):
     if lacking == "scripts":
