@@ -182,7 +182,8 @@ def test_modules_import_what_is_there_and_all_of_it_is_used(name):
 @pytest.mark.parametrize(
     ("file", "names"),
     [
-        ("layers.js", [*ACTIVATIONS, *(kind.__name__ for kind in description.LAYERS)]),
+        ("layers.js", [kind.__name__ for kind in description.LAYERS]),
+        ("activations.js", ACTIVATIONS),
         ("likelihoods.js", LIKELIHOODS),
         ("posteriors.js", POSTERIORS),
     ],

@@ -13,7 +13,7 @@ from matplotlib.image import imsave
 from minivae import VAE
 from minivae.datasets import Dataset
 from minivae.explorer import build_page, page, rounded
-from minivae.layers import Dense, Sequential
+from minivae.layers import Dense, Sequential, convnet
 from minivae.likelihoods import FixedGaussian
 
 pytestmark = pytest.mark.skipif(
@@ -35,6 +35,12 @@ NESTED = VAE(
     encoder=[Dense(6, 5, "tanh"), Sequential([Dense(5, 4, "relu"), Dense(4, 4)])],
     decoder=[Dense(2, 5, "softplus"), Dense(5, 6)],
 )
+IMAGE = (7, 6)  # of which halving forgets a row
+CONVOLUTIONS = VAE(
+    encoder=convnet.encoder(IMAGE, 4, channels=(3, 2), hidden=(5,), activation="tanh"),
+    decoder=convnet.decoder(IMAGE, 2, channels=(3, 2), hidden=(5,), outputs_per_pixel=2),
+    likelihood="gaussian-sigmoid",
+)
 MODELS = {
     "the paper's": (VAE(784, 20), "uint8", "float32"),
     "of 200 latents, deep": (VAE(49, 200, (30, 20)), "uint8", "float32"),
@@ -52,6 +58,7 @@ MODELS = {
     "logistic, linear": (VAE(5, 2, (), "bernoulli", posterior="logistic"), "uint8", "float64"),
     "a plain autoencoder": (VAE(5, 4, (3,), "gaussian-fixed", "identity", "deterministic"),
                             "normal", "float32"),
+    "of convolutions": (CONVOLUTIONS, "uint8", "float32"),
     "given layer by layer": (NESTED, "uint8", "float16"),
 }  # fmt: skip
 
@@ -64,7 +71,7 @@ def some_data(kind, n, D, rng):
 
 
 def shape_of(D):
-    return {784: (28, 28), 560: (28, 20), 49: (7, 7)}.get(D, (1, D))
+    return {784: (28, 28), 560: (28, 20), 49: (7, 7), 42: IMAGE}.get(D, (1, D))
 
 
 def write_page(folder, vae, params, data, **options):

@@ -2,8 +2,8 @@
 
 A layer becomes {"kind": its class, "n_in": 784, ..., "arrays": {"W": {"start": 0, "shape":
 [784, 500]}, ...}}, where `start` counts numbers in the vector of all parameters. Its class has a
-namesake in ``web/layers.js``; so have activations there, likelihoods in ``web/likelihoods.js`` and
-posteriors in ``web/posteriors.js``.
+namesake in ``web/layers.js``; so have activations in ``web/activations.js``, likelihoods in
+``web/likelihoods.js`` and posteriors in ``web/posteriors.js``.
 """
 
 import math
@@ -11,12 +11,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from minivae.layers import ACTIVATIONS, Dense, Sequential
+from minivae.layers.channels import ChannelsFirst
+from minivae.layers.convolution import Conv2D, ConvTranspose2D
 from minivae.likelihoods import LIKELIHOODS
 from minivae.other_likelihoods import FixedGaussian
 from minivae.posteriors import POSTERIORS
 from minivae.vae import VAE
 
-LAYERS: dict[type, tuple[str, ...]] = {Dense: ("n_in", "n_out")}
+_SIZES = ("n_in", "n_out", "image")
+_PATCHES = (*_SIZES, "image_out", "kernel", "stride", "padding")
+LAYERS: dict[type, tuple[str, ...]] = {
+    Dense: ("n_in", "n_out"),
+    Conv2D: _PATCHES,
+    ConvTranspose2D: _PATCHES,
+    ChannelsFirst: _SIZES,
+}
 """The layers that the page knows, and what it is told of them beside the activation."""
 
 

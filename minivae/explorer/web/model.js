@@ -43,6 +43,7 @@ export class Model {
   get activations() {
     const hidden = ({ layers }) => layers.slice(0, -1).map((layer) => layer.activation);
     const names = new Set([...hidden(this.encoder), ...hidden(this.decoder)]);
+    for (const none of [undefined, "identity"]) names.delete(none);
     return names.size ? [...names].join(", ") : "linear";
   }
 }
