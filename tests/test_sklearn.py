@@ -132,9 +132,12 @@ def test_random_states():
 
 
 def test_it_learns():
+    """Five copies of one number, with noise: with each known but for 0.1, 9 nats can be gained."""
+    rng = np.random.default_rng(3)
+    copies = rng.standard_normal((90, 1)) + 0.1 * rng.standard_normal((90, 5))
     before, after = small(max_iter=1), small(max_iter=200, step_size=0.01)
-    gain = after.fit(X[:60]).score(X[60:]) - before.fit(X[:60]).score(X[60:])
-    assert gain > 1  # of the 3 to 4 nats that seeds gain
+    assert after.fit(copies).score(copies) - before.fit(copies).score(copies) > 2
+    assert np.abs(np.corrcoef(after.transform(copies).T, copies[:, 0])[2, :2]).max() > 0.9
 
 
 def test_divergence_is_said_and_the_parameters_are_kept():
@@ -176,10 +179,10 @@ def test_the_bound_of_a_datapoint():
     assert vae.score(BITS) == pytest.approx(vae.score_samples(BITS).mean(), rel=1e-12)
 
 
-@pytest.mark.parametrize("posterior", ["gaussian", "full-covariance"])
-def test_log_p_of_x_where_it_is_known(posterior):
-    settings = {"hidden": (), "likelihood": FixedGaussian(0.8), "posterior": posterior}
+def test_log_p_of_x_where_it_is_known():
+    settings = {"n_components": 1, "hidden": (), "likelihood": FixedGaussian(0.8)}
     vae = small(**settings, evidence_draws=1200, step_size=0.02, max_iter=100).fit(X)
+    vae.params_["encoder.b1"][1] += np.log(4)  # q is wider than p(z|x), so that weights are bounded
     exact = linear_vae_marginal(vae.vae_, vae.params_).log_likelihood(X)
     error = importance_sampling(vae.vae_, vae.params_, X, draws=1200).errors
     assert np.abs((vae.score_samples(X) - exact) / error).max() < 6
