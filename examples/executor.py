@@ -31,10 +31,15 @@ def main():
     parser.add_argument("--samples", type=int, default=100_000)
     parser.add_argument("--out", default="runs/paper")
     parser.add_argument("--mpi", action="store_true")
+    parser.add_argument("--skip-frey", action="store_true")
     arguments = parser.parse_args()
     with build_executor(arguments.mpi) as executor:
         files = reproduce(
-            arguments.figure, arguments.out, arguments.samples, executor=executor, skip_frey=True
+            arguments.figure,
+            arguments.out,
+            arguments.samples,
+            executor=executor,
+            skip_frey=arguments.skip_frey,
         )
     print("\n".join(map(str, files)))
 

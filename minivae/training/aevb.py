@@ -73,7 +73,7 @@ def fit(
     noise_samples : int
         L, draws of z per datapoint.
     optimizer : Adagrad, SGD or Adam
-        Default ``Adagrad(0.02)``.
+        Default ``Adagrad(0.02)``. With a step size that changes: `minivae.schedules.Scheduled`.
     estimator : estimator, optional
         Of the bound's gradient, from `minivae.estimators`. Default ``SGVBB()``, the paper's
         estimator B.
