@@ -7,6 +7,11 @@ plain VAE; with an annealed KL; with 40 % of the words dropped as well; with 8 f
 language model and a VAE that read nothing of what they have said. Of each the best of 14 epochs, by
 the validation part, and then, once, the test part: bound, its KL, and log p(x) by importance
 sampling; and what the model writes. A minute or two each.
+
+The language model comes to -35.3 nats per test sentence, the plain VAE to -35.1 and the annealed
+one to -35.0, both with an empty code (a KL below a tenth of a nat): what they have in advance is a
+first state that is learned. With words dropped as well the KL is 2.4 nats, at a log p(x) of -36.0;
+with 8 free nats it is 7.9, at -35.8 (and a bound of -37.4).
 """
 
 import argparse
