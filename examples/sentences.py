@@ -11,7 +11,9 @@ sampling; and what the model writes. A minute or two each.
 The language model comes to -35.3 nats per test sentence, the plain VAE to -35.1 and the annealed
 one to -35.0, both with an empty code (a KL below a tenth of a nat): what they have in advance is a
 first state that is learned. With words dropped as well the KL is 2.4 nats, at a log p(x) of -36.0;
-with 8 free nats it is 7.9, at -35.8 (and a bound of -37.4).
+with 8 free nats it is 7.9, at -35.8 (and a bound of -37.4). Of the two that read nothing the
+language model comes to -49.9, the VAE to -45.6 with a KL of 3.6: there the code is worth more than
+four nats.
 """
 
 import argparse
