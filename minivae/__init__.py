@@ -9,7 +9,7 @@ A step of the model, to be read in an afternoon beside the paper:
 3. `minivae.vae`: the bound (eq. 10) and its gradient;
 4. `minivae.optimizers`, `minivae.data_stream`, `minivae.training.minibatch_loop`: algorithm 1.
 
-The rest is thirteen times as much. `minivae.training` has `fit`, `minivae.estimators` other bounds,
+The rest is fifteen times as much. `minivae.training` has `fit`, `minivae.estimators` other bounds,
 `minivae.posteriors` other q(z|x). `minivae.checks.gradcheck` says how to know that it is right,
 `minivae.evaluation` how good it is (app. D), `minivae.experiments` makes the figures,
 `minivae.engine` makes it fast, and `minivae.protocols` is for those who bring parts of their own.
