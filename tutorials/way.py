@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 
 FOLDER = Path(__file__).parent
 _ROWS = {0: 0, 1: 2, 4: 4, 2: 1, 3: 2, 5: 3, 7: 2, 6: 3, 9: 4, 10: 5, 11: 6, 12: 7, 13: 1, 8: 2}
-_HALF = 0.37, 0.3  # of a box
+_HALF = 0.39, 0.34  # of a box
 
 
 @cache
@@ -64,7 +64,7 @@ def draw():
         style = {"boxstyle": "round,pad=0.02,rounding_size=0.06", "lw": 0.8, "zorder": 2}
         box = FancyBboxPatch(corner, 2 * _HALF[0], 2 * _HALF[1], fc="white", ec="0.4", **style)
         axes.add_patch(box)
-        title = textwrap.fill(f"{number}. {pages()[number][0]}", 20)
+        title = textwrap.fill(f"{number}. {pages()[number][0]}", 22)
         axes.text(column, -row, title, ha="center", va="center", fontsize=9, zorder=3)
         for other in direct(number):
             x, y = places[other]
