@@ -146,6 +146,7 @@ def test_a_folder_with_a_space_is_quoted_where_it_is_to_be_typed(here, capsys):
     assert [shlex.split(hint) for hint in hints] == [
         ["minivae", "evaluate", "my run"],
         ["minivae", "sample", "my run"],
+        ["minivae", "explore", "my run"],
         ["minivae", "train", "--resume", "my run", "--samples", "800"],
     ]
     error = one_line_error(capsys, "train", *SHORT, "--out", "my run")

@@ -236,7 +236,8 @@ def test_evaluations_look_at_as_many_training_as_test_datapoints_at_random():
 
 
 @pytest.mark.parametrize(
-    ("n_train", "n_test", "n"), [(30, 50, 30), (30, 0, 30), (10_050, 0, 10_000)]
+    ("n_train", "n_test", "n"),
+    [(30, 50, 30), (30, 0, 30), (5_050, 0, 5_000), (5_050, 5_001, 5_000)],
 )
 def test_evaluations_look_at_all_training_datapoints_if_they_are_not_too_many(n_train, n_test, n):
     (rows,) = looked_at(n_train, n_test)

@@ -431,7 +431,7 @@ def test_by_default_ten_thetas_are_drawn_and_a_million_samples_seen():
     vae, x = VAE(1, 1, ()), np.zeros((100_000, 1))
     params, history = fit_full_vb(vae, x, batch_size=100_000, progress=False)
     assert history.samples == [100_000 * k for k in range(1, 11)]
-    model, x = FullVB(vae, 100_000), x[:10_000].astype(np.float32)  # as many are looked at
+    model, x = FullVB(vae, 100_000), x[:5_000].astype(np.float32)  # as many are looked at
     said = model.mean_bound(params, x, draws=10, seed=0)
     assert model.mean_bound(params, x) == said == history.train_bound[-1]
 
@@ -445,7 +445,7 @@ def test_evaluations_look_at_as_many_training_as_test_datapoints(monkeypatch, sm
         return 0.0
 
     monkeypatch.setattr(bayesian_decoder, "mean_bound", recording)
-    x = np.arange(10_050, dtype=np.float64)[:, None] / 10_050
+    x = np.arange(5_050, dtype=np.float64)[:, None] / 5_050
     data = SimpleNamespace(train=x, test=None if n_test is None else np.ones((n_test, 1)))
     history = fit_full_vb(
         VAE(1, 1, ()), data, 110, batch_size=20, evaluate_every=50, draws=1, progress=False
@@ -454,8 +454,8 @@ def test_evaluations_look_at_as_many_training_as_test_datapoints(monkeypatch, sm
     assert np.array_equal(np.isnan(history.test_bound), [n_test is None] * 2)
     first = looked_at[0]
     assert np.all(np.diff(first, axis=0) > 0)  # no datapoint twice
-    assert [len(x) for x in looked_at] == ([10_000] * 2 if n_test is None else [40] * 4)
-    # Of 40 out of 10,050, 20 are expected in the first half, with a standard deviation of 3.2.
+    assert [len(x) for x in looked_at] == ([5_000] * 2 if n_test is None else [40] * 4)
+    # Of 40 out of 5,050, 20 are expected in the first half, with a standard deviation of 3.2.
     assert n_test is None or abs(np.sum(first < 0.5) - 20) < 19
 
 
