@@ -297,8 +297,8 @@ softmax_far_out = suite(test_sentences.test_the_softmax_far_from_zero, np.float6
 sentences_gradient = suite(
     test_sentences.test_gradient_of_the_objective, test_sentences.MODELS["vae"], 2, 3, 0, False
 )
-free_nats_gradient = suite(
-    test_sentences.test_gradient_of_the_objective, test_sentences.MODELS["vae"], 3, 4, 1, True
+sentence_by_sentence = suite(
+    test_sentences.test_the_gradient_is_the_mean_of_the_sentences_own_whether_their_nats_are_used_up_or_not
 )
 words_given_those_before = suite(
     test_sentences.test_log_p_is_the_sum_over_words_given_those_before,

@@ -316,6 +316,19 @@ def test_free_nats_and_weights_are_of_the_kl_alone():
     np.testing.assert_allclose(free.vector, weightless.vector)
 
 
+def test_the_gradient_is_the_mean_of_the_sentences_own_whether_their_nats_are_used_up_or_not():
+    model, params, x, noise = problem(m=4, dropout=0.3)
+    nats = np.median(-model.terms(params, x, noise).minus_kl)
+    _, whole = model.objective_and_grad(params, x, noise, 0.7, nats)
+    own = [
+        model.objective_and_grad(
+            params, x[[k]], Noise(noise.eps[[k]], noise.dropped[[k]]), 0.7, nats
+        )[1].vector
+        for k in range(4)
+    ]
+    np.testing.assert_allclose(whole.vector, np.mean(own, axis=0), rtol=1e-9, atol=1e-13)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_noise_is_normal_and_words_are_dropped_as_often_as_asked(dtype):
     model, x = MODELS["vae"](), np.full((500, 4), 2)
