@@ -323,7 +323,7 @@ def test_gradient_of_the_bound(family, model):
 
 @pytest.mark.parametrize("family", variational.FAMILIES)
 def test_the_bound_by_samples_is_that_by_quadrature(family):
-    model = duel(sd=0.8, home_sd=0.6)
+    model = duel(sd=0.2, home_sd=0.15)
     posterior, q_params, noise = some_q(model, family, L=1000)
     each = [variational.elbo_and_grad(model, posterior, q_params, n[None])[0] for n in noise]
     exact = variational.as_belief(model, posterior, q_params).log_evidence
