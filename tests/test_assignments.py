@@ -59,6 +59,12 @@ def test_every_exercise_has_a_cell_of_the_readers_and_a_locked_one_with_points(c
 
 
 @every_notebook
+def test_exercises_are_listed_in_the_order_of_the_page(course, name):
+    graded = [cell["metadata"]["nbgrader"] for cell in graded_cells(course, "release", name)]
+    assert [own["grade_id"] for own in graded if own["solution"]] == list(points_of(name))
+
+
+@every_notebook
 def test_what_a_student_gets_tells_no_answer(course, name):
     """No line of an answer that the page itself does not have, in any file that can be read."""
     text = (TUTORIALS / "answers" / f"{name}.py").read_text()
