@@ -126,6 +126,16 @@ def test_links_lead_somewhere(course, name):
                     assert (course / kind / name / target).exists(), target
 
 
+@every_notebook
+@pytest.mark.parametrize("kind", ["source", "release"])
+def test_files_that_a_page_reads_go_along(course, kind, name):
+    code = [cell["source"] for cell in cells(course, kind, name) if cell["cell_type"] == "code"]
+    for path in re.findall(r'Path\("([^"]+)"\)', "\n".join(code)):
+        assert ".." not in path
+        there = course / kind / name / path
+        assert there.is_file() or any(there.iterdir()), path
+
+
 def test_links_to_a_notebook_that_was_not_made_become_text(tmp_path):
     write(tmp_path, [NAMES[0]], seed=1)
     text = (tmp_path / "release" / NAMES[0] / f"{NAMES[0]}.ipynb").read_text()
