@@ -59,6 +59,12 @@ def test_every_exercise_has_a_cell_of_the_readers_and_a_locked_one_with_points(c
 
 
 @every_notebook
+def test_exercises_are_listed_in_the_order_of_the_page(course, name):
+    graded = [cell["metadata"]["nbgrader"] for cell in graded_cells(course, "release", name)]
+    assert [own["grade_id"] for own in graded if own["solution"]] == list(points_of(name))
+
+
+@every_notebook
 def test_what_a_student_gets_tells_no_answer(course, name):
     """No line of an answer that the page itself does not have, in any file that can be read."""
     text = (TUTORIALS / "answers" / f"{name}.py").read_text()
@@ -118,6 +124,16 @@ def test_links_lead_somewhere(course, name):
             if cell["cell_type"] == "markdown":
                 for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", cell["source"]):
                     assert (course / kind / name / target).exists(), target
+
+
+@every_notebook
+@pytest.mark.parametrize("kind", ["source", "release"])
+def test_files_that_a_page_reads_go_along(course, kind, name):
+    code = [cell["source"] for cell in cells(course, kind, name) if cell["cell_type"] == "code"]
+    for path in re.findall(r'Path\("([^"]+)"\)', "\n".join(code)):
+        assert ".." not in path
+        there = course / kind / name / path
+        assert there.is_file() or any(there.iterdir()), path
 
 
 def test_links_to_a_notebook_that_was_not_made_become_text(tmp_path):

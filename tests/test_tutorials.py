@@ -120,6 +120,47 @@ def test_has_exercises_that_come_unfilled(notebook):
     assert any(f"(answers/{notebook.stem}.py)" in text for text in sources(notebook, "markdown"))
 
 
+def exercises_of(notebook):
+    """Each exercise's number, the section that it stands in, its text, and the code below it."""
+    section, found = "", []
+    for cell in json.loads(notebook.read_text())["cells"]:
+        text = "".join(cell["source"])
+        if cell["cell_type"] == "code":
+            if found:
+                found[-1][3].append(text)
+            continue
+        section = [section, *re.findall(r"^## (.*)$", text, flags=re.M)][-1]
+        number = re.findall(r"^### Exercise (\d+): ", text, flags=re.M)
+        found.append((number[0] if number else None, section, text, []))
+    return [each for each in found if each[0]]
+
+
+@every_notebook
+def test_exercises_stand_beside_what_they_exercise(notebook):
+    """In the section itself; for the end of a page only what sums it up."""
+    found = exercises_of(notebook)
+    assert [int(number) for number, *_ in found] == list(range(1, len(found) + 1))
+    assert all(code[-1].startswith("# Your turn") for *_, code in found)
+    assert f"(answers/{notebook.stem}.py)" in found[0][2]
+    sections = [section for _, section, *_ in found]
+    assert sections[0] != "Exercises"
+    assert "Exercises" not in sections or notebook.stem == "11_the_bug_clinic"
+
+
+@every_notebook
+def test_what_the_reader_fills_in_changes_no_other_cell(notebook):
+    """They stand in the middle of the page, so no other cell may have a name of theirs."""
+    own, others = set(), set()
+    for source in sources(notebook, "code"):
+        tree = ast.parse(source)
+        if source.startswith("# Your turn"):
+            own |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        else:
+            others |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            others |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    assert own and not own & others
+
+
 def quoted(text):
     """Numbers in prose that come from an output: every bold one, and every one with a decimal."""
     text = re.sub(r"```.*?```|\$\$.*?\$\$|\$[^$]*\$|`[^`]*`|\]\([^)]*\)", " ", text, flags=re.S)

@@ -38,6 +38,7 @@ _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\((?!https?:)([^)#]+)(#[^)
 _ABOUT_ANSWERS = re.compile(
     r"(?:(?!\n\n)[^.!?])*\[[^\]]*\]\(answers/[^)]*\)(?:(?!\n\n)[^.!?])*[.!?]? ?"
 )
+_MEASURED = re.compile(r'(?<=")\.\./(benchmarks/[\w./-]+)(?=")')
 _OWN_DIAGNOSIS = re.compile(r'load\("answers", "\w+"\)\.(\w+)')
 _SEALED = '''"""Sealed, so that nobody reads it by accident: what the checker knows. Try first."""
 
@@ -240,7 +241,7 @@ def sealed(source):
 
 
 def _write_notebook(notebook, folder, name, names):
-    """Write it; links lead to the other assignments and to files that go along, or become text."""
+    """Write it and the files that it reads; links lead to such, to other assignments, or go."""
 
     def follow(match):
         picture, text, target, anchor = match.groups()
@@ -257,12 +258,19 @@ def _write_notebook(notebook, folder, name, names):
             return match.group()
         return text
 
-    cells = [
-        {**cell, "source": _LINK.sub(follow, cell["source"])}
-        if cell["cell_type"] == "markdown"
-        else cell
-        for cell in notebook["cells"]
-    ]
+    def bring(match):
+        path = FOLDER.parent / match[1]
+        for file in path.glob("*.json") if path.is_dir() else [path]:
+            place = folder / file.relative_to(FOLDER.parent)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, place)
+        return match[1]
+
+    changes = {"markdown": (_LINK, follow), "code": (_MEASURED, bring)}
+    cells = []
+    for cell in notebook["cells"]:
+        what, change = changes[cell["cell_type"]]
+        cells.append({**cell, "source": what.sub(change, cell["source"])})
     text = json.dumps({**notebook, "cells": cells}, indent=1, ensure_ascii=False, sort_keys=True)
     (folder / f"{name}.ipynb").write_text(text + "\n")
 

@@ -15,6 +15,13 @@ def score_gradient(f, z, mu, log_var, b):
     return dmu, dlog_var
 
 
+def best_baselines(f, score):
+    """Sum over all draws, and take each draw's own part off again, above and below."""
+    weights = score**2
+    weighted = f[:, None] * weights
+    return (weighted.sum(axis=0) - weighted) / (weights.sum(axis=0) - weights)
+
+
 def kumaraswamy(u, a, b):
     """Solve u = 1 - (1 - z^a)^b from the outside in: 1 - z^a = v = (1 - u)^(1/b), then for z.
 
@@ -27,10 +34,3 @@ def kumaraswamy(u, a, b):
     dv_db = -v * np.log(1 - u) / b**2
     dz_db = -z / (a * (1 - v)) * dv_db
     return z, dz_da, dz_db
-
-
-def best_baselines(f, score):
-    """Sum over all draws, and take each draw's own part off again, above and below."""
-    weights = score**2
-    weighted = f[:, None] * weights
-    return (weighted.sum(axis=0) - weighted) / (weights.sum(axis=0) - weights)

@@ -3,17 +3,6 @@
 import numpy as np
 
 
-def fa_posterior(x, W, b, psi):
-    """Complete the square with Psi^-1 where 1 / sigma^2 was; Psi is diagonal, so it divides.
-
-    log p(z|x) = -1/2 z (I + W Psi^-1 W^T) z^T + (x - b) Psi^-1 W^T z^T + ...
-    """
-    P = np.eye(len(W)) + (W / psi) @ W.T
-    covariance = np.linalg.inv(P)
-    mean = ((x - b) / psi) @ W.T @ covariance
-    return mean, covariance
-
-
 def m_step(e, mean, covariance):
     """Least squares of e on z, where E[z z^T] is the covariance plus the square of the mean.
 
@@ -37,3 +26,14 @@ def principal_angles(W, V):
     A, B = (np.linalg.svd(matrix, full_matrices=False)[2] for matrix in (W, V))
     cosines = np.linalg.svd(A @ B.T, compute_uv=False)
     return np.rad2deg(np.arccos(np.clip(cosines, -1, 1)))
+
+
+def fa_posterior(x, W, b, psi):
+    """Complete the square with Psi^-1 where 1 / sigma^2 was; Psi is diagonal, so it divides.
+
+    log p(z|x) = -1/2 z (I + W Psi^-1 W^T) z^T + (x - b) Psi^-1 W^T z^T + ...
+    """
+    P = np.eye(len(W)) + (W / psi) @ W.T
+    covariance = np.linalg.inv(P)
+    mean = ((x - b) / psi) @ W.T @ covariance
+    return mean, covariance

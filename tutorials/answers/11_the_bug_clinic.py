@@ -2,6 +2,24 @@
 
 import numpy as np
 
+
+def sampler_is_sound(sample):
+    """Mean, standard deviation and correlations of many draws, each with room for chance.
+
+    Means and log variances are in general position: with mu = 0 or log_var = 0 some broken samplers
+    are right. The correlations of n independent draws are off by about 1 / sqrt(n).
+    """
+    n, M, J = 20_000, 3, 2
+    rng = np.random.default_rng(0)
+    mu, log_var = rng.uniform(1, 2, (M, J)), rng.uniform(-2, -1, (M, J))
+    z = sample(mu, log_var, rng.standard_normal((n, M, J)))
+    sigma = np.exp(log_var / 2)
+    mean_fits = np.all(np.abs(z.mean(axis=0) - mu) < 5 * sigma / np.sqrt(n))
+    width_fits = np.all(np.abs(z.std(axis=0) - sigma) < 5 * sigma / np.sqrt(2 * n))
+    correlations = np.corrcoef(z.reshape(n, M * J), rowvar=False) - np.eye(M * J)
+    return bool(mean_fits and width_fits and np.all(np.abs(correlations) < 5 / np.sqrt(n)))
+
+
 # A  Messages run backward. W4 is right, W3 is wrong, so the message was damaged in between, where
 #    da W4^T has lost the columns of lambda. The gradient check sees it and says where. The bound
 #    itself is right, so nothing that looks at values can.
@@ -33,23 +51,6 @@ diagnosis = {
     "G": "sign",
     "H": "epochs",
 }
-
-
-def sampler_is_sound(sample):
-    """Mean, standard deviation and correlations of many draws, each with room for chance.
-
-    Means and log variances are in general position: with mu = 0 or log_var = 0 some broken samplers
-    are right. The correlations of n independent draws are off by about 1 / sqrt(n).
-    """
-    n, M, J = 20_000, 3, 2
-    rng = np.random.default_rng(0)
-    mu, log_var = rng.uniform(1, 2, (M, J)), rng.uniform(-2, -1, (M, J))
-    z = sample(mu, log_var, rng.standard_normal((n, M, J)))
-    sigma = np.exp(log_var / 2)
-    mean_fits = np.all(np.abs(z.mean(axis=0) - mu) < 5 * sigma / np.sqrt(n))
-    width_fits = np.all(np.abs(z.std(axis=0) - sigma) < 5 * sigma / np.sqrt(2 * n))
-    correlations = np.corrcoef(z.reshape(n, M * J), rowvar=False) - np.eye(M * J)
-    return bool(mean_fits and width_fits and np.all(np.abs(correlations) < 5 / np.sqrt(n)))
 
 
 def hidden_beta(D, J):

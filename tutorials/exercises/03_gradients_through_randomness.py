@@ -1,4 +1,4 @@
-"""Exercises of notebook 3: the score function, an inverse CDF and its slopes, the best baseline."""
+"""Exercises of notebook 3: the score function, the best baseline, an inverse CDF and its slopes."""
 
 import numpy as np
 
@@ -162,6 +162,20 @@ EXERCISES = [
         },
     ),
     Exercise(
+        "best_baselines",
+        baseline_problem,
+        minutes=15,
+        sizes=lambda score, **_: {"L": score.shape[0], "J": score.shape[1]},
+        mistakes={
+            "draw l itself is still in its baseline: take it out of both sums": with_itself,
+            "draw l itself is still in the lower sum": own_in_the_denominator,
+            "that is the mean of the others; the best baseline weighs them by score^2": unweighted,
+            "that is f with the baseline taken off: the baseline itself is wanted": for_each_draw,
+            "the weights are the squares of the scores": not_squared,
+            "the weights have to be divided by their own mean, E[s^2]": without_denominator,
+        },
+    ),
+    Exercise(
         "kumaraswamy",
         kumaraswamy_problem,
         minutes=25,
@@ -176,20 +190,6 @@ EXERCISES = [
             "the slope of 1/a is -1/a^2": forgot_square_of_a,
             "the slope of 1/b is -1/b^2": forgot_square_of_b,
             "b sits inside the root 1/a: its slope is one more factor": forgot_outer_root,
-        },
-    ),
-    Exercise(
-        "best_baselines",
-        baseline_problem,
-        minutes=15,
-        sizes=lambda score, **_: {"L": score.shape[0], "J": score.shape[1]},
-        mistakes={
-            "draw l itself is still in its baseline: take it out of both sums": with_itself,
-            "draw l itself is still in the lower sum": own_in_the_denominator,
-            "that is the mean of the others; the best baseline weighs them by score^2": unweighted,
-            "that is f with the baseline taken off: the baseline itself is wanted": for_each_draw,
-            "the weights are the squares of the scores": not_squared,
-            "the weights have to be divided by their own mean, E[s^2]": without_denominator,
         },
     ),
 ]

@@ -1,4 +1,4 @@
-"""Exercises of notebook 9: a posterior, the M-step, principal angles."""
+"""Exercises of notebook 9: the M-step, principal angles, a posterior."""
 
 import numpy as np
 
@@ -130,24 +130,6 @@ def row_by_row(W, V):
 
 EXERCISES = [
     Exercise(
-        "fa_posterior",
-        posterior_problem,
-        minutes=20,
-        returns=("mean", "covariance"),
-        sizes=lambda x, W, **_: {"N": len(x), "D": x.shape[1], "J": len(W)},
-        mistakes={
-            "the identity in P is missing: that is the prior, without it there is least squares "
-            "and no shrinkage": without_the_prior,
-            "psi are variances: divide by them, not by their roots": with_deviations,
-            "b has not been taken off x": not_centred,
-            "the noise weighs the features: in x - b, too, each is divided by its psi": not_divided,
-            "the mean is the message (x - b) Psi^-1 W^T times the covariance": prior_alone,
-            "every feature has a noise of its own: that takes their average": variance_of_one_noise,
-            "psi divides, it does not multiply: a noisy feature says less": multiplied,
-            "that is the precision P; the covariance is its inverse": precision,
-        },
-    ),
-    Exercise(
         "m_step",
         m_step_problem,
         minutes=25,
@@ -194,6 +176,24 @@ EXERCISES = [
             "the largest comes first; the smallest should": lambda W, V: angles(rows(W), rows(V))[
                 ::-1
             ],
+        },
+    ),
+    Exercise(
+        "fa_posterior",
+        posterior_problem,
+        minutes=20,
+        returns=("mean", "covariance"),
+        sizes=lambda x, W, **_: {"N": len(x), "D": x.shape[1], "J": len(W)},
+        mistakes={
+            "the identity in P is missing: that is the prior, without it there is least squares "
+            "and no shrinkage": without_the_prior,
+            "psi are variances: divide by them, not by their roots": with_deviations,
+            "b has not been taken off x": not_centred,
+            "the noise weighs the features: in x - b, too, each is divided by its psi": not_divided,
+            "the mean is the message (x - b) Psi^-1 W^T times the covariance": prior_alone,
+            "every feature has a noise of its own: that takes their average": variance_of_one_noise,
+            "psi divides, it does not multiply: a noisy feature says less": multiplied,
+            "that is the precision P; the covariance is its inverse": precision,
         },
     ),
 ]

@@ -1,4 +1,4 @@
-"""Exercises of notebook 11: eight diagnoses, a test of samplers, a hidden beta."""
+"""Exercises of notebook 11: a test of samplers, eight diagnoses, a hidden beta."""
 
 import numpy as np
 
@@ -145,8 +145,8 @@ def beta_problem(rng):
 
 
 EXERCISES = [
-    Exercise("diagnosis", judge=judge_diagnosis, minutes=30),
     Exercise("sampler_is_sound", judge=judge_test, minutes=30),
+    Exercise("diagnosis", judge=judge_diagnosis, minutes=30),
     Exercise(
         "hidden_beta",
         beta_problem,

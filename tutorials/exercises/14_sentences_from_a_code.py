@@ -1,4 +1,4 @@
-"""Exercises of notebook 14: the softmax's gradient, a step back in time, the KL while annealed."""
+"""Exercises of notebook 14: a step back in time, the softmax's gradient, the KL while annealed."""
 
 import numpy as np
 from scipy.special import log_softmax
@@ -135,20 +135,6 @@ def by_sigma(mu, log_var, weight, free):
 
 EXERCISES = [
     Exercise(
-        "log_p_and_gradient",
-        (word_problem, large_word_problem),
-        minutes=15,
-        returns=("log_p", "gradient"),
-        sizes=lambda logits, **_: {"V": len(logits)},
-        mistakes={
-            "that is the gradient of -log p, a loss; log p is to go up": named(loss_of_the_word),
-            "the word's own logit is in log p as well: a one is missing there": named(
-                probabilities_alone
-            ),
-            "that is the gradient of p; the one of log p is that over p": named(of_p_itself),
-        },
-    ),
-    Exercise(
         "step_back",
         step_problem,
         minutes=25,
@@ -163,6 +149,20 @@ EXERCISES = [
             ),
             "c = f c_before + i g: what goes back to c_before goes through f": by_the_input_gate,
             "c = f c_before + i g: f is missing on the way to c_before": nothing_forgotten,
+        },
+    ),
+    Exercise(
+        "log_p_and_gradient",
+        (word_problem, large_word_problem),
+        minutes=15,
+        returns=("log_p", "gradient"),
+        sizes=lambda logits, **_: {"V": len(logits)},
+        mistakes={
+            "that is the gradient of -log p, a loss; log p is to go up": named(loss_of_the_word),
+            "the word's own logit is in log p as well: a one is missing there": named(
+                probabilities_alone
+            ),
+            "that is the gradient of p; the one of log p is that over p": named(of_p_itself),
         },
     ),
     Exercise(
