@@ -19,10 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-# They start processes, time them, or look at pages and pictures: one run of each is enough.
-ELSEWHERE = ["assignments", "benchmarks", "cli", "cli_mishaps", "damaged_files", "datasets",
-             "download", "exercises", "explorer", "explorer_page", "plots", "predictions",
-             "reproduce", "sentences_cli", "site", "tutorials"]  # fmt: skip
+# They start processes, time them, look at pages and pictures, or are scikit-learn's own: one run of
+# each is enough.
+ELSEWHERE = ["assignments", "benchmarks", "cli", "cli_mishaps", "cluster", "damaged_files",
+             "datasets", "download", "exercises", "explorer", "explorer_page", "plots",
+             "predictions", "reproduce", "sentences_cli", "site", "sklearn", "table1",
+             "tutorials"]  # fmt: skip
 
 
 def dispatched_features():
