@@ -29,7 +29,7 @@ from test_cli import (
 )
 
 from minivae import VAE, fit, load_model, save_model
-from minivae.app import cli, crowding
+from minivae.app import cli, crowding, readers
 from minivae.app.runs import free_folder, new_run, open_run
 from minivae.layers import ACTIVATIONS
 from minivae.likelihoods import LIKELIHOODS
@@ -349,7 +349,7 @@ def test_the_command_line_knows_the_names_of_the_library(capsys, option, library
     minivae("train", "--help")
     said = capsys.readouterr().out.rpartition(f"--{option} NAME")[2].partition("(")[0]
     assert sorted(re.findall(r"[\w-]+", re.sub(r"-\s+", "-", said))) == sorted(library)
-    assert cli.LARGEST == LARGEST
+    assert readers.LARGEST == LARGEST
 
 
 def test_fewer_images_than_were_asked_for_are_said(run, capsys):

@@ -7,18 +7,16 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
-from decimal import Decimal, InvalidOperation
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import minivae
 from minivae.app import streams
+from minivae.app.readers import place, positive, schedule, seed, share, whole, widths
 
 EXIT_ERROR = 2
 
 # What the library has, said again: --help and a wrong argument need not wait for NumPy.
-LARGEST = 2**63 - 1
 ACTIVATIONS = ("tanh", "relu", "softplus", "sigmoid", "gelu", "identity")
 LIKELIHOODS = (
     "bernoulli", "gaussian", "gaussian-sigmoid", "gaussian-fixed", "gaussian-fixed-relu", "poisson",
@@ -27,7 +25,6 @@ NETWORKS = ("mlp", "conv")
 OPTIMIZERS = ("adagrad", "sgd", "adam")
 STARTS = ("normal", "glorot")
 PAGE_DTYPES = ("float32", "float16")
-_DIGITS = 309  # of a number at most, as of floats
 
 
 class _Parser(argparse.ArgumentParser):
@@ -35,76 +32,6 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(EXIT_ERROR, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
-
-
-def positive(text: str) -> float:
-    """Read a positive finite number such as 0.02, 1_000_000 or 1e6."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return value
-
-
-def share(text: str) -> float:
-    """Read a number from 0 to 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
-    return value
-
-
-def whole(minimum: int, maximum: int | None = LARGEST) -> Callable[[str], int]:
-    """Return a reader of whole numbers of at least `minimum`, to the last digit."""
-
-    def read(text: str) -> int:
-        try:
-            value = Decimal(text)
-        except InvalidOperation:
-            value = Decimal("nan")
-        is_whole = value.is_finite() and value.adjusted() < _DIGITS and value == int(value)
-        if not (is_whole and value >= minimum):
-            raise argparse.ArgumentTypeError(
-                f"{text!r} is not a whole number of at least {minimum}"
-            )
-        if maximum is not None and value > maximum:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number below 2^63")
-        return int(value)
-
-    return read
-
-
-_seed = whole(0, maximum=None)
-
-
-def place(text: str) -> str:
-    """Read the name of a file or a folder. An empty one is a variable that was not set."""
-    if not text:
-        raise argparse.ArgumentTypeError("it is empty, expected a name")
-    return text
-
-
-def widths(text: str) -> list[int]:
-    """Read whole numbers, such as the widths of layers: 500 or 200,100."""
-    return [whole(1)(part) for part in text.split(",")]
-
-
-def schedule(text: str) -> list[list[float]]:
-    """Read from how many samples on the step size is times what, such as 1e6:0.5,5e6:0.1."""
-    changes: list[list[float]] = []
-    for part in text.split(","):
-        samples, colon, factor = part.partition(":")
-        if not colon:
-            raise argparse.ArgumentTypeError(f"{part!r} is not SAMPLES:FACTOR, such as 1e6:0.5")
-        changes.append([whole(1)(samples), positive(factor)])
-    if any(first[0] >= second[0] for first, second in pairwise(changes)):
-        raise argparse.ArgumentTypeError(f"{text!r} has samples that do not increase")
-    return changes
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -226,7 +153,7 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         help="from how many samples on it is times what, as 1e6:0.5,5e6:0.1 (always the same)",
     )
     add("--no-weight-prior", action="store_const", const=True, help="maximum likelihood, not MAP")
-    add("--seed", type=_seed, help="for parameters, order and noise (0)")
+    add("--seed", type=seed, help="for parameters, order and noise (0)")
     add("--threads", type=whole(1), help="threads (the cores there are, fewer for small models)")
     add(
         "--dtype",
@@ -253,7 +180,7 @@ def _add_run_command(
     parser = _add_command(commands, name, summary, f"minivae {name} runs/mnist-20{example}")
     parser.add_argument("run", type=place, metavar="RUN", help="a folder that minivae train made")
     if name != "manifold":  # nothing in it is random
-        parser.add_argument("--seed", type=_seed, default=0, help="for random choices (0)")
+        parser.add_argument("--seed", type=seed, default=0, help="for random choices (0)")
     if name == "evaluate":
         parser.add_argument(
             "--noise-samples", type=whole(1), default=1, metavar="L", help="draws of z (1)"
@@ -327,7 +254,7 @@ def _add_sentences(commands: argparse._SubParsersAction) -> None:
     add("--free-nats", type=positive, metavar="NATS", help="KL that costs nothing (0)")
     add("--batch-size", type=whole(1), metavar="M", help="sentences per step (64)")
     add("--step-size", type=positive, help="of Adam (0.002)")
-    add("--seed", type=_seed, help="for parameters, order and noise (0)")
+    add("--seed", type=seed, help="for parameters, order and noise (0)")
     add("--evaluate-every", type=whole(1), metavar="N", help="sentences between (all)")
     add = parser.add_argument_group("run folder").add_argument
     add("--out", type=place, metavar="RUN", help="folder for the run (a new one under runs/)")
@@ -399,7 +326,7 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:
     add("--batch-size", type=whole(1), metavar="M", help="in table1, datapoints per step (20)")
     add("--data-path", type=place, metavar="PATH", help="where to look for Frey Faces first")
     add("--skip-frey", action="store_true", help="leave out Frey Faces")
-    add("--seed", type=_seed, default=0, help="of every curve (0)")
+    add("--seed", type=seed, default=0, help="of every curve (0)")
     add("--quiet", action="store_true", help="no progress bar and no messages")
 
 
@@ -411,7 +338,7 @@ def _add_gradcheck(commands: argparse._SubParsersAction) -> None:
         "minivae gradcheck --cases 20",
     )
     parser.add_argument("--cases", type=whole(1), default=5, help="random problems each (5)")
-    parser.add_argument("--seed", type=_seed, default=0, help="for the problems (0)")
+    parser.add_argument("--seed", type=seed, default=0, help="for the problems (0)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -23,7 +23,6 @@ from numpy.typing import DTypeLike
 from minivae.data_stream import NOISE, Order, stream
 from minivae.datasets.sentences import PADDING, Corpus
 from minivae.engine.arena import ElasticArena
-from minivae.engine.subnormals import flushed_subnormals
 from minivae.engine.team import Team
 from minivae.optimizers import Adam
 from minivae.params import Params
@@ -32,7 +31,7 @@ from minivae.protocols import Optimizer
 from minivae.sentences.evaluation import bound_terms
 from minivae.sentences.model import SentenceModel
 from minivae.training.history import History
-from minivae.training.loop import FitResult, Method, train
+from minivae.training.loop import FitResult, Method, ascend, train
 from minivae.training.settings import (
     Settings,
     first_params,
@@ -247,22 +246,10 @@ class Sentences(Method):
 
     def step(self, n_steps: int) -> list[float]:
         """Take some steps; the numbers returned are the objectives of their minibatches."""
-        objectives = []
-        with np.errstate(all="ignore"), flushed_subnormals():
-            for _ in range(n_steps):
-                objective, grad = self._objective_and_grad()
-                objectives.append(objective)
-                if not math.isfinite(objective):
-                    break
-                state = self._state
-                state.step += 1
-                theta, moments = state.params.vector, state.optimizer_state
-                clip_norm(grad, self.settings.clip)
-                self.settings.optimizer.update(theta, grad, moments, state.step, 0.0)
-        return objectives
+        return ascend(self._state, self.settings.optimizer, n_steps, self._objective_and_grad)
 
     def _objective_and_grad(self) -> tuple[float, np.ndarray]:
-        """Of the next minibatch, the longest sentences first, with fresh noise."""
+        """Of the next minibatch, longest sentences first, fresh noise; the gradient is clipped."""
         state, settings = self._state, self.settings
         rows = self._order.rows(state.step)
         rows = rows[np.argsort(-self._lengths[rows], kind="stable")]
@@ -275,6 +262,7 @@ class Sentences(Method):
             self._arena.again(),
         )  # fmt: skip
         grad = sum_up(parts, state.params).vector
+        clip_norm(grad, settings.clip)
         return float(terms.objective(weight, settings.free_nats).mean()), grad
 
     def measure(self, team: Team) -> list[float]:

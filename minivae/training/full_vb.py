@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minivae.data_stream import NOISE, Order, gather, stream
-from minivae.engine.subnormals import flushed_subnormals
 from minivae.engine.team import Team
 from minivae.optimizers import Adam
 from minivae.params import Params
 from minivae.protocols import Optimizer
 from minivae.training.bayesian_decoder import FullVB
 from minivae.training.history import History
-from minivae.training.loop import FitResult, Method, train
+from minivae.training.loop import FitResult, Method, ascend, train
 from minivae.training.settings import (
     Settings,
     first_params,
@@ -173,19 +172,9 @@ class FullVariationalBayes(Method):
 
     def step(self, n_steps: int) -> list[float]:
         """Take some steps."""
-        bounds = []
-        with np.errstate(all="ignore"), flushed_subnormals():
-            for _ in range(n_steps):
-                bound, grad = self._bound_and_grad()
-                bounds.append(bound)
-                if not math.isfinite(bound):
-                    break
-                self._state.step += 1
-                theta, moments = self._state.params.vector, self._state.optimizer_state
-                self.settings.optimizer.update(theta, grad.vector, moments, self._state.step, 0.0)
-        return bounds
+        return ascend(self._state, self.settings.optimizer, n_steps, self._bound_and_grad)
 
-    def _bound_and_grad(self) -> tuple[float, Params]:
+    def _bound_and_grad(self) -> tuple[float, np.ndarray]:
         """Of the next minibatch, with fresh noise."""
         state, rows = self._state, self._order.rows(self._state.step)
         x = np.empty((len(rows), self.vae.n_features), state.params.dtype)
@@ -193,7 +182,8 @@ class FullVariationalBayes(Method):
         eps = np.empty((1, len(rows), self.vae.n_latent), x.dtype)
         self.vae.posterior.draw_noise(state.rngs[0], eps)
         zeta = state.rngs[1].standard_normal(self.model.n_theta, x.dtype)
-        return self.model.bound_and_grad(state.params, x, eps, zeta)
+        bound, grad = self.model.bound_and_grad(state.params, x, eps, zeta)
+        return bound, grad.vector
 
     def measure(self, team: Team) -> list[float]:
         """Return the bounds of `FullVB.mean_bound` on both parts of the data."""

@@ -17,8 +17,10 @@ import numpy as np
 from tqdm import tqdm
 
 from minivae.engine.lockstep import blas_single_threaded
+from minivae.engine.subnormals import flushed_subnormals
 from minivae.engine.team import Team
 from minivae.params import Params
+from minivae.protocols import Optimizer
 from minivae.training.history import BOUNDS, History
 from minivae.training.interruption import InterruptionGuard
 from minivae.training.progress import progress_bar
@@ -113,6 +115,37 @@ class Method:
     def measure(self, team: Team) -> list[float]:
         """Return an entry of the history: numbers between samples and seconds."""
         raise NotImplementedError
+
+
+def ascend(
+    state: TrainingState,
+    optimizer: Optimizer,
+    n_steps: int,
+    next_gradient: Callable[[], tuple[float, np.ndarray]],
+) -> list[float]:
+    """Take steps with one thread, for methods whose gradient comes whole: see `Method.step`.
+
+    Parameters
+    ----------
+    state : TrainingState
+        Changed in place.
+    optimizer : optimizer
+    n_steps : int
+        At most.
+    next_gradient : callable
+        Returns what the next minibatch's objective is, and its gradient as a vector; the weight
+        prior, if there is one, is in it.
+    """
+    objectives = []
+    with np.errstate(all="ignore"), flushed_subnormals():
+        for _ in range(n_steps):
+            objective, grad = next_gradient()
+            objectives.append(objective)
+            if not math.isfinite(objective):
+                break
+            state.step += 1
+            optimizer.update(state.params.vector, grad, state.optimizer_state, state.step, 0.0)
+    return objectives
 
 
 def train(
