@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from llvmlite import binding
 
 # They start processes, time them, look at pages and pictures, or are scikit-learn's own: one run of
 # each is enough.
@@ -33,11 +34,20 @@ def dispatched_features():
     return [name for name in core.__cpu_dispatch__ if core.__cpu_features__.get(name)]
 
 
+def features_below_avx512():
+    """What Numba is told to compile for, so that the tiles for AVX2 are used."""
+    features = binding.get_host_cpu_features()
+    wide = ("avx512", "amx", "avx10")
+    return ",".join(f"{'-+'[has and not name.startswith(wide)]}{name}"
+                    for name, has in features.items())  # fmt: skip
+
+
 KINDS = {
     "native": {},
     "haswell": {"OPENBLAS_CORETYPE": "Haswell"},
     "sandybridge": {"OPENBLAS_CORETYPE": "Sandybridge"},
     "numpy-baseline": {"NPY_DISABLE_CPU_FEATURES": " ".join(dispatched_features())},
+    "avx2": {"NUMBA_CPU_FEATURES": features_below_avx512(), "OPENBLAS_CORETYPE": "Haswell"},
     "numba-generic": {"NUMBA_CPU_NAME": "generic"},
     "equations": {"MINIVAE_ENGINE": "numpy"},  # the NumPy lines in place of the kernels
 }

@@ -1,12 +1,16 @@
 """The products of a dense layer, on tiles and without, against NumPy."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from minivae.datasets import load
-from minivae.engine import products
+from minivae.engine import products, tiles
 from minivae.engine.products import affine, matmul_nt, matmul_tn
 
 DTYPES = (np.float32, np.float64)
@@ -141,16 +145,19 @@ def test_the_tiles_are_used_where_they_fit(way, monkeypatch):
     assert used == expected[way]
 
 
-@pytest.mark.parametrize(("has_avx512", "dense"), [(True, "_affine"), (False, None)])
-def test_zeros_are_skipped_where_there_are_many(has_avx512, dense, monkeypatch):
-    """With AVX2 alone tiles are not faster than a BLAS, unless they skip."""
+@pytest.mark.parametrize(
+    ("has_avx512", "n", "dense"),
+    [(True, 100, "_affine"), (False, 50, "_affine"), (False, 100, None)],
+)
+def test_zeros_are_skipped_where_there_are_many(has_avx512, n, dense, monkeypatch):
+    """With AVX2 alone tiles are not faster than a BLAS, unless they skip or rows are few."""
     used = []
     monkeypatch.setattr(products, "HAS_AVX2", True)
     monkeypatch.setattr(products, "HAS_AVX512", has_avx512)
     for name in ("_affine", "_affine_skipping"):
         monkeypatch.setattr(products, name, lambda *args, name=name: used.append(name))
-    digits = load("mnist").train[:50] / np.float32(255)
-    _, W, b, h = draw(np.float32, 0, (50, 784), (784, 100), (100,), (50, 100))
+    digits = load("mnist").train[:n] / np.float32(255)
+    _, W, b, h = draw(np.float32, 0, (n, 784), (784, 100), (100,), (n, 100))
     affine(digits, W, b, h)
     affine(digits + np.float32(0.1), W, b, h)  # nothing to skip
     affine(digits[:, :64].copy(), W[:64], b, h)  # not worth a look
@@ -243,3 +250,15 @@ def test_a_bias_of_another_dtype_or_memory_order_is_right_as_well(way):
     for bias in (b[:30], b[::2], b[::-2], b[:30].astype(np.float16)):
         affine(x, W, bias, out)
         assert_near(out, x.astype(float) @ W.astype(float) + bias, 41)
+
+
+@pytest.mark.skipif(not tiles.HAS_AVX2, reason="this CPU has no AVX2, or Numba is not to use it")
+def test_tiles_are_those_of_the_cpu_that_numba_compiles_for():
+    """Not of the CPU at hand: others' tiles would have to be taken to pieces."""
+    program = "from minivae.engine.tiles import *; print(HAS_AVX2, HAS_AVX512, VECTOR_BYTES)"
+    for features, expected in ("+avx2,+fma,-avx512f", "True False 32"), ("", "False False 32"):
+        said = subprocess.run(
+            [sys.executable, "-c", program], env={**os.environ, "NUMBA_CPU_FEATURES": features},
+            text=True, capture_output=True, check=True,
+        )  # fmt: skip
+        assert said.stdout.split() == expected.split()

@@ -56,5 +56,6 @@ def compiled_for() -> str:
     if NUMPY_ONLY:
         return "not used: MINIVAE_ENGINE is numpy, or NUMBA_DISABLE_JIT is set"
     from llvmlite import binding
+    from numba import config
 
-    return f"compiles for {binding.get_host_cpu_name()}"
+    return f"compiles for {config.CPU_NAME or binding.get_host_cpu_name()}"

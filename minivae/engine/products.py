@@ -29,6 +29,7 @@ from minivae.engine.tiles import (
     HAS_AVX2,
     HAS_AVX512,
     ROWS,
+    SIDE,
     VECTOR_BYTES,
     dot_tile,
     outer_tile,
@@ -36,8 +37,9 @@ from minivae.engine.tiles import (
 from minivae.engine.turns import enter, leave
 
 # Where the loops are faster than OpenBLAS, as measured: with the 32 vector registers of AVX-512, or
-# with AVX2 and many zeros; then
+# with AVX2 and many zeros or few rows; then
 THIN = 512  # up to so many datapoints,
+_FEW = 64  # (with AVX2 and nothing to leave out, up to so many)
 _NEAR = 65_536  # or with a `b`, or for `matmul_tn` an `out`, of up to so many bytes,
 _WORTHWHILE = 250_000  # from so many multiplications, or
 _WORTH_A_LOOK = 2_000_000  # from so many, where it is zeros that make it worthwhile;
@@ -178,7 +180,7 @@ def _choose(work, arrays, loop, skipping=None):
             return None
     if skipping and not many and work >= _WORTH_A_LOOK and has_zero_strips(a, ROWS):
         return skipping
-    return loop if HAS_AVX512 else None
+    return loop if HAS_AVX512 or len(a) <= _FEW else None
 
 
 @kernel
@@ -241,6 +243,6 @@ def _cover(a, start, row, step, b, terms, counts, bias, out):
 
 @kernel
 def _matmul_nt(a, b, out):
-    for j in range(0, out.shape[1], ROWS):
-        for i in range(0, out.shape[0], ROWS):
-            dot_tile(a, b, out, min(i, out.shape[0] - ROWS), min(j, out.shape[1] - ROWS))
+    for j in range(0, out.shape[1], SIDE):
+        for i in range(0, out.shape[0], SIDE):
+            dot_tile(a, b, out, min(i, out.shape[0] - SIDE), min(j, out.shape[1] - SIDE))

@@ -7,9 +7,9 @@ outer product after the other,
 
 each of which loads 5 numbers and 4 vectors for 20 multiplications and additions of vectors: this
 keeps the arithmetic busy, not the memory. A product a b^T has rows along k on both sides; its tile
-is 5 x 5 vectors, the lanes of which are summed in the end. AVX2 has 16 shorter registers: a tile is
-5 rows by 2 vectors, and products a b^T are better left to others. No compiler finds this from a
-loop over numbers, and Numba has no vectors, so the few instructions are put together by hand.
+is 5 x 5 vectors, the lanes of which are summed in the end. AVX2 has 16 shorter registers: tiles are
+5 rows by 2 vectors, and 3 x 3. No compiler finds this from a loop over numbers, and Numba has no
+vectors, so the few instructions are put together by hand.
 
 The functions are for use inside of kernels. Matrices are C-contiguous and of one dtype, float32 or
 float64. `out` is at least as high as a tile and a vector wide, or for `dot_tile` as wide as a tile.
@@ -17,18 +17,21 @@ Where tiles do not come out even, the last one lies across its neighbour: those 
 twice, to the same bits. Callers see to that, but for the right edge of an `outer_tile`.
 """
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, codegen, config
 from numba.extending import intrinsic
 
-_FEATURES = binding.get_host_cpu_features()
-HAS_AVX2 = all(_FEATURES.get(name, False) for name in ("avx2", "fma"))
-HAS_AVX512 = _FEATURES.get("avx512f", False)
+# As Numba compiles: for this CPU, or for what NUMBA_CPU_FEATURES and NUMBA_ENABLE_AVX leave of it.
+_ASKED = config.CPU_FEATURES  # "" where NUMBA_CPU_NAME is generic
+_FEATURES = set((codegen.get_host_cpu_features() if _ASKED is None else _ASKED).split(","))
+HAS_AVX2 = {"+avx2", "+fma"} <= _FEATURES
+HAS_AVX512 = "+avx512f" in _FEATURES
 
 VECTOR_BYTES = 64 if HAS_AVX512 else 32
 ROWS = 5  # of a tile
 COLUMNS = 4 if HAS_AVX512 else 2  # of a tile, in vectors
+SIDE = 5 if HAS_AVX512 else 3  # of a tile of `dot_tile`, with a vector for each number
 
 
 class _Emitter:
@@ -202,7 +205,7 @@ def _emit_outer_tile(context, builder, signature, arguments, n_vectors):
 
 @intrinsic
 def dot_tile(typing, a, b, out, i, j):
-    """Compute a tile of ROWS x ROWS numbers with the upper left corner out[i, j].
+    """Compute a tile of SIDE x SIDE numbers with the upper left corner out[i, j].
 
     out[r, s] <- sum over k of a[r, k] * b[s, k], for more k than a vector has lanes.
     """
@@ -213,8 +216,8 @@ def dot_tile(typing, a, b, out, i, j):
         a, _, n_terms = _data(context, builder, signature, arguments, 0)
         b, _, _ = _data(context, builder, signature, arguments, 1)
         out, _, width = _data(context, builder, signature, arguments, 2)
-        left = [emit.at(a, offset) for offset in emit.offsets(i, ROWS, n_terms)]
-        right = [emit.at(b, offset) for offset in emit.offsets(j, ROWS, n_terms)]
+        left = [emit.at(a, offset) for offset in emit.offsets(i, SIDE, n_terms)]
+        right = [emit.at(b, offset) for offset in emit.offsets(j, SIDE, n_terms)]
 
         def terms(k):
             return [[emit.load(emit.at(row, k)) for row in rows] for rows in (left, right)]
@@ -226,8 +229,8 @@ def dot_tile(typing, a, b, out, i, j):
         u = [emit.first_lanes(vector, first) for vector in u]
         tile = [[builder.fmul(u_r, v_s) for v_s in v] for u_r in u]
         tile = emit.accumulate(tile, first, n_terms, emit.lanes, terms)
-        rows = emit.offsets(i, ROWS, width)
-        columns = emit.offsets(j, ROWS, emit.int(1))
+        rows = emit.offsets(i, SIDE, width)
+        columns = emit.offsets(j, SIDE, emit.int(1))
         for vectors, offset in zip(tile, rows, strict=True):
             for vector, column in zip(vectors, columns, strict=True):
                 builder.store(emit.sum_of_lanes(vector), emit.at(out, offset, column))
