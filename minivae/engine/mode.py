@@ -58,4 +58,4 @@ def compiled_for() -> str:
     from llvmlite import binding
     from numba import config
 
-    return f"compiles for {config.CPU_NAME or binding.get_host_cpu_name()}"
+    return f"compiles for {vars(config)['CPU_NAME'] or binding.get_host_cpu_name()}"

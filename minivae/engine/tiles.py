@@ -23,7 +23,7 @@ from numba.core import cgutils, codegen, config
 from numba.extending import intrinsic
 
 # As Numba compiles: for this CPU, or for what NUMBA_CPU_FEATURES and NUMBA_ENABLE_AVX leave of it.
-_ASKED = config.CPU_FEATURES  # "" where NUMBA_CPU_NAME is generic
+_ASKED = vars(config)["CPU_FEATURES"]  # "" where NUMBA_CPU_NAME is generic
 _FEATURES = set((codegen.get_host_cpu_features() if _ASKED is None else _ASKED).split(","))
 HAS_AVX2 = {"+avx2", "+fma"} <= _FEATURES
 HAS_AVX512 = "+avx512f" in _FEATURES
