@@ -18,9 +18,8 @@ import pooch
 import pytest
 import scipy.io
 
-from minivae import datasets
 from minivae.datasets import download as _download
-from minivae.datasets import load
+from minivae.datasets import load, named
 
 RNG = np.random.default_rng(0)
 FACES = RNG.integers(8, 239, (1965, 28, 20), dtype=np.uint8)
@@ -63,8 +62,8 @@ def mirror():
 
 
 def use(monkeypatch, source, mirrors, **more):
-    new = getattr(datasets, source)._replace(mirrors=tuple(mirrors), **more)
-    monkeypatch.setattr(datasets, source, new)
+    new = getattr(named, source)._replace(mirrors=tuple(mirrors), **more)
+    monkeypatch.setattr(named, source, new)
 
 
 def save(file, array):
@@ -90,7 +89,7 @@ def idx_files():
     sizes = ((50, 28, 28), (9, 28, 28), (50,), (9,))
     arrays = [RNG.integers(0, 10, size, dtype=np.uint8) for size in sizes]
     contents = (struct.pack(f">HBB{x.ndim}I", 0, 8, x.ndim, *x.shape) + x.tobytes() for x in arrays)
-    return dict(zip(datasets.FASHION_MNIST.content, contents, strict=True))
+    return dict(zip(named.FASHION_MNIST.content, contents, strict=True))
 
 
 def sha256(content):
@@ -239,12 +238,12 @@ def test_the_search_goes_path_cache_system_mirrors(tmp_path, monkeypatch, cache,
     read = []
 
     def recording(folder):
-        datasets._read_fashion(folder)  # raises where the data set is not
+        named._read_fashion(folder)  # raises where the data set is not
         read.append(folder)
 
     def place():
         read.clear()
-        _download.obtain(datasets.FASHION_MNIST, recording, own if own.exists() else None)
+        _download.obtain(named.FASHION_MNIST, recording, own if own.exists() else None)
         return read[0]
 
     assert place().name.startswith(".partial-")  # the mirror, which fills the cache
@@ -283,7 +282,7 @@ def test_the_error_lists_all_that_was_tried(tmp_path, monkeypatch, cache, mirror
         load("fashion-mnist", path=tmp_path / "mine")
     first, *rest = str(error.value).splitlines()
     assert "'fashion-mnist'" in first and str(cache / "fashion-mnist") in first
-    assert all(name in first for name in datasets.FASHION_MNIST.files) and "path=" in first
+    assert all(name in first for name in named.FASHION_MNIST.files) and "path=" in first
     tried = [line for line in rest if line.startswith("  - ")]
     places = [str(tmp_path / "mine"), str(cache / "fashion-mnist"), str(cache), "/nowhere"]
     for line, place in zip(tried, [*places, "http://127.0.0.1", DOWN], strict=True):
@@ -382,7 +381,7 @@ def test_an_interrupt_leaves_nothing_behind(monkeypatch, cache, mirror):
 
     cache.mkdir()
     with pytest.raises(KeyboardInterrupt):
-        _download._download(datasets.FREY, interrupted, [])
+        _download._download(named.FREY, interrupted, [])
     assert left_in(cache) == []
 
 

@@ -147,7 +147,7 @@ def obtain(
     else:
         data = _download(source, read, failures)
     if path is not None and failures:
-        warnings.warn(f"path was of no use: {failures[0]}", stacklevel=4)
+        warnings.warn(f"path was of no use: {failures[0]}", stacklevel=5)
     return data
 
 
