@@ -21,6 +21,7 @@ from minivae.layers import Dense, Sequential
 from minivae.likelihoods import FixedGaussian
 from minivae.training.checkpoint import read_archive, write_archive
 from minivae.training.mcem import fit_mcem
+from minivae.training.state import read_training
 
 DATA = np.random.default_rng(0).random((30, 3))
 OPTIONS = {"batch_size": 10, "evaluate_every": 20, "progress": False}
@@ -145,6 +146,18 @@ def test_made_up_settings_and_states_are_refused_or_go_on(checkpoints, name, dat
     path = checkpoints / "made-up.npz"
     write_archive(path, meta, arrays)
     use(WAYS[name], path)
+
+
+@pytest.mark.parametrize("entry", [("settings", "batch_size"), ("step",)])
+@pytest.mark.parametrize("value", [None, "ten", 2.5, [1], -1])
+def test_the_reader_refuses_counts_that_are_none(checkpoints, entry, value):
+    """Before anything is built from them: the command line shows and uses some."""
+    meta, arrays = read_archive(checkpoints / "aevb.npz")
+    put(meta["training"], entry, (value,))
+    path = checkpoints / "made-up.npz"
+    write_archive(path, meta, arrays)
+    with pytest.raises(ValueError, match=f"^path: {re.escape(str(path))} is not a readable"):
+        read_training(path)
 
 
 def longer(x):
