@@ -201,6 +201,27 @@ def test_made_up_arrays_never_reach_a_kernel(checkpoints, name, array, change):
             call()
 
 
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_infinite_parameters_are_refused(checkpoints, sign):
+    """An optimizer's sums of squares may have overflowed; parameters may not."""
+    meta, arrays = read_archive(checkpoints / "aevb.npz")
+    arrays["params"][-1] = sign * np.inf
+    path = checkpoints / "made-up.npz"
+    write_archive(path, meta, arrays)
+    with pytest.raises(ValueError, match=r"is not a readable.*params"):
+        WAYS["aevb"](path, 30, resume=True)
+
+
+def test_generators_are_as_many_as_before(checkpoints):
+    meta, arrays = read_archive(checkpoints / "aevb.npz")
+    n = len(meta["training"]["rngs"])
+    meta["training"]["rngs"] *= 2
+    path = checkpoints / "made-up.npz"
+    write_archive(path, meta, arrays)
+    with pytest.raises(ValueError, match=f"rngs are {2 * n}, expected {n}"):
+        WAYS["aevb"](path, 30, resume=True)
+
+
 def test_one_more_array_is_refused(checkpoints):
     meta, arrays = read_archive(checkpoints / "aevb.npz")
     for more in ("more", "state.more"):
