@@ -174,7 +174,7 @@ CHANGES = {
     "float16": lambda x: x.astype(np.float16),
     "whole": lambda x: x.astype(np.int32),
     "text": lambda x: x.astype("U8"),
-    "NaN": lambda x: np.full_like(x, np.nan),
+    "a NaN": lambda x: np.append(x.ravel()[1:], x.dtype.type(np.nan)).reshape(x.shape),
     "gone": None,
 }
 

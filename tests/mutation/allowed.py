@@ -141,6 +141,7 @@ ALLOWED = {
         "exact_by_quadrature: `10` -> `11` (2)": _ROUGH,
         "exact_by_quadrature: `10` -> `11` (3)": _ROUGH,
     },
+    "training/state": {"_fill: `True` -> `False`": _AS_MANY},
     "training/mcem": {
         "MonteCarloEM._visit: `numbers[name] += value` -> `numbers[name] -= value`": (
             "equivalent: sums and their number change sign, and only their ratios count"
