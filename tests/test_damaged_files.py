@@ -5,6 +5,7 @@ anything else read, raised, or shown to a kernel.
 """
 
 import copy
+import itertools
 import json
 import re
 
@@ -148,9 +149,15 @@ def test_made_up_settings_and_states_are_refused_or_go_on(checkpoints, name, dat
     use(WAYS[name], path)
 
 
-@pytest.mark.parametrize("entry", [("settings", "batch_size"), ("step",)])
-@pytest.mark.parametrize("value", [None, "ten", 2.5, [1], -1])
-def test_the_reader_refuses_counts_that_are_none(checkpoints, entry, value):
+COUNTS = [("settings", "batch_size"), ("step",)]
+NO_COUNTS = [None, "ten", 2.5, [1], -1]
+TOO_LARGE = 10**400  # for a float
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"), [*itertools.product(COUNTS, NO_COUNTS), (("seconds",), TOO_LARGE)]
+)
+def test_the_reader_refuses_numbers_that_are_none(checkpoints, entry, value):
     """Before anything is built from them: the command line shows and uses some."""
     meta, arrays = read_archive(checkpoints / "aevb.npz")
     put(meta["training"], entry, (value,))
