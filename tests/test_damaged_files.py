@@ -151,12 +151,10 @@ def test_made_up_settings_and_states_are_refused_or_go_on(checkpoints, name, dat
 
 COUNTS = [("settings", "batch_size"), ("step",)]
 NO_COUNTS = [None, "ten", 2.5, [1], -1]
-TOO_LARGE = 10**400  # for a float
+TOO_LARGE = pytest.param(("seconds",), 10**400, id="too large for a float")
 
 
-@pytest.mark.parametrize(
-    ("entry", "value"), [*itertools.product(COUNTS, NO_COUNTS), (("seconds",), TOO_LARGE)]
-)
+@pytest.mark.parametrize(("entry", "value"), [*itertools.product(COUNTS, NO_COUNTS), TOO_LARGE])
 def test_the_reader_refuses_numbers_that_are_none(checkpoints, entry, value):
     """Before anything is built from them: the command line shows and uses some."""
     meta, arrays = read_archive(checkpoints / "aevb.npz")
