@@ -256,6 +256,14 @@ def test_the_index_has_every_notebook_in_order():
     assert list(dict.fromkeys(listed)) == [notebook.name for notebook in NOTEBOOKS]
 
 
+@every_notebook
+def test_the_index_and_the_page_name_the_same_time(notebook):
+    first = sources(notebook, "markdown")[0].replace("about an hour", "about 60 minutes")
+    row = rf"\]\({notebook.name}\) \|.*\| (\d+) minutes \|"
+    (listed,) = re.findall(row, (FOLDER / "README.md").read_text())
+    assert re.search(r"about (\d+) minutes", first)[1] == listed
+
+
 def test_the_symbol_table_names_what_exists():
     """A dotted name in the index, such as `vae.VAE.elbo`, leads somewhere in minivae."""
     index = (FOLDER / "README.md").read_text()
