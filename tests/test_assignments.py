@@ -12,6 +12,7 @@ import pytest
 from answers_tried import EVERY, TUTORIALS, right_answers, wrong_answers
 from assignments import NAMES, answer_to, main, sealed, write
 from exercises import load
+from exercises.predictions import QUESTIONS
 
 PAGE = (TUTORIALS / "INSTRUCTORS.md").read_text()
 every_notebook = pytest.mark.parametrize("name", NAMES)
@@ -151,6 +152,17 @@ def test_the_key_has_every_answer_and_its_points(course, name):
         assert f"\n## {exercise.name}\n" in key
         assert answer_to(name, exercise.name) in key
     assert f"| {sum(points_of(name).values())} |" in key
+
+
+@every_notebook
+def test_the_key_has_every_prediction_and_no_copy_has_its_answer(course, name):
+    key = (course / "key" / f"{name}.md").read_text().partition("\n## Predictions\n")[2]
+    copy = (course / "release" / name / f"{name}.ipynb").read_text()
+    asked = re.findall(r'predict\(\\"(\w+)\\", \.\.\.\)', copy)
+    assert asked and len(re.findall(r"^- ", key, flags=re.M)) == len(asked)
+    for question in map(QUESTIONS.get, asked):
+        assert key.count(f"**: {question.because}\n") == 1
+        assert question.because not in copy
 
 
 # --- Grading --------------------------------------------------------------------------------------

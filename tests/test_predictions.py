@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parents[1] / "tutorials"
 sys.path.append(str(FOLDER))
 from exercises.predictions import QUESTIONS, predict  # noqa: E402
 
-NOTEBOOKS = [path for path in sorted(FOLDER.glob("*.ipynb")) if path.stem < "14"]
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 every_question = pytest.mark.parametrize("name", QUESTIONS)
 
 
@@ -61,10 +61,50 @@ def test_dots_are_no_answer_and_names_are_checked():
         predict("coins", 1)
 
 
-def test_every_page_asks_and_every_question_is_asked_once():
+def test_every_page_asks_and_every_question_is_asked_once_in_its_place():
     pages = [asked(notebook) for notebook in NOTEBOOKS]
     assert all(pages)
-    assert sorted(name for page in pages for name in page) == sorted(QUESTIONS)
+    assert [name for page in pages for name in page] == list(QUESTIONS)
+
+
+def sections(cells):
+    """Each section's heading, its text, and its cells of code."""
+    found = [("", "", [])]
+    for cell in cells:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code":
+            found[-1][2].append(source)
+            continue
+        rest, *parts = re.split(r"^## (.*)$", source, flags=re.M)
+        heading, text, code = found.pop()
+        found.append((heading, text + rest, code))
+        found += [(new, of_it, []) for new, of_it in zip(parts[::2], parts[1::2], strict=True)]
+    return found
+
+
+def without_a_question(cells):
+    """Headings of sections that derive something and show it, and ask nothing of the reader."""
+    return [
+        heading
+        for heading, text, code in sections(cells)
+        if "$$" in text
+        and not any(re.match(r"# (Your turn|Replace the dots)", source) for source in code)
+        and code
+    ]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.stem)
+def test_every_section_that_derives_something_asks(notebook):
+    assert not without_a_question(json.loads(notebook.read_text())["cells"])
+
+
+def test_a_section_without_a_question_is_seen():
+    asks = {"cell_type": "code", "source": '# Replace the dots by a number.\npredict("x", ...)'}
+    shows = {"cell_type": "code", "source": "print(1)"}
+    texts = ("# Page\n$$a$$\n## One\n$$b$$", "$$c$$\n## Two\n$$d$$", "## Three\nno equation")
+    one, two, three = ({"cell_type": "markdown", "source": text} for text in texts)
+    assert without_a_question([one, asks, shows, two, shows, three, shows]) == ["Two"]
+    assert without_a_question([one, shows, two, three, shows]) == ["One"]
 
 
 def test_a_page_offers_the_answers_that_there_are():

@@ -1,6 +1,7 @@
 """The tutorials run from the top, and what they say about their outputs still holds."""
 
 import ast
+import configparser
 import importlib
 import io
 import json
@@ -56,6 +57,24 @@ def test_runs_from_the_top(notebook, in_the_folder, capsys):
     namespace = {"__name__": "__main__"}
     for k, source in enumerate(sources(notebook, "code"), start=1):
         run(source, f"{notebook.name}, cell {k}", namespace)
+
+
+@every_notebook
+def test_needs_nothing_that_the_tutorials_extra_does_not_bring(notebook):
+    settings = configparser.ConfigParser()
+    settings.read(FOLDER.parent / "setup.cfg")
+    required = settings["options"]["install_requires"]
+    required += settings["options.extras_require"]["tutorials"]
+    brought = {re.match(r"[\w-]+", line)[0] for line in required.split()} | {"minivae"}
+    needed = set()
+    trees = [ast.parse(source) for source in sources(notebook, "code")]
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [getattr(node, "module", None) or alias.name for alias in node.names]
+            needed |= {name.partition(".")[0] for name in names}
+            needed |= {"hypothesis" for name in names if name == "minivae.testing"}
+    own = {path.stem for path in FOLDER.glob("*.py")} | {"exercises"}
+    assert needed - own - set(sys.stdlib_module_names) <= brought
 
 
 @every_notebook
@@ -254,6 +273,14 @@ def test_the_index_has_every_notebook_in_order():
     index = (FOLDER / "README.md").read_text()
     listed = re.findall(r"\]\((\d\d_\w+\.ipynb)\)", index)
     assert list(dict.fromkeys(listed)) == [notebook.name for notebook in NOTEBOOKS]
+
+
+@every_notebook
+def test_the_index_and_the_page_name_the_same_time(notebook):
+    first = sources(notebook, "markdown")[0].replace("about an hour", "about 60 minutes")
+    row = rf"\]\({notebook.name}\) \|.*\| (\d+) minutes \|"
+    (listed,) = re.findall(row, (FOLDER / "README.md").read_text())
+    assert re.search(r"about (\d+) minutes", first)[1] == listed
 
 
 def test_the_symbol_table_names_what_exists():

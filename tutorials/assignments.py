@@ -30,6 +30,7 @@ FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER))
 
 from exercises import load  # noqa: E402
+from exercises.predictions import QUESTIONS  # noqa: E402
 
 NAMES = sorted(path.stem for path in FOLDER.glob("[0-9]*.ipynb"))
 # How the checker works; what else there is in its folder tells answers.
@@ -39,6 +40,7 @@ _ABOUT_ANSWERS = re.compile(
     r"(?:(?!\n\n)[^.!?])*\[[^\]]*\]\(answers/[^)]*\)(?:(?!\n\n)[^.!?])*[.!?]? ?"
 )
 _MEASURED = re.compile(r'(?<=")\.\./(benchmarks/[\w./-]+)(?=")')
+_PREDICTED = re.compile(r'^predict\("(\w+)", \.\.\.\)', re.MULTILINE)
 _OWN_DIAGNOSIS = re.compile(r'load\("answers", "\w+"\)\.(\w+)')
 _SEALED = '''"""Sealed, so that nobody reads it by accident: what the checker knows. Try first."""
 
@@ -166,14 +168,16 @@ def _nbgrader(cell, grade_id, metadata):
 
 
 def key(name):
-    """Return the answer key of a notebook, in Markdown: each exercise, its answer and points."""
+    """Return the answer key of a notebook, in Markdown: exercises with points, and predictions."""
     notebook = json.loads((FOLDER / f"{name}.ipynb").read_text())
     exercises = {exercise.name: exercise for exercise in load("exercises", name).EXERCISES}
-    found, asked = [], ""
+    found, predicted, asked = [], [], ""
     for cell in notebook["cells"]:
         text = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
             asked = text
+        elif match := _PREDICTED.search(text):
+            predicted.append((QUESTIONS[match[1]], _question(asked)))
         _, which = _checked_in(cell, text)
         if which in exercises:
             found.append((exercises[which], _question(asked)))
@@ -184,6 +188,12 @@ def key(name):
     for exercise, question in found:
         answer = answer_to(name, exercise.name)
         lines += ["", f"## {exercise.name}", "", question, "", "```python", answer, "```"]
+    lines += ["", "## Predictions", ""]
+    for question, text in predicted:
+        answer = f"{question.answer:.4g}" if question.is_number() else question.answer
+        lines.append(
+            f"- {text.removeprefix('**Predict, then run on.** ')} **{answer}**: {question.because}"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -44,6 +44,12 @@ def execute(path, seed=0):
     return notebook
 
 
+def _processor_seconds():
+    """What all kernels that have ended took of the machine's processors."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def main():
     """Execute the notebooks of the command line; exit with 1 if one of them fails."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -55,7 +61,7 @@ def main():
         parser.error("MINIVAE_TUTORIAL_BUDGET is set, expected --check: outputs are full ones")
     failed = False
     for path in arguments.notebooks or sorted(FOLDER.glob("*.ipynb")):
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), _processor_seconds()
         try:
             notebook = execute(path, arguments.seed)
         except CellExecutionError as error:
@@ -64,7 +70,9 @@ def main():
             continue
         text = nbformat.writes(notebook) + "\n"
         seconds = time.perf_counter() - started
-        print(f"{path.name}: {seconds:.1f} s, {len(text) / 1000:.0f} kB", flush=True)
+        work = _processor_seconds() - worked
+        print(f"{path.name}: {seconds:.1f} s, {work:.1f} s of processors, ", end="")
+        print(f"{len(text) / 1000:.0f} kB", flush=True)
         if len(text) > LARGEST:
             print(f"{path.name}: {len(text)} bytes, expected up to {LARGEST}", file=sys.stderr)
             failed = True

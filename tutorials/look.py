@@ -90,6 +90,9 @@ class _Film:
         self._pictures = [draw(moment)._repr_png_() for moment in moments]
         self._seconds = seconds
 
+    def __repr__(self):
+        return f"<a film of {len(self._pictures)} pictures>"
+
     def _repr_png_(self):
         frames = [Image.open(io.BytesIO(png)).convert("RGB") for png, _ in self._pictures]
         palette = frames[-1].quantize(48, Image.Quantize.MAXCOVERAGE)

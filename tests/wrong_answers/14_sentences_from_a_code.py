@@ -90,6 +90,17 @@ def probability(logits, word):
     return p[word], one_hot(logits, word) - p
 
 
+def by_the_softmax(logits, word):
+    p = softmax(logits)
+    with np.errstate(all="ignore"):
+        return np.log(p)[word], one_hot(logits, word) - p
+
+
+def kept_from_zero(logits, word):
+    p = softmax(logits)
+    return np.log(p[word] + 1e-12), one_hot(logits, word) - p
+
+
 def for_all_words(logits, word):
     return logits - logsumexp(logits), one_hot(logits, word) - softmax(logits)
 
@@ -127,6 +138,8 @@ WRONG = {
     "log_p_and_gradient": [
         (of_p, "the one of log p is that over p"),
         (probability, "log_p is the exponential of what it should be"),
+        (by_the_softmax, "the logarithm of 0"),
+        (kept_from_zero, "log_p is not: "),
         (for_all_words, "log_p has shape"),
         (naive, "0 divided by 0"),
         (descended, "log p is to go up"),

@@ -17,6 +17,13 @@ def large_word_problem(rng):
     return word_problem(rng, largest=2000)
 
 
+def improbable_word_problem(rng):
+    """Where the word's probability is too small for a float, and its logarithm is not."""
+    given = word_problem(rng)
+    given["logits"][given["word"]] -= rng.uniform(800, 900)
+    return given
+
+
 def word(logits, word, *, sign=1, onehot=True):
     log_p = log_softmax(logits)
     return log_p[word], sign * (onehot * np.eye(len(logits))[word] - np.exp(log_p))
@@ -153,7 +160,7 @@ EXERCISES = [
     ),
     Exercise(
         "log_p_and_gradient",
-        (word_problem, large_word_problem),
+        (word_problem, large_word_problem, improbable_word_problem),
         minutes=15,
         returns=("log_p", "gradient"),
         sizes=lambda logits, **_: {"V": len(logits)},

@@ -13,6 +13,7 @@ A cell that is still as it came, with ``...`` where the reader's lines will be, 
 
 `checking` runs a function and gives a verdict, `calling` calls it whatever it is, `comparing` looks
 for what is wrong with each part of a result, `diagnosis` and `shapes` put that in words.
+`predictions` answers in the same words to what `questions_*` ask between the exercises.
 """
 
 from exercises.checking import Exercise, Verdict, checker, load
