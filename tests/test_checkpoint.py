@@ -24,6 +24,14 @@ def saved(tmp_path):
     return path, vae, params
 
 
+@pytest.mark.parametrize("value", [{1, 2}, 1j, object()])
+def test_a_header_of_what_json_cannot_hold_is_refused(tmp_path, value):
+    path = tmp_path / "model.npz"
+    with pytest.raises(TypeError, match=f"meta holds a {type(value).__name__}, expected what JSON"):
+        write_archive(path, {"it": value}, {})
+    assert not list(tmp_path.iterdir())
+
+
 def test_round_trip(saved):
     path, vae, params = saved
     loaded_vae, loaded = load_model(path)

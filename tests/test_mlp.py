@@ -209,6 +209,17 @@ def test_a_layer_gets_arrays_as_it_may_expect_them_whatever_others_return(new):
             assert array.dtype == np.float32 and array.flags.c_contiguous
 
 
+@pytest.mark.parametrize("make", [np.asfortranarray, lambda x: x.astype(int), lambda x: x[:, ::-1]])
+def test_the_first_layer_gets_rows_in_the_dtype_of_the_parameters(make):
+    first = Looking(3)
+    net = Sequential([first])
+    x = make(np.arange(15.0).reshape(5, 3))
+    net.forward(Params(net.shapes, dtype=np.float32), x)
+    (given,) = first.given
+    assert given.dtype == np.float32 and given.flags.c_contiguous
+    np.testing.assert_array_equal(given, x)
+
+
 class TwoShifts(Shift):
     """y = x + shift + 2 * other: of its parts, only one has what it gives back."""
 

@@ -142,6 +142,10 @@ ALLOWED = {
         "exact_by_quadrature: `10` -> `11` (3)": _ROUGH,
     },
     "training/state": {"_fill: `True` -> `False`": _AS_MANY},
+    "layers/sequential": {
+        "Sequential.init: `True` -> `False`": _AS_MANY,
+        "Sequential.shapes: `True` -> `False`": _AS_MANY,
+    },
     "training/mcem": {
         "MonteCarloEM._visit: `numbers[name] += value` -> `numbers[name] -= value`": (
             "equivalent: sums and their number change sign, and only their ratios count"
@@ -202,6 +206,7 @@ ALLOWED = {
         "exact_posterior: `2` -> `3` (2)": "equivalent: fewer nodes are exact already",
     },
     "training/checkpoint": {
+        "module: `3600` -> `3601`": _ROUGH,
         "_umask: `0` -> `1`": "equivalent: the mask is read by setting any, and put back at once",
         "_checksum: `sorted(arrays)` -> `arrays`": "files are read in the order of writing",
     },
