@@ -24,6 +24,13 @@ def saved(tmp_path):
     return path, vae, params
 
 
+def test_a_missing_folder_is_reported_with_the_path_that_was_asked_for(tmp_path):
+    path = tmp_path / "absent" / "model.npz"
+    with pytest.raises(FileNotFoundError) as error, atomic_write(path):
+        pass
+    assert error.value.filename == str(path)  # not that of a temporary file
+
+
 @pytest.mark.parametrize("value", [{1, 2}, 1j, object()])
 def test_a_header_of_what_json_cannot_hold_is_refused(tmp_path, value):
     path = tmp_path / "model.npz"
