@@ -4,15 +4,16 @@ import errno
 import os
 import pickle
 import stat
+import time
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from minivae import VAE, load_model, save_model
+from minivae import VAE, Params, load_model, save_model
 from minivae.layers import Activation, Dense, Sequential
 from minivae.likelihoods import Bernoulli, FixedGaussian
-from minivae.training.checkpoint import atomic_write, read_archive, write_archive
+from minivae.training.checkpoint import atomic_write, check_parent, read_archive, write_archive
 
 
 @pytest.fixture
@@ -24,11 +25,45 @@ def saved(tmp_path):
     return path, vae, params
 
 
-def test_a_missing_folder_is_reported_with_the_path_that_was_asked_for(tmp_path):
+@pytest.mark.parametrize("use", [check_parent, lambda path: atomic_write(path).__enter__()])
+def test_a_missing_folder_is_reported_with_the_path_that_was_asked_for(tmp_path, use):
     path = tmp_path / "absent" / "model.npz"
-    with pytest.raises(FileNotFoundError) as error, atomic_write(path):
-        pass
-    assert error.value.filename == str(path)  # not that of a temporary file
+    with pytest.raises(FileNotFoundError) as error:
+        use(path)
+    # Not that of a temporary file, and without a word on a file that was never there.
+    assert (error.value.filename, error.value.strerror) == (str(path), os.strerror(errno.ENOENT))
+
+
+@pytest.mark.parametrize(("name", "age", "stays"), [
+    (".model.npz.abc.partial", 3500, True),  # of a writer that may be alive
+    (".model.npz.abc.partial", 3700, False),
+    (".other.npz.abc.partial", 9999, True),
+    (".model.npz.abc", 9999, True),
+])  # fmt: skip
+def test_what_killed_writers_left_is_removed_after_an_hour(tmp_path, name, age, stays):
+    left = tmp_path / name
+    left.touch()
+    then = time.time() - age
+    os.utime(left, (then, then))
+    write_archive(tmp_path / "model.npz", {}, {})
+    assert left.exists() == stays
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda vector: vector[:-1], "params is Params"),
+        (lambda vector: np.where(np.arange(len(vector)) == 2, np.nan, vector), "params"),
+        (lambda vector: np.where(np.arange(len(vector)) == 2, np.inf, vector), "params"),
+    ],
+)
+def test_what_is_no_model_is_not_saved(saved, tmp_path, change, message):
+    _, vae, params = saved
+    wrong = change(params.vector).astype(params.dtype)
+    shapes = params.shapes if len(wrong) == len(params.vector) else {"W": wrong.shape}
+    with pytest.raises(ValueError, match=message):
+        save_model(tmp_path / "new.npz", vae, Params(shapes, wrong))
+    assert not (tmp_path / "new.npz").exists()
 
 
 @pytest.mark.parametrize("value", [{1, 2}, 1j, object()])

@@ -42,7 +42,6 @@ def atomic_write(path: str | Path, mode: str = "wb", **options: Any) -> Iterator
         If it cannot be written (no space, no permission); `path` is then as it was before.
     """
     path = Path(path)
-    check_parent(path)
     try:
         _remove_left_over(path)
         handle, temporary = tempfile.mkstemp(_PARTIAL, f".{path.name}.", path.parent)
