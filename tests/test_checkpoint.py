@@ -5,6 +5,8 @@ import os
 import pickle
 import stat
 import time
+import warnings
+import zipfile
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +34,22 @@ def test_a_missing_folder_is_reported_with_the_path_that_was_asked_for(tmp_path,
         use(path)
     # Not that of a temporary file, and without a word on a file that was never there.
     assert (error.value.filename, error.value.strerror) == (str(path), os.strerror(errno.ENOENT))
+
+
+def test_what_numpy_would_only_warn_of_is_refused(saved):
+    """A header as Python 2 wrote them: NumPy reads it, but no file of ours has one."""
+    path, _, params = saved
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    shape = b"(%d" % len(params.vector)
+    assert shape + b",), } " in files["params.npy"]
+    files["params.npy"] = files["params.npy"].replace(shape + b",), } ", shape + b"L,), }")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    with warnings.catch_warnings(), pytest.raises(ValueError, match="is not a readable"):
+        warnings.simplefilter("ignore")
+        load_model(path)
 
 
 @pytest.mark.parametrize(("name", "age", "stays"), [

@@ -207,6 +207,8 @@ ALLOWED = {
     },
     "training/checkpoint": {
         "module: `3600` -> `3601`": _ROUGH,
+        "_remove_left_over: `time.time() - left.stat().st_mtime > _LEFT_OVER_SECONDS` -> "
+        "`time.time() - left.stat().st_mtime >= _LEFT_OVER_SECONDS`": _TIE,
         "_umask: `0` -> `1`": "equivalent: the mask is read by setting any, and put back at once",
         "_checksum: `sorted(arrays)` -> `arrays`": "files are read in the order of writing",
     },
