@@ -1,6 +1,7 @@
 """Layers in a row."""
 
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -263,6 +264,27 @@ def test_the_output_may_be_overwritten_even_if_a_layer_says_otherwise():
     out, _ = net.forward(Params(net.shapes), np.ones((5, 4)))
     out[:] = 1
     assert out.flags.c_contiguous
+
+
+class SumOfSquares(NamedTuple):
+    """A part of one's own."""
+
+    dy: np.ndarray
+
+    def write(self, out, first=0):
+        out[:] = np.square(self.dy).sum(axis=0)[first : first + len(out)]
+
+
+@pytest.mark.parametrize(
+    ("part", "entry"),
+    [(Sum(np.arange(5, dtype=np.float32)), 10), (SumOfSquares(np.ones((5, 1))), 5)],
+)
+def test_a_parameter_of_one_number_may_have_a_row_of_numbers_or_a_part_of_ones_own(part, entry):
+    _, parts = there_and_back(Odd(1, parts={"shift": part}))
+    (given,) = parts.values()
+    out = np.zeros(1, np.float32)
+    given.write(out)
+    assert out == entry
 
 
 def test_a_product_may_be_of_a_parameter_with_other_axes():

@@ -205,6 +205,10 @@ ALLOWED = {
         ),
         "exact_posterior: `2` -> `3` (2)": "equivalent: fewer nodes are exact already",
     },
+    "training/descriptions": {
+        "_describe_numbers: `8` -> `9`": "equivalent: no number of NumPy's has nine bytes",
+        "_settings: `2` -> `3`": "equivalent: the third protocol of copying says the same",
+    },
     "training/checkpoint": {
         "module: `3600` -> `3601`": _ROUGH,
         "_remove_left_over: `time.time() - left.stat().st_mtime > _LEFT_OVER_SECONDS` -> "
