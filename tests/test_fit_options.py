@@ -22,6 +22,17 @@ def test_evaluates_at_the_numbers_asked_for_and_at_the_end():
     assert fit(VAE_, DATA, 500, evaluate_every=[500], **QUIET).history.samples == [500]
 
 
+@pytest.mark.parametrize("ten", [10.0, np.int64(10), np.float32(10)])
+def test_a_whole_number_is_one_whatever_its_type(tmp_path, ten):
+    def train(batch_size, samples, **more):
+        options = {**QUIET, "checkpoint": tmp_path / "m.npz", "batch_size": batch_size, **more}
+        return fit(VAE_, DATA, samples, **options).params.vector
+
+    expected = train(10, 60)
+    train(ten, 40)
+    np.testing.assert_array_equal(train(10, 60, resume=True), expected)
+
+
 def test_when_one_looks_does_not_change_what_is_learned():
     often = fit(VAE_, DATA, 600, evaluate_every=range(20, 600, 60), **QUIET)
     never = fit(VAE_, DATA, 600, evaluate_every=None, **QUIET)

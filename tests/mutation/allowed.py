@@ -205,6 +205,11 @@ ALLOWED = {
         ),
         "exact_posterior: `2` -> `3` (2)": "equivalent: fewer nodes are exact already",
     },
+    "training/settings": {
+        "first_params: `model.check_params(params)` -> `pass`": (
+            "equivalent: it is checked where it is used, too"
+        )
+    },
     "training/descriptions": {
         "_describe_numbers: `8` -> `9`": "equivalent: no number of NumPy's has nine bytes",
         "_settings: `2` -> `3`": "equivalent: the third protocol of copying says the same",
