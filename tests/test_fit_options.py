@@ -1,6 +1,7 @@
 """Options of `fit`: evaluation at given numbers of samples, dynamic binarisation."""
 
-from dataclasses import dataclass, field
+import inspect
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from minivae.binarization import fixed_draw
 from minivae.datasets import Dataset
 from minivae.estimators import SGVBB
 from minivae.evaluation import mean_bound
+from minivae.training.settings import AEVBSettings
 
 DATA = np.random.default_rng(0).integers(0, 256, (200, 12), dtype=np.uint8)
 VAE_ = VAE(12, 2, (8,))
@@ -31,6 +33,16 @@ def test_a_whole_number_is_one_whatever_its_type(tmp_path, ten):
     expected = train(10, 60)
     train(ten, 40)
     np.testing.assert_array_equal(train(10, 60, resume=True), expected)
+
+
+def test_settings_have_the_defaults_of_fit():
+    documented = inspect.signature(fit).parameters
+    for setting in fields(AEVBSettings):
+        default = documented[setting.name].default
+        assert default in (None, setting.default)
+        assert (default is None) == (
+            setting.name in ("optimizer", "estimator")
+        )  # objects, made anew
 
 
 def test_when_one_looks_does_not_change_what_is_learned():
