@@ -36,6 +36,13 @@ def test_a_missing_folder_is_reported_with_the_path_that_was_asked_for(tmp_path,
     assert (error.value.filename, error.value.strerror) == (str(path), os.strerror(errno.ENOENT))
 
 
+@pytest.mark.parametrize("start", ["normal", "glorot"])
+def test_the_start_is_remembered(tmp_path, start):
+    vae = VAE(6, 2, (3,), start=start)
+    save_model(tmp_path / "model.npz", vae, vae.init_params(np.random.default_rng(0)))
+    assert load_model(tmp_path / "model.npz")[0].start == start
+
+
 def test_what_numpy_would_only_warn_of_is_refused(saved):
     """A header as Python 2 wrote them: NumPy reads it, but no file of ours has one."""
     path, _, params = saved
