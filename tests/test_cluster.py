@@ -152,8 +152,8 @@ def test_another_worker_goes_on_with_the_curve_of_one_that_was_killed(running, p
     out = place / "there"
     victim = running.workers()[0]
     wait_for(lambda: children_of(victim), process)
-    wait_for(lambda: all(curve_rows(folder) for folder in folders(out)), process)
     (computing,) = children_of(victim)
+    wait_for(lambda: all(curve_rows(folder) for folder in folders(out)), process)
     os.kill(victim, signal.SIGKILL)
     before = {row for folder in folders(out) for row in curve_rows(folder)}
     _, error = process.communicate(timeout=PATIENCE)
