@@ -127,6 +127,13 @@ def put(document, way, new):
         document[last] = new[0]
 
 
+def made_up(folder, meta, arrays):
+    """Write a file with these contents and a good checksum; return its path."""
+    path = folder / "made-up.npz"
+    write_archive(path, meta, arrays)
+    return path
+
+
 def use(train, path):
     """Load a model and train on; whatever is refused has a line that names the file."""
     for call in (lambda: load_model(path), lambda: train(path, 30, resume=True)):
@@ -144,8 +151,7 @@ def test_made_up_settings_and_states_are_refused_or_go_on(checkpoints, name, dat
     for _ in range(data.draw(st.integers(1, 2))):
         way = data.draw(st.sampled_from(list(places(meta))))
         put(meta, way, data.draw(st.none() | st.tuples(json_values)))
-    path = checkpoints / "made-up.npz"
-    write_archive(path, meta, arrays)
+    path = made_up(checkpoints, meta, arrays)
     use(WAYS[name], path)
 
 
@@ -159,8 +165,7 @@ def test_the_reader_refuses_numbers_that_are_none(checkpoints, entry, value):
     """Before anything is built from them: the command line shows and uses some."""
     meta, arrays = read_archive(checkpoints / "aevb.npz")
     put(meta["training"], entry, (value,))
-    path = checkpoints / "made-up.npz"
-    write_archive(path, meta, arrays)
+    path = made_up(checkpoints, meta, arrays)
     with pytest.raises(ValueError, match=f"^path: {re.escape(str(path))} is not a readable"):
         read_training(path)
 
@@ -196,8 +201,7 @@ def test_made_up_arrays_never_reach_a_kernel(checkpoints, name, array, change):
         del arrays[array]
     else:
         arrays[array] = CHANGES[change](arrays[array])
-    path = checkpoints / "made-up.npz"
-    write_archive(path, meta, arrays)
+    path = made_up(checkpoints, meta, arrays)
     calls = [lambda: WAYS[name](path, 30, resume=True)]
     if array == "params" and change != "float64":
         calls.append(lambda: load_model(path))
@@ -211,8 +215,7 @@ def test_infinite_parameters_are_refused(checkpoints, sign):
     """An optimizer's sums of squares may have overflowed; parameters may not."""
     meta, arrays = read_archive(checkpoints / "aevb.npz")
     arrays["params"][-1] = sign * np.inf
-    path = checkpoints / "made-up.npz"
-    write_archive(path, meta, arrays)
+    path = made_up(checkpoints, meta, arrays)
     with pytest.raises(ValueError, match=r"is not a readable.*params"):
         WAYS["aevb"](path, 30, resume=True)
 
@@ -221,8 +224,7 @@ def test_generators_are_as_many_as_before(checkpoints):
     meta, arrays = read_archive(checkpoints / "aevb.npz")
     n = len(meta["training"]["rngs"])
     meta["training"]["rngs"] *= 2
-    path = checkpoints / "made-up.npz"
-    write_archive(path, meta, arrays)
+    path = made_up(checkpoints, meta, arrays)
     with pytest.raises(ValueError, match=f"rngs are {2 * n}, expected {n}"):
         WAYS["aevb"](path, 30, resume=True)
 
@@ -230,8 +232,7 @@ def test_generators_are_as_many_as_before(checkpoints):
 def test_one_more_array_is_refused(checkpoints):
     meta, arrays = read_archive(checkpoints / "aevb.npz")
     for more in ("more", "state.more"):
-        path = checkpoints / "made-up.npz"
-        write_archive(path, meta, {**arrays, more: np.zeros(3)})
+        path = made_up(checkpoints, meta, {**arrays, more: np.zeros(3)})
         with pytest.raises(
             ValueError, match=r"it has float64 of shape \(3,\) for more, expected n"
         ):

@@ -10,8 +10,11 @@ from exercises import questions_00_to_04, questions_05_to_09, questions_10_to_15
 from exercises.checking import Verdict
 from exercises.diagnosis import NOT_FILLED_IN
 
-QUESTIONS = questions_00_to_04.QUESTIONS | questions_05_to_09.QUESTIONS
-QUESTIONS |= questions_10_to_15.QUESTIONS
+QUESTIONS = {
+    **questions_00_to_04.QUESTIONS,
+    **questions_05_to_09.QUESTIONS,
+    **questions_10_to_15.QUESTIONS,
+}
 
 
 def predict(name, came):
