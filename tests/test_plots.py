@@ -549,6 +549,31 @@ def test_bounds_of_short_curves_are_shown():
     assert left <= 1e4 < right
 
 
+def test_the_range_over_seeds_is_shaded():
+    table = method_table(0)
+    plain = plots.bounds_of_methods([[("x", {"aevb": table}, None)]])
+    assert len(plain.axes[0].collections) == 0
+    spread = np.array([[-2.0, -1.0, 0.0], [3.0, 2.0, 1.0]])
+    for part in ("train", "test"):
+        table[f"{part}_bound_range"] = table[f"{part}_bound"] + spread
+    figure = plots.bounds_of_methods([[("x", {"aevb": table}, None)]])
+    shaded = [band.get_paths()[0].vertices for band in figure.axes[0].collections]
+    assert len(shaded) == 2
+    for vertices, part in zip(shaded, ("test", "train"), strict=True):
+        for n, lowest, highest in zip(table["samples"], *table[f"{part}_bound_range"], strict=True):
+            of_point = vertices[vertices[:, 0] == n, 1]
+            assert (of_point.min(), of_point.max()) == (lowest, highest)
+
+
+def test_a_curve_that_ends_beyond_the_axis_has_a_note():
+    tables = {"aevb": method_table(0), "wake-sleep": method_table(-45)}  # to -111 and -156
+    figure = plots.bounds_of_methods([[("x", tables, (-150, -100))]])
+    (note,) = figure.axes[0].texts
+    assert note.get_text() == "wake-sleep ends at \N{MINUS SIGN}156.0"
+    assert note.get_color() == figure.axes[0].lines[2].get_color()
+    assert not plots.bounds_of_methods([[("x", tables, (-160, -100))]]).axes[0].texts
+
+
 def test_log_likelihoods_of_methods_have_error_bars():
     tables = {m: method_table(-k, "log_px", True) for k, m in enumerate(("aevb", "mcem"))}
     panels = [("$N$ = 1000", tables, (-160, -100)), ("$N$ = 50000", tables, None)]

@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 from randomness import shift_seeds
 from test_cli import PATIENCE
 
-from minivae import datasets
+from minivae import VAE, Adagrad, datasets, fit, plots
 from minivae.app import cli
+from minivae.data_stream import INIT, stream
+from minivae.estimators.wake_sleep import WakeSleep
 from minivae.evaluation import appendix_d, mean_bound, resample_prior
 from minivae.experiments import (
     EXPERIMENTS,
@@ -35,8 +37,10 @@ from minivae.experiments.computing import run_curve
 from minivae.experiments.curves import Curve, CurveFolder
 from minivae.experiments.experiment import Model, log_spaced
 from minivae.experiments.running import CurvesFailed
+from minivae.experiments.seeds import over_seeds
 from minivae.training import TrainingDiverged
 from minivae.training.interruption import Interrupted
+from minivae.training.mcem import fit_mcem
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -111,7 +115,8 @@ NAMES = [f"dots-h6-z{n}-{method}" for n in (2, 3) for method in ("aevb", "wake-s
 
 
 def test_figure_2_is_the_papers():
-    curves = figure2.curves(10**6)
+    every = figure2.curves(10**6)
+    curves = [c for c in every if c.start_std == 0.01]
     assert len(curves) == 18
     for method in ("aevb", "wake-sleep"):
         of_method = [c for c in curves if c.method == method]
@@ -121,7 +126,11 @@ def test_figure_2_is_the_papers():
         assert [c.n_latent for c in frey] == [2, 5, 10, 20]
         assert {(c.hidden, c.likelihood) for c in mnist} == {(500, "bernoulli")}
         assert {(c.hidden, c.likelihood) for c in frey} == {(200, "gaussian-sigmoid")}
-    assert {(c.batch_size, c.n_train, c.samples) for c in curves} == {(100, None, 10**6)}
+    assert {(c.batch_size, c.n_train, c.samples) for c in every} == {(100, None, 10**6)}
+    # Frey Faces from the other start, too, that "N(0, 0.01)" may mean: all else is the same.
+    others = [replace(c, start_std=0.01) for c in every if c.start_std != 0.01]
+    assert {c.start_std for c in every} == {0.01, 0.1}
+    assert others == [c for c in curves if c.dataset == "frey"]
 
 
 def test_figure_3_is_the_papers():
@@ -163,8 +172,8 @@ def test_points_are_log_spaced_and_do_not_depend_on_the_budget(samples, more):
 def test_figure_2(reference, dots):
     rows = table(reference)
     assert list(rows[0]) == [
-        "dataset", "n_train", "n_latent", "hidden", "method", "seed", "step_size", "samples",
-        "train_bound", "test_bound",
+        "dataset", "n_train", "n_latent", "hidden", "method", "start_std", "seed", "step_size",
+        "samples", "train_bound", "test_bound",
     ]  # fmt: skip
     models = [(r["n_latent"], r["method"]) for r in rows]
     assert models == [(n, m) for n in "23" for m in ("aevb", "wake-sleep") for _ in range(4)]
@@ -237,6 +246,86 @@ def test_figures_4_and_5_use_what_figure_2_has_left(small, reference, tmp_path):
     assert executor.names == []
     reproduce(small["figure4"], tmp_path, 100, executor=executor)
     assert executor.names == ["dots-h6-z2-aevb"]
+
+
+# --- Several seeds, another start -----------------------------------------------------------------
+
+
+def test_seeds_are_curves_of_their_own(small, dots, tmp_path):
+    executor = Serial()
+    options = {"executor": executor, "only": "*z2*"}
+    reproduce(small["figure2"], tmp_path, 300, seeds=(2, 0, 2), **options)
+    assert sorted(executor.names) == [
+        f"dots-h6-z2-{m}{seed}" for m in ("aevb", "wake-sleep") for seed in ("", "-seed2")
+    ]
+    rows = table(tmp_path)
+    assert [(r["method"], r["seed"]) for r in rows] == [
+        (m, seed) for m in ("aevb", "wake-sleep") for seed in "20"
+    ]
+    data = datasets.load(dots)
+    vae = VAE(16, 2, (6,))
+    for row in rows:
+        by_hand = fit(
+            vae, data, 300, batch_size=100, threads=1, seed=int(row["seed"]), progress=False,
+            optimizer=Adagrad(float(row["step_size"])),
+            estimator=WakeSleep() if row["method"] == "wake-sleep" else None,
+        )  # fmt: skip
+        assert float(row["test_bound"]) == by_hand.history.test_bound[-1]
+
+
+def test_figures_draw_all_seeds_of_curves_and_one_of_models(small, tmp_path, monkeypatch):
+    drawn = {}
+    for name in ("bounds_of_methods", "side_by_side"):
+        right = getattr(plots, name)
+        monkeypatch.setattr(
+            plots, name, lambda *a, right=right, name=name: drawn.update({name: a}) or right(*a)
+        )
+    for name in ("figure2", "figure5"):
+        reproduce(small[name], tmp_path, 600, seeds=(3, 4, 5), executor=Serial())
+    ((panels,),) = drawn["bounds_of_methods"]
+    of_method = panels[1][1]["wake-sleep"]
+    rows = [
+        r for r in table(tmp_path) if (r["n_latent"], r["method"]) == ("3", "wake-sleep")
+    ]  # fmt: skip
+    bounds = np.array([float(r["test_bound"]) for r in rows]).reshape(3, 2)
+    assert len(set(bounds[:, 1])) == 3
+    np.testing.assert_array_equal(of_method["samples"], [300, 600])
+    np.testing.assert_array_equal(of_method["test_bound"], np.sort(bounds, axis=0)[1])
+    np.testing.assert_array_equal(
+        of_method["test_bound_range"], [bounds.min(axis=0), bounds.max(axis=0)]
+    )
+    grids, titles = drawn["side_by_side"]
+    assert len(grids) == 2
+    assert titles == ["(a) 2-D latent space", "(b) 3-D latent space"]
+
+
+def test_seeds_that_end_sooner_say_nothing_about_the_rest():
+    short = {"samples": np.array([10, 20]), "bound": np.array([1.0, 4.0])}
+    long = {"samples": np.array([10, 15, 20, 30]), "bound": np.array([3.0, 5.0, 2.0, 7.0])}
+    merged = over_seeds([short, long])
+    np.testing.assert_array_equal(merged["samples"], [10, 15, 20, 30])
+    np.testing.assert_array_equal(merged["bound"], [2, 5, 3, 7])
+    np.testing.assert_array_equal(merged["bound_range"], [[1, 5, 2, 7], [3, 5, 4, 7]])
+
+
+@pytest.mark.parametrize("method", ["aevb", "wake-sleep", "mcem"])
+def test_another_start_is_that_of_init_params(dots, tmp_path, method):
+    curve = Curve(dots, method, 2, 6, (200,), start_std=0.5, seed=7)
+    assert curve.name == f"dots-h6-z2-{method}-std0.5-seed7"
+    run_curve(curve, tmp_path)
+    place = CurveFolder(curve, tmp_path)
+    data, options = datasets.load(dots), {"batch_size": 100, "seed": 7, "progress": False}
+    options["optimizer"] = Adagrad(place.settings()["step_size"])
+    vae = VAE(16, 2, (6,))
+    start = vae.init_params(stream(7, INIT), np.float32, std=0.5)
+    usual = vae.init_params(stream(7, INIT), np.float32)
+    np.testing.assert_allclose(start["encoder.W1"], 50 * usual["encoder.W1"], rtol=1e-6)
+    if method == "mcem":
+        result = fit_mcem(vae, data, 200, params=start, **options)
+    else:
+        estimator = WakeSleep() if method == "wake-sleep" else None
+        result = fit(vae, data, 200, params=start, estimator=estimator, threads=1, **options)
+    np.testing.assert_array_equal(place.load_model()[1].vector, result.params.vector)
 
 
 # --- Executors ------------------------------------------------------------------------------------
@@ -408,7 +497,10 @@ def no_work(monkeypatch):
         ({"samples": 0}, "samples is 0, expected a whole number of at least 1"),
         ({"samples": 2.5}, "samples is 2.5"),
         ({"workers": 0}, "workers is 0"),
-        ({"seed": -1}, "seed is -1"),
+        ({"seeds": -1}, "seeds is -1"),
+        ({"seeds": (0, 1.5)}, "seeds is 1.5"),
+        ({"seeds": ()}, "seeds is empty, expected at least one number"),
+        ({"seeds": "12"}, "seeds is '1', expected a whole number"),
         ({"datapoints": 0}, "datapoints is 0"),
         ({"only": "mnist-z2"}, "only is 'mnist-z2', expected a pattern of one of mnist-h500-z2-a"),
     ],
@@ -420,9 +512,13 @@ def test_nonsense(no_work, tmp_path, changes, message):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_of_other_curves(no_work, small, reference):
-    with pytest.raises(ValueError, match=r"seed is 1, but the curve in .* has 0: choose another"):
-        reproduce(small["figure2"], reference, 1200, seed=1)
+def test_a_folder_of_other_curves(no_work, small, tmp_path):
+    first = small["figure2"].curves(1200)[0]
+    CurveFolder(first, tmp_path).settings()
+    other = replace(small["figure2"], curves=lambda n: [replace(first, batch_size=50)])
+    message = r"batch_size is 50, but the curve in .* has 100: choose another"
+    with pytest.raises(ValueError, match=message):
+        reproduce(other, tmp_path, 1200)
 
 
 def test_damaged_curves(no_work, small, reference, tmp_path):
@@ -543,8 +639,8 @@ def test_the_command_line_reaches_the_library(monkeypatch, capsys):
             "--data-path",
             "faces",
             "--skip-frey",
-            "--seed",
-            "4",
+            "--seeds",
+            "4,0",
         ]
     )
     assert code == 0
@@ -553,9 +649,9 @@ def test_the_command_line_reaches_the_library(monkeypatch, capsys):
         (
             ("figure3", "there", 10_000_000),
             {
-                "workers": 3, "only": "*aevb", "datapoints": 1000, "seed": 4, "data_path": "faces",
-                "skip_frey": True, "progress": None, "stages": None, "k": None, "batch_size": None,
-                "dask": None,
+                "workers": 3, "only": "*aevb", "datapoints": 1000, "seeds": [4, 0],
+                "data_path": "faces", "skip_frey": True, "progress": None, "stages": None,
+                "k": None, "batch_size": None, "dask": None,
             },
         )
     ]  # fmt: skip

@@ -141,9 +141,13 @@ def test_the_table(small, model, dots, tmp_path):
         assert float(last["test_bound"]) == by_hand.history.test_bound[-1]
 
     heading, first, second, *_ = (tmp_path / "table1.txt").read_text().splitlines()
-    assert heading.split()[:3] == ["k", "minibatch", "passes"]
-    assert first.split()[:3] == ["1", "20", "4"] and first.split()[-3:] == ["86.76", "19", "87.75"]
-    assert float(second.split()[3]) == pytest.approx(-evidence.mean, abs=0.005)
+    assert heading.split()[:4] == ["k", "minibatch", "seed", "passes"]
+    assert first.split()[:4] == ["1", "20", "0", "4"] and first.split()[-3:] == [
+        "86.76",
+        "19",
+        "87.75",
+    ]
+    assert float(second.split()[4]) == pytest.approx(-evidence.mean, abs=0.005)
 
 
 def test_more_stages_and_interrupted_curves_go_on(small, model, tmp_path, monkeypatch):
@@ -183,7 +187,7 @@ def test_the_command_line_prints_the_table(small, tmp_path, capsys, monkeypatch)
     )
     assert cli.main([*words, str(tmp_path), "--batch-size", "30"]) == 0
     heading, row, *_, first, second = capsys.readouterr().out.splitlines()
-    assert "published" in heading and row.split()[:3] == ["2", "30", "1"]
+    assert "published" in heading and row.split()[:4] == ["2", "30", "0", "1"]
     assert [first, second] == [str(tmp_path / "table1.csv"), str(tmp_path / "table1.txt")]
 
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import minivae
 from minivae.app import streams
-from minivae.app.readers import place, positive, schedule, seed, share, whole, widths
+from minivae.app.readers import place, positive, schedule, seed, seeds, share, whole, widths
 
 EXIT_ERROR = 2
 
@@ -326,7 +326,7 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:
     add("--batch-size", type=whole(1), metavar="M", help="in table1, datapoints per step (20)")
     add("--data-path", type=place, metavar="PATH", help="where to look for Frey Faces first")
     add("--skip-frey", action="store_true", help="leave out Frey Faces")
-    add("--seed", type=seed, default=0, help="of every curve (0)")
+    add("--seeds", type=seeds, default=[0], help="for each curve, as 0,1,2; drawn as a range (0)")
     add("--quiet", action="store_true", help="no progress bar and no messages")
 
 

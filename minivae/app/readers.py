@@ -59,6 +59,11 @@ def whole(minimum: int, maximum: int | None = LARGEST) -> Callable[[str], int]:
 seed = whole(0, maximum=None)
 
 
+def seeds(text: str) -> list[int]:
+    """Read one seed or several: 0 or 0,1,2."""
+    return [seed(part) for part in text.split(",")]
+
+
 def place(text: str) -> str:
     """Read the name of a file or a folder. An empty one is a variable that was not set."""
     if not text:

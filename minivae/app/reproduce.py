@@ -24,7 +24,7 @@ def reproduce(arguments: argparse.Namespace) -> int:
             stages=arguments.stages,
             k=arguments.k,
             batch_size=arguments.batch_size,
-            seed=arguments.seed,
+            seeds=arguments.seeds,
             data_path=arguments.data_path,
             skip_frey=arguments.skip_frey,
             progress=False if arguments.quiet else None,

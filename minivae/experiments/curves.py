@@ -17,12 +17,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minivae import datasets
+from minivae.data_stream import INIT, stream
+from minivae.params import Params
 from minivae.training.checkpoint import atomic_write
 from minivae.training.run_folder import RunFolder
 from minivae.vae import VAE
 from minivae.validation import check_count
 
 METHODS = ("aevb", "wake-sleep", "mcem")
+START_STD = 0.01  # the "N(0, 0.01)" of section 5, as its author's program reads it
 BOUNDS = ("train_bound", "test_bound")
 LOG_LIKELIHOODS = tuple(
     f"{part}_log_px{suffix}"
@@ -53,6 +56,8 @@ class Curve:
     log_px_datapoints : int
         Estimate log p(x) too, on so many training and test datapoints; 0: only the bound.
     batch_size : int
+    start_std : float
+        Standard deviation of the weights in the beginning.
     seed : int
     data_path : str, optional
         As `minivae.load` takes it.
@@ -67,6 +72,7 @@ class Curve:
     n_train: int | None = None
     log_px_datapoints: int = 0
     batch_size: int = 100
+    start_std: float = START_STD
     seed: int = 0
     data_path: str | None = None
 
@@ -86,7 +92,14 @@ class Curve:
         """The name of its folder."""
         part = "" if self.n_train is None else f"-{self.n_train}"
         data = Path(self.dataset).stem
-        return f"{data}{part}-h{self.hidden}-z{self.n_latent}-{self.method}"
+        start = "" if self.start_std == START_STD else f"-std{self.start_std:g}"
+        model = f"{data}{part}-h{self.hidden}-z{self.n_latent}"
+        return f"{model}-{self.method}{start}{self.seed_suffix}"
+
+    @property
+    def seed_suffix(self) -> str:
+        """What its name ends with."""
+        return f"-seed{self.seed}" if self.seed else ""
 
     @property
     def samples(self) -> int:
@@ -101,7 +114,9 @@ class Curve:
     @property
     def heading(self) -> tuple[str, ...]:
         """What of its settings stands before the columns in a table of several curves."""
-        return ("dataset", "n_train", "n_latent", "hidden", "method", "seed", "step_size")
+        return (
+            "dataset", "n_train", "n_latent", "hidden", "method", "start_std", "seed", "step_size"
+        )  # fmt: skip
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -124,6 +139,10 @@ class Curve:
     def build_model(self, data: datasets.Dataset) -> VAE:
         """Return its `VAE`."""
         return VAE(data.train.shape[1], self.n_latent, (self.hidden,), self.likelihood)
+
+    def first_params(self, vae: VAE) -> Params:
+        """Return where it starts: what `minivae.fit` draws, with `start_std`."""
+        return vae.init_params(stream(self.seed, INIT), np.float32, self.start_std)
 
     def merged_with(self, other: "Curve") -> "Curve":
         """Return a curve that serves two figures: the one with the larger budget, with all points.

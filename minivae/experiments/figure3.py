@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from minivae import plots
 from minivae.experiments.curves import METHODS, Curve, CurveFolder
 from minivae.experiments.experiment import Experiment, Model
+from minivae.experiments.seeds import tables_by_method
 
 DATAPOINTS = 200  # the paper's are 1000
 _MODEL = Model("mnist", 3, 100)
@@ -43,9 +44,7 @@ def curves(
 
 def draw(places: Sequence[CurveFolder]) -> Figure:
     """Draw a panel for each size of the training set."""
-    panels: dict = {}
-    for place in places:
-        panels.setdefault(place.curve.n_train, {})[place.curve.method] = place.table()
+    panels = tables_by_method(places, lambda curve: curve.n_train)
     return plots.log_likelihoods_of_methods(
         [
             (f"$N_\\mathrm{{train}}$ = {n_train}", tables, _LIMITS.get(n_train))

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from minivae import plots
 from minivae.experiments.curves import Curve, CurveFolder
 from minivae.experiments.experiment import FREY, MNIST, Experiment, Model, dataset_title, log_spaced
+from minivae.experiments.seeds import first_seed
 
 
 def curves(samples: int, models: Sequence[Model] = (FREY[0], MNIST[0])) -> list[Curve]:
@@ -18,7 +19,7 @@ def curves(samples: int, models: Sequence[Model] = (FREY[0], MNIST[0])) -> list[
 def draw(places: Sequence[CurveFolder]) -> Figure:
     """Draw the manifolds side by side."""
     grids, titles = [], []
-    for place, letter in zip(places, "ab", strict=False):
+    for place, letter in zip(first_seed(places), "ab", strict=False):
         vae, params = place.load_model()
         grids.append(plots.manifold_grid(vae, params, place.curve.load_data().image_shape))
         titles.append(f"({letter}) Learned manifold of {dataset_title(place.curve.dataset)}")

@@ -8,6 +8,7 @@ from minivae import plots
 from minivae.experiments import figure4
 from minivae.experiments.curves import Curve, CurveFolder
 from minivae.experiments.experiment import MNIST, Experiment, Model
+from minivae.experiments.seeds import first_seed
 
 _MODELS = tuple(model for model in MNIST if model.n_latent in (2, 5, 10, 20))
 
@@ -20,7 +21,7 @@ def curves(samples: int, models: Sequence[Model] = _MODELS) -> list[Curve]:
 def draw(places: Sequence[CurveFolder]) -> Figure:
     """Draw a hundred samples of each model, side by side."""
     grids, titles = [], []
-    for place, letter in zip(places, "abcd", strict=False):
+    for place, letter in zip(first_seed(places), "abcd", strict=False):
         vae, params = place.load_model()
         grids.append(plots.samples_grid(vae, params, place.curve.load_data().image_shape))
         titles.append(f"({letter}) {vae.n_latent}-D latent space")

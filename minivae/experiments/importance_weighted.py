@@ -73,6 +73,7 @@ class ImportanceWeightedCurve(Curve):
         batches = "" if self.batch_size == 20 else f"-m{self.batch_size}"
         return (
             f"{Path(self.dataset).stem}-h{units}-z{self.n_latent}-{self.method}-k{self.k}{batches}"
+            f"{self.seed_suffix}"
         )
 
     @property

@@ -42,7 +42,7 @@ def reproduce(
     stages: int | None = None,
     k: Iterable[int] | None = None,
     batch_size: int | None = None,
-    seed: int = 0,
+    seeds: int | Iterable[int] = 0,
     data_path: str | Path | None = None,
     skip_frey: bool = False,
     progress: bool | None = None,
@@ -86,7 +86,8 @@ def reproduce(
         In table 1, samples of z to train with: a model for each. Default: 1, 5 and 50.
     batch_size : int, optional
         In table 1. Default: 20, as published.
-    seed : int
+    seeds : int or iterable of int
+        Each curve is computed with each of them; the figures show median and range.
     data_path : str or path, optional
         A file or folder with Frey Faces, as for `minivae.load`.
     skip_frey : bool
@@ -113,7 +114,7 @@ def reproduce(
         A KeyboardInterrupt, after Ctrl-C or SIGTERM.
     """
     experiments = _experiments(figure)
-    adjust = _adjuster(datapoints, seed, data_path)
+    each_seed, adjust = _checked(seeds), _adjuster(datapoints, data_path)
     if samples is not None:
         samples = check_count("samples", samples)
     if dask is not None and (executor is not None or workers is not None):
@@ -131,7 +132,10 @@ def reproduce(
     _check_use("skip_frey", skip_frey, any(curve.dataset == "frey" for curve in whole))
     plan = {
         experiment: [
-            adjust(curve) for curve in of_it if not (skip_frey and curve.dataset == "frey")
+            adjust(curve, seed)
+            for curve in of_it
+            if not (skip_frey and curve.dataset == "frey")
+            for seed in each_seed
         ]
         for experiment, of_it in curves_of.items()
     }
@@ -182,17 +186,24 @@ def _curves(experiment: Experiment, samples: int | None, given: dict[str, Any]) 
     return experiment.curves(samples or experiment.samples, **options)
 
 
+def _checked(seeds: int | Iterable[int]) -> list[int]:
+    """Return the seeds as a list, each once."""
+    several = list(seeds) if isinstance(seeds, Iterable) else [seeds]
+    if not several:
+        raise ValueError("seeds is empty, expected at least one number")
+    return list(dict.fromkeys(check_seed("seeds", seed) for seed in several))
+
+
 def _adjuster(
-    datapoints: int | None, seed: int, data_path: str | Path | None
-) -> Callable[[Curve], Curve]:
-    """Return a function that gives a curve what was asked for."""
-    seed = check_seed("seed", seed)
+    datapoints: int | None, data_path: str | Path | None
+) -> Callable[[Curve, int], Curve]:
+    """Return a function that gives a curve what was asked for, and a seed."""
     if datapoints is not None:
         datapoints = check_count("datapoints", datapoints)
     if data_path is not None:
         data_path = str(Path(data_path).expanduser().resolve())
 
-    def adjust(curve: Curve) -> Curve:
+    def adjust(curve: Curve, seed: int) -> Curve:
         changes: dict[str, Any] = {"seed": seed}
         if curve.log_px_datapoints and datapoints is not None:
             changes["log_px_datapoints"] = datapoints

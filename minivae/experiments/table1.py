@@ -23,7 +23,8 @@ PUBLISHED = {  # k: -log p(x) and active latents as published; -log p(x) of gith
     50: ("84.78", "25", "84.65"),
 }
 _COLUMNS = (
-    "k", "minibatch", "passes", "-log p(x)", "error", "active", "published", "active", "nbip/IWAE"
+    "k", "minibatch", "seed", "passes", "-log p(x)", "error", "active", "published",
+    "active", "nbip/IWAE",
 )  # fmt: skip
 _NOTES = (
     "-log p(x) in nats per test digit, its standard error as a mean over such digits, and how many",
@@ -81,6 +82,7 @@ def draw(places: Sequence[CurveFolder]) -> str:
             (
                 str(curve.k),
                 str(curve.batch_size),
+                str(curve.seed),
                 f"{last['passes']:.4g}",
                 f"{-last['test_log_px']:.2f}",
                 f"{last['test_log_px_error']:.2f}",

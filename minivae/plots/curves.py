@@ -81,7 +81,7 @@ def _label_last_values(axes: Axes) -> None:
         end = line.get_xydata()[-1]
         axes.scatter(end[0], end[1], s=25, color=line.get_color(), zorder=4, clip_on=False)
         axes.annotate(
-            f"{line.get_label()} {end[1]:.1f}".replace("-", "\N{MINUS SIGN}"),
+            f"{line.get_label()} {_number(end[1])}",
             end,
             xytext=(8, 0),
             textcoords="offset points",
@@ -89,6 +89,10 @@ def _label_last_values(axes: Axes) -> None:
             color=line.get_color(),
             annotation_clip=False,
         )
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _last_value(line: Any) -> float:
@@ -112,12 +116,15 @@ def readable_limits(decades: np.ndarray, bounds: np.ndarray) -> tuple[float, flo
 def bounds_of_methods(rows: Sequence[Sequence[Panel]]) -> Figure:
     """Draw the bound of several methods for several models, train and test (figure 2).
 
+    A curve that ends beyond the limits has a note in its panel that says where.
+
     Parameters
     ----------
     rows : list of list of tuple
         The panels ``(title, tables, limits)``, row by row: a title; for each method ("aevb",
-        "wake-sleep") the columns "samples", "train_bound" and "test_bound" as arrays; the limits
-        of the vertical axis, which all panels of a row share, or None.
+        "wake-sleep") the columns "samples", "train_bound" and "test_bound" as arrays, and if there
+        are several seeds "train_bound_range" and "test_bound_range", (2, n), which are shaded; the
+        limits of the vertical axis, which all panels of a row share, or None.
 
     Returns
     -------
@@ -161,7 +168,8 @@ def log_likelihoods_of_methods(panels: Sequence[Panel]) -> Figure:
     ----------
     panels : list of tuple
         ``(title, tables, limits)`` as for `bounds_of_methods`, with the columns "samples",
-        "train_log_px", "train_log_px_error", "test_log_px", "test_log_px_error".
+        "train_log_px", "train_log_px_error", "test_log_px", "test_log_px_error", and perhaps
+        "train_log_px_range" and "test_log_px_range".
 
     Returns
     -------
@@ -191,9 +199,26 @@ def _draw_methods(axes: Axes, tables: Tables, quantity: str, limits: Limits) -> 
             axes.errorbar(
                 table["samples"], values, errors, color=color, ls=style, lw=1.6, elinewidth=1
             )
+            if f"{part}_{quantity}_range" in table:
+                lowest, highest = table[f"{part}_{quantity}_range"]
+                axes.fill_between(table["samples"], lowest, highest, color=color, alpha=0.2, lw=0)
     axes.grid(axis="y", color="0.9")
     if limits is not None:
         axes.set_ylim(limits)
+        _note_ends_beyond(axes, {m: table[f"test_{quantity}"][-1] for m, table in tables.items()})
+
+
+def _note_ends_beyond(axes: Axes, ends: dict[str, float]) -> None:
+    """Say where those curves end, given by their methods, whose ends are not to be seen."""
+    lowest, highest = axes.get_ylim()
+    beyond = {method: end for method, end in ends.items() if not lowest <= end <= highest}
+    for k, (method, end) in enumerate(beyond.items()):
+        name, color = METHODS[method]
+        text = f"{name} ends at {_number(end)}"
+        axes.annotate(
+            text, (0.97, 0.03 + 0.09 * k), xycoords="axes fraction", ha="right", color=color,
+            fontsize=8,
+        )  # fmt: skip
 
 
 def _legend(figure: Figure, rows: Sequence[Sequence[Panel]]) -> None:

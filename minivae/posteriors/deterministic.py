@@ -45,14 +45,19 @@ class Deterministic:
 
     def log_density(self, z: np.ndarray, q_params: np.ndarray) -> NoReturn:
         """Raise ValueError: a point has no density."""
-        raise ValueError("posterior is deterministic, expected one that has a density q(z|x)")
+        refuse_density()
 
     def log_density_grad(
         self, z: np.ndarray, q_params: np.ndarray, weights: np.ndarray
     ) -> NoReturn:
         """Raise ValueError: a point has no density."""
-        self.log_density(z, q_params)
+        refuse_density()
 
     def moments(self, q_params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean and the log variance of every latent, the latter -inf."""
         return q_params.copy(), np.full_like(q_params, -np.inf)
+
+
+def refuse_density() -> NoReturn:
+    """Raise ValueError: a point has no density."""
+    raise ValueError("posterior is deterministic, expected one that has a density q(z|x)")

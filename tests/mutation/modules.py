@@ -40,7 +40,7 @@ TESTS = {
     "posteriors/diagonal": ["posteriors", "gaussian", "vae", "sampling", "estimators", "one_step"],
     "posteriors/full_covariance": ["posteriors", "estimators", "one_step"],
     "posteriors/location_scale": ["posteriors", "estimators", "one_step"],
-    "estimators/base": ["estimators", "one_step", "fit_promises"],
+    "estimators/base": ["estimators", "one_step", "fit_promises", "protocols"],
     "estimators/sgvb": ["estimators", "one_step", "fit_promises"],
     "estimators/score_function": ["estimators", "one_step", "fit_promises"],
     "estimators/denoising": ["estimators", "one_step", "autoencoders"],
