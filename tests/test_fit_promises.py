@@ -619,6 +619,24 @@ def test_a_step_whose_bound_is_not_finite_is_not_taken():
     assert np.array_equal(state.params.vector, good.params.vector)
 
 
+class Hoarder(SGVBB):
+    """An estimator that remembers what no file can hold; `steps` counts how often."""
+
+    steps = 0
+
+    def update(self, state, bound):
+        self.steps += 1
+        state["hoard"] = object()
+
+
+def test_what_a_file_cannot_hold_is_refused_after_one_step_if_there_is_a_file(path):
+    hoarder = Hoarder()
+    with pytest.raises(ValueError, match=r"^state\['hoard'\] is <object"):
+        fit(MODEL, DATA, 200, estimator=hoarder, checkpoint=path, **UNTIMED)
+    assert hoarder.steps == 1 and steps_in(path) == 0
+    assert fit(MODEL, DATA, 200, estimator=Hoarder(), **UNTIMED).history.samples[-1] == 200
+
+
 @pytest.mark.parametrize("when", ["after some seconds", "at a signal", "at the end"])
 def test_parameters_that_are_not_finite_are_never_saved(clock, path, when):
     """The step that spoils them still had a good bound."""
