@@ -53,7 +53,7 @@ TESTS = {
     "training/loop": [*FIT, "methods"],
     "training/settings": ["checkpoint", *FIT, "methods", "damaged_files"],
     "training/state": ["checkpoint", "damaged_files", *FIT, "methods", "old_files"],
-    "training/models": ["checkpoint", "bring_your_own", "posteriors"],
+    "training/models": ["checkpoint", "bring_your_own", "posteriors", "sentences"],
     "training/descriptions": ["descriptions", "checkpoint", "bring_your_own", "damaged_files"],
     "training/checkpoint": [
         "checkpoint",
