@@ -7,6 +7,7 @@ anything else read, raised, or shown to a kernel.
 import copy
 import itertools
 import json
+import math
 import re
 
 import numpy as np
@@ -157,10 +158,13 @@ def test_made_up_settings_and_states_are_refused_or_go_on(checkpoints, name, dat
 
 COUNTS = [("settings", "batch_size"), ("step",)]
 NO_COUNTS = [None, "ten", 2.5, [1], -1]
-TOO_LARGE = pytest.param(("seconds",), 10**400, id="too large for a float")
+NO_SECONDS = [
+    pytest.param(("seconds",), 10**400, id="too large for a float"),
+    *((("seconds",), value) for value in (-1.0, math.nan, math.inf, "ten")),
+]
 
 
-@pytest.mark.parametrize(("entry", "value"), [*itertools.product(COUNTS, NO_COUNTS), TOO_LARGE])
+@pytest.mark.parametrize(("entry", "value"), [*itertools.product(COUNTS, NO_COUNTS), *NO_SECONDS])
 def test_the_reader_refuses_numbers_that_are_none(checkpoints, entry, value):
     """Before anything is built from them: the command line shows and uses some."""
     meta, arrays = read_archive(checkpoints / "aevb.npz")

@@ -108,6 +108,8 @@ def read_training(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarra
         check_count("batch_size", training["settings"]["batch_size"])
         history = History(columns=tuple(training["history"]), **training["history"])
         _check_numbers(training["seconds"], *itertools.chain(*history.rows()))
+        if not 0 <= training["seconds"] < np.inf:
+            raise ValueError(f"seconds is {training['seconds']}, expected a number of at least 0")
     return meta, arrays
 
 
