@@ -209,6 +209,37 @@ def test_log_density_at_the_ends_of_an_interval_is_no_nan():
     np.testing.assert_array_equal(density, -np.log(scale))
 
 
+AT_AN_END = [
+    # A density of z^0 or (1 - z)^0 is neither zero nor infinite there.
+    (composition.Beta(1, 3), 0, (), np.log(3)),
+    (composition.Beta(3, 1), 1, (), np.log(3)),
+    (implicit.Beta(), 0, (1, 2.5), np.log(2.5)),
+    (implicit.Beta(), 1, (2.5, 1), np.log(2.5)),
+    (composition.ChiSquared(2), 0, (), -np.log(2)),
+    (implicit.ChiSquared(), 0, (2,), -np.log(2)),
+    (composition.F(2, 5), 0, (), 0),
+    (implicit.F(), 0, (2, 3.3), 0),
+    (composition.Gamma(1), 0, (1.8,), np.log(1.8)),
+    (inverse_cdf.Exponential(), 0, (0.7,), np.log(0.7)),
+    (inverse_cdf.Pareto(), 2, (2, 3.5), np.log(3.5 / 2)),
+    (inverse_cdf.Reciprocal(), 0.5, (0.5, 8), -np.log(0.5) - np.log(np.log(16))),
+    (inverse_cdf.Reciprocal(), 8, (0.5, 8), -np.log(8) - np.log(np.log(16))),
+    (location_scale.Uniform(), -1, (-1, 3), -np.log(3)),
+    (location_scale.Uniform(), 2, (-1, 3), -np.log(3)),
+]
+
+
+@pytest.mark.parametrize(("distribution", "end", "params", "expected"), AT_AN_END)
+def test_the_ends_of_a_support_belong_to_it(distribution, end, params, expected):
+    came = distribution.log_density(end, *params)
+    np.testing.assert_allclose(came, expected, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("distribution", [location_scale.Uniform(), location_scale.Triangular(0.3)])
+def test_the_ends_of_the_unit_interval_are_noise(distribution):
+    np.testing.assert_array_equal(distribution.sample([0.0, 1.0], -1, 3), [-1, 2])
+
+
 def test_log_density_of_vectors_is_scipy_s():
     z = np.random.default_rng(0).normal(size=(2, 4, 3))
     gaussian, student, whole, dirichlet = VECTORS
@@ -240,14 +271,15 @@ def test_the_density_of_a_dirichlet_is_zero_off_the_simplex():
 
 def test_every_vector_may_have_its_own_scale_matrix():
     rng = np.random.default_rng(0)
-    matrices = A * rng.uniform(0.5, 2, (4, 1, 1))
-    distribution = location_scale.MultivariateGaussian()
-    noise = distribution.draw_noise(rng, (4, 3))
-    z, density = distribution.sample(noise, LOC, matrices), []
-    for n in range(4):
-        np.testing.assert_allclose(z[n], LOC + matrices[n] @ noise[n])
-        density.append(distribution.log_density(z[n], LOC, matrices[n]))
-    np.testing.assert_allclose(distribution.log_density(z, LOC, matrices), density)
+    matrices = A * rng.uniform(0.5, 2, (2, 4, 1, 1))
+    for distribution in (location_scale.MultivariateGaussian(), VECTORS[1].distribution):
+        noise = distribution.draw_noise(rng, (2, 4, 3))
+        z = distribution.sample(noise, LOC, matrices)
+        density = distribution.log_density(z, LOC, matrices)
+        for n in np.ndindex(2, 4):
+            np.testing.assert_allclose(z[n], LOC + matrices[n] @ noise[n])
+            alone = distribution.log_density(z[n], LOC, matrices[n])
+            np.testing.assert_allclose(density[n], alone)
 
 
 # --- The gradient ---------------------------------------------------------------------------------
@@ -420,13 +452,62 @@ def test_the_gradient_of_an_expectation_on_the_simplex():
 # --- The derivative of the incomplete gamma function ----------------------------------------------
 
 
-def test_gamma_slope_in_closed_form_for_whole_shapes():
-    # D(1, z) = (log z + gamma + exp(z) E1(z)) / z, and up from there by the recurrence.
-    z = np.array([0.5, 1.0, 2.0, 5.0, 20.0])
-    D = (np.log(z) - digamma(1) + np.exp(z) * exp1(z)) / z
-    for a in range(1, 6):
-        np.testing.assert_allclose(implicit.log_gamma_slope(np.log(z), a), D, rtol=1e-10)
-        D = (a * D - digamma(a + 1) + np.log(z)) / z
+def assert_slope(z, a, D):
+    # The rounding of log z - psi(a) counts sqrt(a) times.
+    rtol = 1e-12 * max(1, np.sqrt(a / 1e4))
+    np.testing.assert_allclose(implicit.log_gamma_slope(np.log(z), a), D, rtol=rtol)
+
+
+@pytest.mark.parametrize("a", [1, 2, 7, 30, 1000, 10_000])
+def test_gamma_slope_of_whole_shapes_above_the_middle(a):
+    # D(1, z) = (log z + gamma + exp(z) E1(z)) / z, and up from there by the recurrence: all terms
+    # are positive. With the factors 1 / z, 2 / z, ... a large z forgets where it began.
+    z = np.exp(digamma(a + 1)) * np.array([1 + 1e-9, 1.001, 1.1, 2.0, 20.0, 200.0])
+    e = np.minimum(z, 600)
+    D = (np.log(z) - digamma(1) + np.exp(e) * exp1(e)) / z
+    for k in range(1, a):
+        D = (k * D - digamma(k + 1) + np.log(z)) / z
+    assert_slope(z, a, D)
+
+
+@pytest.mark.parametrize("a", [1e-4, 0.1, 0.5, 1.0, 2.5, 30.0, 1e3, 1e5])
+def test_gamma_slope_below_the_middle(a):
+    # F = z^a exp(-z) / Gamma(a + 1) * S, with S = sum_k z^k / ((a + 1) ... (a + k)). From this
+    # log F, D = -(dlog F / da) / (dlog F / dlog z) has positive terms only.
+    k = np.arange(1, 6000)
+    for part in (1e-200, 1e-3, 0.2, 0.5, 0.9, 0.999, 1 - 1e-9):
+        z = part * np.exp(digamma(a + 1))
+        terms = np.cumprod(z / (a + k))
+        S = 1 + terms.sum()
+        minus_dS_da = terms @ np.cumsum(1 / (a + k))
+        assert_slope(z, a, ((digamma(a + 1) - np.log(z)) * S + minus_dS_da) / a)
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 1e-5), (np.float64, 1e-12)])
+def test_gamma_slope_of_tiny_shapes_above_the_middle(dtype, rtol):
+    # There, psi(a) is -1 / a, and the exponent is that of exp(z) E1(z).
+    z, a = np.array([0.6, 1, 5, 50], dtype), dtype(1e-20)
+    D = implicit.log_gamma_slope(np.log(z), a)
+    np.testing.assert_allclose(a * D, np.exp(z) * exp1(z), rtol=rtol)
+
+
+@pytest.mark.parametrize("b", [1.0001, 1.5, 3.0, 30.0, 1e3, 1e5])
+def test_the_integral_over_positive_v_ends_where_its_exponent_is_past_forty(b):
+    z = np.exp(digamma(b)) * np.array([0.0, 0.1, 0.5, 0.9, 0.999, 1.0])
+    v = implicit._lower_end(z, b)
+    assert np.all(b * v + z * np.expm1(-v) > 40 * (1 - 1e-9))
+    # And that follows from exp(-v) >= 1 - v + v^2 / (2 + v), with which it would be just forty.
+    np.testing.assert_allclose(b * v - z * (v - v**2 / (2 + v)), 40, rtol=1e-9)
+
+
+@pytest.mark.parametrize("a", [0.1, 0.5, 3.0, 30.0, 1e3, 1e5])
+def test_the_integral_over_negative_v_ends_where_its_exponent_is_past_forty(a):
+    z = np.exp(digamma(a + 1)) * np.array([1.0, 1.001, 1.1, 2.0, 20.0, 400.0])
+    end = implicit._upper_end(z, a)
+    assert np.all(z * np.expm1(end) - a * end > 40 * (1 - 1e-9))
+    # It was found from a w with which exp(w) >= 1 + w + w^2 / 2 would give just forty.
+    w = (z * np.expm1(end) - 40) / a
+    np.testing.assert_allclose(z * (w + w**2 / 2) - a * w, 40, rtol=1e-6)
 
 
 @given(st.floats(-7, 8), st.floats(1e-9, 1 - 1e-9))
@@ -532,6 +613,27 @@ def test_a_single_value(case):
     assert [np.shape(gradient) for gradient in gradients] == [()] * len(case.params)
 
 
+@pytest.mark.parametrize("case", VECTORS, ids=repr)
+def test_vectors_may_lie_along_several_axes_or_be_one(case):
+    distribution, params = case.distribution, case.params
+    noise, rows = case.noise((2, 4, 3)), case.noise((8, 3))
+    np.testing.assert_array_equal(noise.reshape(rows.shape), rows)
+    z, dz = distribution.sample(noise, *params), np.random.default_rng(1).normal(size=(2, 4, 3))
+    density = distribution.log_density(z, *params)
+    one_each = [np.broadcast_to(param, (2, 4, *param.shape)) for param in params]
+    gradients = distribution.backward(dz, noise, *one_each)
+    assert z.shape == (2, 4, 3) and density.shape == (2, 4)
+    assert case.noise((3,)).shape == noise[0, 0].shape
+    for n in np.ndindex(2, 4):
+        one = distribution.sample(noise[n], *params)
+        np.testing.assert_allclose(z[n], one, rtol=1e-12, atol=1e-12)
+        alone = distribution.log_density(z[n], *params)
+        np.testing.assert_allclose(density[n], alone, rtol=1e-12, atol=1e-12)
+        of_one = distribution.backward(dz[n], noise[n], *params)
+        for gradient, expected in zip(gradients, of_one, strict=True):
+            np.testing.assert_allclose(gradient[n], expected, rtol=1e-9, atol=1e-12)
+
+
 def test_whole_floats_count_as_whole():
     assert composition.Gamma(3.0) == composition.Gamma(3) and inverse_cdf.Erlang(2.0).shape == 2
     assert repr(composition.Dirichlet([2.0, 1])) == "Dirichlet(concentration=(2, 1))"
@@ -588,6 +690,7 @@ UNFIT = [
     (lambda: implicit.Beta().sample(ONES / 2, 1, 1), "noise has shape (2, 3), expected (..., 2)"),
     (lambda: location_scale.StudentT(0), "df is 0, expected a positive number"),
     (lambda: location_scale.MultivariateStudentT(-1.0), "df is -1.0, expected a positive number"),
+    (lambda: location_scale.Triangular(0), "mode is 0, expected a number in the open interval"),
     (lambda: location_scale.Triangular(1.0), "mode is 1.0, expected a number in the open interval"),
 ]
 
@@ -604,6 +707,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(call, message):
     [
         (A.T, r"A is -0.5 at index \(0, 1\), expected 0 above the diagonal"),
         (-A, r"A is -0.8 at index \(0, 0\), expected a positive number on the diagonal"),
+        (A * [1, 0, 1], r"A is 0.0 at index \(1, 1\), expected a positive number on the diagonal"),
         (A[:2], r"A has shape \(2, 3\), expected \(\.\.\., D, D\)"),
         (A[:2, :2], r"A has shape \(2, 2\), expected one that broadcasts to \(3, 3\)"),
         (A[:1, :1], r"noise has shape \(3,\), expected \(\.\.\., 1\), as A has"),
@@ -612,3 +716,17 @@ def test_what_makes_no_sense_is_refused_in_one_line(call, message):
 def test_scale_matrices_that_do_not_fit_are_refused(A, message):
     with pytest.raises(ValueError, match=message):
         location_scale.MultivariateGaussian().sample(np.zeros(3), 0.0, A)
+
+
+def test_values_that_do_not_fit_the_scale_matrix_are_refused():
+    # One that would be stretched, too.
+    for value in (np.zeros(2), np.zeros((4, 1))):
+        with pytest.raises(
+            ValueError, match=r"value has shape .*, expected \(\.\.\., 3\), as A has"
+        ):
+            location_scale.MultivariateGaussian().log_density(value, LOC, A)
+
+
+def test_a_composition_has_to_say_of_how_many_parts():
+    with pytest.raises(NotImplementedError):
+        composition.GaussianParts().draw_noise(RNG, (2,))

@@ -68,7 +68,7 @@ def log_gamma_slope(log_z: np.ndarray, a: np.ndarray) -> np.ndarray:
     z, middle = np.exp(log_z), digamma(a + 1)
     upper = log_z > middle
     b = np.where(upper, a, a + 1)
-    above, below = np.maximum(z, np.exp(middle)), np.minimum(z, np.exp(middle))
+    above, below = np.maximum(z, b), np.minimum(z, b)  # a < exp(psi(a + 1)) < a + 1: one is z
     end = np.where(upper, -_upper_end(above, a), _lower_end(below, a + 1))
     v = end * NODES.reshape(-1, *(1,) * np.ndim(end))
     integrand = (digamma(b) - log_z + v) * np.exp(-b * v - z * np.expm1(-v))

@@ -190,7 +190,7 @@ class Elliptical(Reparameterization):
         self._check_dimensions("value", z.shape, A)
         eps = np.linalg.solve(A, (z - loc)[..., None])[..., 0]
         log_det = np.log(np.diagonal(A, axis1=-2, axis2=-1)).sum(axis=-1)
-        return self._spherical_log_density((eps**2).sum(axis=-1), A.shape[-1]) - log_det
+        return self._spherical_log_density((eps**2).sum(axis=-1), eps.shape[-1]) - log_det
 
     def param_shapes(self, value_shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         """Return ``[shape, (*shape, D)]`` for values of that shape, (..., D)."""

@@ -13,6 +13,7 @@ _LOOKS = "how many steps lie between two looks at the clock"
 _COPY = "equivalent: a copy more"
 _AS_MANY = "equivalent: there are as many of the one as of the other"
 _ROUGH = "a margin, of which only the order of magnitude matters"
+_MEET = "equivalent: where the two branches meet they are equal, to rounding"
 _TIE = "the two sides of a rough bound are never equal"
 _BY_A_THREAD = "a thread draws the epoch's order: the same one, unless two meet in it"
 _ONLY_SPEED = "equivalent: it is computed and thrown away"
@@ -177,6 +178,19 @@ ALLOWED = {
     "reparameterizations/densities": {
         "dirichlet: `np.abs(z.sum(axis=-1) - 1) > rounding` -> "
         "`np.abs(z.sum(axis=-1) - 1) >= rounding`": _TIE,
+    },
+    "reparameterizations/composition": {
+        "Dirichlet._sample: `1` -> `2` (2)": "equivalent: proportions do not depend on the rate",
+    },
+    "reparameterizations/implicit": {
+        "module: `40` -> `41`": "a margin: one node more than the accuracy asks for",
+        "log_gamma_quantile: `small < -CUTOFF` -> `small <= -CUTOFF`": _MEET,
+        "log_gamma_slope: `log_z > middle` -> `log_z >= middle`": _MEET,
+        "log_gamma_slope: `1` -> `2` (4)": _ANY_NEGATIVE,
+    },
+    "reparameterizations/inverse_cdf": {"Cauchy._standard: `u < 0.5` -> `u <= 0.5`": _MEET},
+    "reparameterizations/location_scale": {
+        "Triangular._draw: `u < c` -> `u <= c`": _MEET,
     },
     "relatives/linear_gaussian": {
         "LinearGaussian._precision_factor: `True` -> `False`": (
