@@ -48,7 +48,7 @@ TESTS = {
     "optimizers": ["kernels", "optimizers", "training", "bad_inputs"],
     "schedules": ["schedules", "one_step", "methods"],
     "data_stream": ["kernels", *FIT, "wake_sleep", "mcem"],
-    "training/minibatch_loop": FIT,
+    "training/minibatch_loop": [*FIT, "protocols"],
     "training/aevb": FIT,
     "training/loop": [*FIT, "methods"],
     "training/settings": ["checkpoint", *FIT, "methods", "damaged_files"],
