@@ -3,13 +3,21 @@
 import dataclasses
 import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minivae.checks.gradcheck import GradCheckError, GradReport, Mismatch, check_grad
+from minivae.checks.gradcheck import (
+    _RATIO,
+    GradCheckError,
+    GradReport,
+    Mismatch,
+    _rounding_noise,
+    check_grad,
+)
 from minivae.params import Params
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -544,6 +552,19 @@ def test_rounding_inside_f_is_measured(factor):
         return (1e4 + 1e-5 * x[0]) - 1e4 + x[1], np.array([1e-5 * factor, 1.0])
 
     assert len(failures(f, np.array([0.3, 0.8]))) == (0 if factor == 1 else 1)
+
+
+@given(st.permutations([1e-12, 3e-14, 1e-15, 2e-16, 0.0]))
+def test_the_size_of_the_rounding_is_the_second_largest_of_five_lines(sizes):
+    """The largest may be that of another kink, and along the others little may be rounded."""
+    lines = iter(sizes)
+
+    def along(part, size, t):  # rounded up and down from point to point, but where it is smooth
+        return 1.0 if t == 1 else size * (-1) ** round(t / (_RATIO * 2.0**-22))
+
+    objective = SimpleNamespace(scale=1.0, direction=lambda part, rng: next(lines), along=along)
+    noise = _rounding_noise(objective, 1.0, np.zeros(3), 1.0, np.random.default_rng(0))
+    assert noise == pytest.approx(3e-14 * 2**6 / math.sqrt(math.comb(12, 6)), abs=0)
 
 
 def test_a_slope_that_drowns_in_rounding_is_not_an_error():

@@ -64,8 +64,9 @@ class ScoreFunction(Sampled):
                 state[name] = self.memory_decay * state.get(name, 0.0) + value
 
     def _running_mean(self, state: dict[str, float]) -> float:
-        weight = state.get("weight", 0.0) if self.baseline != "none" else 0.0
-        return state.get("total", 0.0) / weight if weight else 0.0
+        if self.baseline != "running" or not state:
+            return 0.0
+        return state["total"] / state["weight"]
 
     def _dq_params(
         self,

@@ -67,6 +67,7 @@ ALLOWED = {
         ),
     },
     "evaluation/evidence": {
+        "log_weights: `1.0` -> `2.0`": _NO_GRADIENT,
         "resample_prior: `1.0` -> `2.0`": _NO_GRADIENT,
         "module: `100` -> `101`": "a matter of speed, and of which noise is drawn",
         "module: `250` -> `251`": "a matter of speed, and of which noise is drawn",

@@ -66,7 +66,7 @@ TESTS = {
     "training/bayesian_decoder": ["full_vb"],
     "training/full_vb": ["full_vb", "methods"],
     "evaluation/bound": ["fit_promises", "training", "fit_options"],
-    "evaluation/evidence": ["marginal", "joint"],
+    "evaluation/evidence": ["marginal", "joint", "protocols"],
     "evaluation/joint": ["joint", "marginal", "mcem"],
     "evaluation/hmc": ["hmc", "mcem"],
     "relatives/clutter": ["clutter"],
