@@ -302,6 +302,8 @@ def test_glorot_s_start_is_uniform(name):
     a = np.sqrt(6 / (fan_in + fan_out))
     # Kolmogorov and Smirnov's test that numbers are uniform, failing once in a million seeds.
     assert stats.kstest(params["W"].ravel() / a, "uniform", (-1, 2)).pvalue > 1e-6
+    # All of n numbers are below 1 - 20 / n once in exp(20) seeds.
+    assert 1 - 20 / params["W"].size < np.abs(params["W"]).max() / a <= 1
     assert not params["b"].any()
 
 

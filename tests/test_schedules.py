@@ -90,6 +90,24 @@ def test_every_update_is_the_optimizer_s_own_with_another_step_size(optimizer, s
     assert ours.dtype == dtype and state.keys() == own_state.keys()
 
 
+class Own:
+    """A schedule of somebody's own: these factors, and then one."""
+
+    def __init__(self, *factors):
+        self.factors = factors
+
+    def factor(self, t):
+        return self.factors[t - 1] if t <= len(self.factors) else 1.0
+
+
+@pytest.mark.parametrize("first", [2.0, 0.5, 1.0])
+def test_the_first_factor_counts(first):
+    theta, grad = np.zeros(3), np.arange(3.0)
+    scheduled = Scheduled(SGD(0.1), Own(first))
+    scheduled.update(theta, grad, scheduled.init(theta), 1, 0.0)
+    np.testing.assert_allclose(theta, 0.1 * first * grad, rtol=1e-15)
+
+
 @every_optimizer
 @pytest.mark.parametrize("threads", [1, 2])
 def test_before_the_first_change_training_is_as_without(optimizer, threads):
@@ -190,6 +208,7 @@ class Plain:
         (lambda: Scheduled(Adam(), Stepwise), "schedule is the class Stepwise, expected an object"),
         (lambda: Scheduled(Plain(), HALVES), "expected a dataclass with a field step_size"),
         (lambda: Scheduled(Momentum(None), HALVES), "optimizer.step_size is None, expected a posi"),
+        (lambda: Scheduled(Adam(), Own(-1)), "schedule's factor is -1, expected a positive number"),
         (
             lambda: Scheduled(Adam(1e-300), Stepwise((3,), (1e-300,))),
             "schedule has the factor 1e-300 in update 4: step_size is 0.0, expected a positive num",
@@ -204,10 +223,7 @@ def test_nonsense(make, message):
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("factor", [0, -1, np.nan, np.inf, None, "half"])
 def test_a_schedule_of_one_s_own_that_says_nonsense_is_named(factor, threads):
-    class Own:
-        def factor(self, t):
-            return factor if t == 4 else 1.0
-
     message = re.escape(f"schedule's factor is {factor!r}, expected a positive number")
+    schedule = Own(1.0, 1.0, 1.0, factor)
     with pytest.raises(ValueError, match=message):
-        fit(MODEL, DATA, 200, optimizer=Scheduled(Adam(), Own()), threads=threads, **QUIET)
+        fit(MODEL, DATA, 200, optimizer=Scheduled(Adam(), schedule), threads=threads, **QUIET)

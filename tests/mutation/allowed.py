@@ -20,6 +20,11 @@ _ONLY_SPEED = "equivalent: it is computed and thrown away"
 _NO_GRADIENT = "equivalent: the weight is of a gradient that nobody looks at"
 
 ALLOWED = {
+    "schedules": {
+        "Scheduled._at: `object.__setattr__(self, '_last', (factor, optimizer))` -> `pass`": (
+            "equivalent: an optimizer like the last one is made anew"
+        ),
+    },
     "parts": {
         "Product.write: `-1` -> `1`": _TWO_AXES,
         "Product.write: `1` -> `2` (2)": _ANY_NEGATIVE,
