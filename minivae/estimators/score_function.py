@@ -64,9 +64,8 @@ class ScoreFunction(Sampled):
                 state[name] = self.memory_decay * state.get(name, 0.0) + value
 
     def _running_mean(self, state: dict[str, float]) -> float:
-        if self.baseline != "running" or not state:
-            return 0.0
-        return state["total"] / state["weight"]
+        total, weight = state.get("total"), state.get("weight")
+        return total / weight if self.baseline == "running" and total and weight else 0.0
 
     def _dq_params(
         self,
