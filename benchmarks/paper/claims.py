@@ -1,42 +1,82 @@
 """The paper's claims about its figures 2 and 3, in numbers: Markdown tables for the README beside.
 
-    python benchmarks/paper/claims.py           # of figure2.csv and figure3.csv in this folder
+    python benchmarks/paper/claims.py           # of the CSV files in this folder
     python benchmarks/paper/claims.py FOLDER    # of those in another
 
-All differences are taken at equal numbers of training samples: the largest that both curves have.
+All differences are taken at equal numbers of training samples: the largest that all curves have.
+Of several seeds, the median is shown, and how far the lowest and the highest are from it.
 """
 
 import csv
 import sys
 from collections import defaultdict
 from pathlib import Path
+from statistics import median
+from typing import NamedTuple
 
 NAMES = {"mnist": "MNIST", "frey": "Frey Faces"}
+_LEFT = 600  # nats; a decoder of Frey Faces that ignores z comes to 570
+
+
+class Model(NamedTuple):
+    """What a panel of figure 2 is of."""
+
+    dataset: str
+    n_latent: int
+    start_std: float
+
+    def __str__(self):
+        start = "" if self.start_std == 0.01 else f", start {self.start_std:g}"
+        return f"{NAMES.get(self.dataset, self.dataset)}, {self.n_latent}{start}"
 
 
 def read(path):
-    """Return the curves of a figure: lists of rows, by (dataset, n_train, n_latent, method)."""
-    curves = defaultdict(list)
+    """Return the rows of a table: dicts of text."""
     with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            key = row["dataset"], row["n_train"], int(row["n_latent"]), row["method"]
-            curves[key].append({**row, "samples": int(row["samples"])})
-    return dict(curves)
+        return list(csv.DictReader(file))
 
 
-def by_samples(curve, column):
-    """Return {samples: value}."""
-    return {row["samples"]: float(row[column]) for row in curve}
+def model_of(row):
+    """Return the `Model` that a row of figure2.csv is of."""
+    return Model(row["dataset"], int(row["n_latent"]), float(row["start_std"]))
 
 
-def last_common(*curves):
-    """Return the largest number of samples at which all curves were measured."""
-    return max(set.intersection(*({row["samples"] for row in curve} for curve in curves)))
+def n_train_of(row):
+    """Return the number of training digits, of a row of figure3.csv."""
+    return row["n_train"]
 
 
-def minutes_per_million(curve):
-    """Return minutes of training per million samples."""
-    return float(curve[-1]["seconds"]) / curve[-1]["samples"] * 1e6 / 60
+def curves_of(rows, panel_of):
+    """Return ``{panel: {method: {seed: {samples: row}}}}``."""
+    curves = defaultdict(lambda: defaultdict(lambda: defaultdict(dict)))
+    for row in rows:
+        seeds = curves[panel_of(row)][row["method"]]
+        seeds[int(row["seed"])][int(row["samples"])] = row
+    return curves
+
+
+def last_common(*methods):
+    """Return the largest number of samples at which all seeds of all methods were measured."""
+    return max(set.intersection(*(set(curve) for seeds in methods for curve in seeds.values())))
+
+
+def values_at(seeds, samples, column):
+    """Return what was measured after so many samples, of each seed."""
+    return [float(curve[samples][column]) for curve in seeds.values() if samples in curve]
+
+
+def spread(values):
+    """Return the median with the distances to the highest and to the lowest value, as text."""
+    middle = median(values)
+    if len(values) == 1:
+        return f"{middle:.1f}"
+    return f"{middle:.1f} (+{max(values) - middle:.1f}, -{middle - min(values):.1f})"
+
+
+def minutes_per_million(seeds):
+    """Return the minutes of training for a million samples, the median over seeds."""
+    ends = [curve[max(curve)] for curve in seeds.values()]
+    return median(float(end["seconds"]) / int(end["samples"]) * 1e6 / 60 for end in ends)
 
 
 def show(title, header, rows):
@@ -48,25 +88,21 @@ def show(title, header, rows):
         print("| " + " | ".join(str(cell) for cell in row) + " |")
 
 
-def pairs(curves):
-    """Yield (name, AEVB's curve, wake-sleep's curve) for the panels that have both."""
-    for (dataset, n_train, n_latent, method), curve in curves.items():
-        rival = curves.get((dataset, n_train, n_latent, "wake-sleep"))
-        if method == "aevb" and rival:
-            yield f"{NAMES.get(dataset, dataset)}, {n_latent}", curve, rival
-
-
 def better_and_faster(curves):
     """Claims 1 and 2: AEVB ends better, and is sooner where wake-sleep ends."""
     rows = []
-    for name, aevb, rival in pairs(curves):
+    for model, methods in curves.items():
+        if not {"aevb", "wake-sleep"} <= methods.keys():
+            continue
+        aevb, rival = methods["aevb"], methods["wake-sleep"]
         end = last_common(aevb, rival)
-        test = [by_samples(curve, "test_bound") for curve in (aevb, rival)]
-        goal = test[1][end]
-        sooner = min((n for n, bound in test[0].items() if bound >= goal), default=None)
+        ends = [values_at(seeds, end, "test_bound") for seeds in (aevb, rival)]
+        goal = median(ends[1])
+        points = sorted(next(iter(aevb.values())))
+        sooner = next((n for n in points if median(values_at(aevb, n, "test_bound")) >= goal), None)
         speedup = "never" if sooner is None else f"{sooner:.2g} ({end / sooner:.1f} times fewer)"
-        ends = [f"{bounds[end]:.1f}" for bounds in test]
-        rows.append((name, f"{end:.2g}", *ends, f"{test[0][end] - goal:+.1f}", speedup))
+        difference = f"{median(ends[0]) - goal:+.1f}"
+        rows.append((model, f"{end:.2g}", *map(spread, ends), difference, speedup))
     header = (
         "model, latents", "samples", "AEVB", "wake-sleep", "difference",
         "samples at which AEVB passes wake-sleep's end",
@@ -74,35 +110,60 @@ def better_and_faster(curves):
     show("Figure 2: test bound of AEVB and of wake-sleep", header, rows)
 
 
+def two_starts(curves):
+    """Whether wake-sleep leaves the plateau of Frey Faces, by how the weights start."""
+    rows = []
+    for model, methods in curves.items():
+        if model.dataset != "frey" or "wake-sleep" not in methods:
+            continue
+        seeds = methods["wake-sleep"]
+        end = last_common(seeds)
+        left = next(
+            (
+                n
+                for n in sorted(next(iter(seeds.values())))
+                if median(values_at(seeds, n, "test_bound")) > _LEFT
+            ),
+            None,
+        )
+        bound = spread(values_at(seeds, end, "test_bound"))
+        when = "never" if left is None else f"{left:.2g}"
+        rows.append((model.n_latent, f"{model.start_std:g}", f"{end:.2g}", bound, when))
+    header = "latents", "start", "samples", "test bound", f"samples at which it is above {_LEFT}"
+    show("Figure 2: wake-sleep on Frey Faces", header, rows)
+
+
 def no_overfitting(curves):
     """Claim 3: with superfluous latents, the test bound stays, and so does the gap to training."""
     rows = []
-    aevb = {key: curve for key, curve in curves.items() if key[3] == "aevb"}
-    for dataset in dict.fromkeys(key[0] for key in aevb):
-        group = {key[2]: curve for key, curve in aevb.items() if key[0] == dataset}
+    aevb = {model: methods["aevb"] for model, methods in curves.items() if "aevb" in methods}
+    for dataset in dict.fromkeys((model.dataset, model.start_std) for model in aevb):
+        group = {m: seeds for m, seeds in aevb.items() if (m.dataset, m.start_std) == dataset}
         end = last_common(*group.values())
-        for n_latent, curve in group.items():
-            train, test = (by_samples(curve, f"{part}_bound")[end] for part in ("train", "test"))
-            best = max(by_samples(curve, "test_bound").values())
-            name = f"{NAMES.get(dataset, dataset)}, {n_latent}"
-            numbers = f"{train:.1f}", f"{test:.1f}", f"{train - test:.1f}", f"{best:.1f}"
-            rows.append((name, f"{end:.2g}", *numbers))
-    header = "model, latents", "samples", "training", "test", "gap", "best test bound ever"
+        for model, seeds in group.items():
+            train, test = (median(values_at(seeds, end, f"{p}_bound")) for p in ("train", "test"))
+            best = max(
+                (median(values_at(seeds, n, "test_bound")), n) for n in next(iter(seeds.values()))
+            )
+            numbers = f"{train:.1f}", f"{test:.1f}", f"{train - test:.1f}"
+            rows.append((model, f"{end:.2g}", *numbers, f"{best[0]:.1f} at {best[1]:.2g}"))
+    header = "model, latents", "samples", "training", "test", "gap", "best test bound"
     show("Figure 2: overfitting, AEVB", header, rows)
 
 
 def likelihoods(curves):
     """Claims 2 and 4: log p(x) of the three methods, and what they cost."""
     rows = []
-    for (_, n_train, _, method), curve in curves.items():
-        end = last_common(*(c for key, c in curves.items() if key[1] == n_train))
-        (row,) = (row for row in curve if row["samples"] == end)
-        cells = [
-            f"{float(row[f'{part}_log_px']):.1f} ± {float(row[f'{part}_log_px_error']):.1f}"
-            for part in ("train", "test")
-        ]
-        minutes = f"{minutes_per_million(curve):.2f}"
-        rows.append((n_train, method, f"{end:.2g}", *cells, minutes))
+    for n_train, methods in curves.items():
+        end = last_common(*methods.values())
+        for method, seeds in methods.items():
+            cells = [
+                f"{median(values_at(seeds, end, f'{part}_log_px')):.1f} ± "
+                f"{median(values_at(seeds, end, f'{part}_log_px_error')):.1f}"
+                for part in ("train", "test")
+            ]
+            minutes = f"{minutes_per_million(seeds):.2f}"
+            rows.append((n_train, method, f"{end:.2g}", *cells, minutes))
     header = (
         "N_train", "method", "samples", "log p(x), training", "log p(x), test",
         "minutes per million samples",
@@ -113,8 +174,9 @@ def likelihoods(curves):
 def cost(curves):
     """Claim 5: minutes per million samples."""
     rows = [
-        (f"{NAMES.get(dataset, dataset)}, {n_latent}", method, f"{minutes_per_million(curve):.2f}")
-        for (dataset, _, n_latent, method), curve in curves.items()
+        (model, method, f"{minutes_per_million(seeds):.2f}")
+        for model, methods in curves.items()
+        for method, seeds in methods.items()
     ]
     show(
         "Figure 2: minutes of training per million samples, on one thread",
@@ -123,19 +185,40 @@ def cost(curves):
     )
 
 
+def published_table(rows):
+    """Table 1 of Burda, Grosse and Salakhutdinov, stage after stage: -log p(x), active latents."""
+    models = defaultdict(dict)
+    for row in rows:
+        models[int(row["k"]), int(row["batch_size"])][float(row["passes"])] = row
+    names = [f"k = {k}, minibatches of {size}" for k, size in models]
+    table = []
+    for passes in sorted({passes for curve in models.values() for passes in curve}):
+        cells = [curve.get(passes) for curve in models.values()]
+        shown = [
+            f"{-float(row['test_log_px']):.2f} ({row['active_latents']})" if row else ""
+            for row in cells
+        ]
+        table.append((f"{passes:g}", *shown))
+    show("Table 1: -log p(x) of test digits (active latents)", ("passes", *names), table)
+
+
 def main():
     """Print what there is data for."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
-    figure2, figure3 = folder / "figure2.csv", folder / "figure3.csv"
-    if not (figure2.exists() or figure3.exists()):
-        sys.exit(f"there is no figure2.csv or figure3.csv in {folder}")
-    if figure2.exists():
-        curves = read(figure2)
+    tables = {name: folder / f"{name}.csv" for name in ("figure2", "figure3", "table1")}
+    found = {name: read(path) for name, path in tables.items() if path.exists()}
+    if not found:
+        sys.exit(f"there is no figure2.csv, figure3.csv or table1.csv in {folder}")
+    if "figure2" in found:
+        curves = curves_of(found["figure2"], model_of)
         better_and_faster(curves)
+        two_starts(curves)
         no_overfitting(curves)
         cost(curves)
-    if figure3.exists():
-        likelihoods(read(figure3))
+    if "figure3" in found:
+        likelihoods(curves_of(found["figure3"], n_train_of))
+    if "table1" in found:
+        published_table(found["table1"])
 
 
 if __name__ == "__main__":

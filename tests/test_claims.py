@@ -1,0 +1,125 @@
+"""The page about the paper's experiments: its tables are those of the measurements beside it."""
+
+import csv
+import sys
+from pathlib import Path
+
+import pytest
+
+PAPER = Path(__file__).parents[1] / "benchmarks" / "paper"
+sys.path.insert(0, str(PAPER))
+
+import claims  # noqa: E402
+
+
+def printed(folder, capsys, monkeypatch):
+    """The rows of all tables, by title: lists of cells."""
+    monkeypatch.setattr(sys, "argv", ["claims.py", str(folder)])
+    claims.main()
+    tables = {}
+    for line in capsys.readouterr().out.splitlines():
+        if line.startswith("### "):
+            rows = tables[line.removeprefix("### ")] = []
+        elif line.startswith("| "):
+            rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return {title: rows[2:] for title, rows in tables.items()}
+
+
+def write(path, rows):
+    with path.open("w", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+
+
+def bounds(method, seed, values, start=0.01):
+    """Rows of figure2.csv: values at 100, 200, ... samples; the training bound is 2 above."""
+    head = {"dataset": "frey", "n_latent": 5, "method": method, "start_std": start, "seed": seed}
+    return [
+        {**head, "samples": 100 * k, "seconds": 6 * k, "train_bound": v + 2, "test_bound": v}
+        for k, v in enumerate(values, 1)
+    ]
+
+
+def test_figure_2_at_equal_numbers_of_samples(tmp_path, capsys, monkeypatch):
+    write(
+        tmp_path / "figure2.csv",
+        [
+            *bounds("aevb", 0, [10, 40, 50, 990]),  # beyond the end of others
+            *bounds("aevb", 1, [20, 60, 54]),
+            *bounds("aevb", 2, [30, 50, 58]),
+            *bounds("wake-sleep", 0, [1, 2, 45]),
+            *bounds("aevb", 0, [3], start=0.1),
+            *bounds("wake-sleep", 0, [500, 601], start=0.1),
+        ],
+    )
+    tables = printed(tmp_path, capsys, monkeypatch)
+    assert tables["Figure 2: test bound of AEVB and of wake-sleep"] == [
+        [
+            "Frey Faces, 5", "3e+02", "54.0 (+4.0, -4.0)", "45.0", "+9.0",
+            "2e+02 (1.5 times fewer)",
+        ],
+        ["Frey Faces, 5, start 0.1", "1e+02", "3.0", "500.0", "-497.0", "never"],
+    ]  # fmt: skip
+    assert tables["Figure 2: wake-sleep on Frey Faces"] == [
+        ["5", "0.01", "3e+02", "45.0", "never"],
+        ["5", "0.1", "2e+02", "601.0", "2e+02"],
+    ]
+    assert tables["Figure 2: overfitting, AEVB"] == [
+        ["Frey Faces, 5", "3e+02", "56.0", "54.0", "2.0", "990.0 at 4e+02"],
+        ["Frey Faces, 5, start 0.1", "1e+02", "5.0", "3.0", "2.0", "3.0 at 1e+02"],
+    ]
+    minutes = [
+        row[-1]
+        for row in tables["Figure 2: minutes of training per million samples, on one thread"]
+    ]
+    assert minutes == ["1000.00"] * 4
+
+
+def test_figure_3(tmp_path, capsys, monkeypatch):
+    rows = [
+        {
+            "n_train": 1000, "method": method, "seed": seed, "samples": 100, "seconds": 60,
+            "train_log_px": -value, "train_log_px_error": 1, "test_log_px": -value - 3,
+            "test_log_px_error": 2,
+        }
+        for method, seed, value in (("aevb", 0, 10), ("aevb", 1, 12), ("mcem", 0, 20))
+    ]  # fmt: skip
+    write(tmp_path / "figure3.csv", rows)
+    (table,) = printed(tmp_path, capsys, monkeypatch).values()
+    assert table == [
+        ["1000", "aevb", "1e+02", "-11.0 ± 1.0", "-14.0 ± 2.0", "10000.00"],
+        ["1000", "mcem", "1e+02", "-20.0 ± 1.0", "-23.0 ± 2.0", "10000.00"],
+    ]
+
+
+def test_table_1_stage_after_stage(tmp_path, capsys, monkeypatch):
+    rows = [
+        {
+            "k": k, "batch_size": m, "passes": f"{passes}.0", "test_log_px": -value,
+            "active_latents": 9,
+        }
+        for k, m, passes, value in ((1, 20, 1, 100.123), (1, 20, 4, 90), (5, 100, 4, 80))
+    ]  # fmt: skip
+    write(tmp_path / "table1.csv", rows)
+    assert printed(tmp_path, capsys, monkeypatch) == {
+        "Table 1: -log p(x) of test digits (active latents)": [
+            ["1", "100.12 (9)", ""],
+            ["4", "90.00 (9)", "80.00 (9)"],
+        ]
+    }
+
+
+def test_nothing_to_read_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["claims.py", str(tmp_path)])
+    with pytest.raises(SystemExit, match=r"there is no figure2\.csv, figure3\.csv or table1\.csv"):
+        claims.main()
+
+
+def test_the_page_shows_what_was_measured(capsys, monkeypatch):
+    text = (PAPER / "README.md").read_text()
+    shown = {tuple(cell.strip() for cell in line.strip("|").split("|"))
+             for line in text.splitlines() if line.startswith("|")}  # fmt: skip
+    for title, rows in printed(PAPER, capsys, monkeypatch).items():
+        missing = [row for row in rows if tuple(row) not in shown]
+        assert not missing, f"{title}: python benchmarks/paper/claims.py prints other rows"
