@@ -165,9 +165,11 @@ def test_a_folder_with_a_space_is_quoted_where_it_is_to_be_typed(here, capsys):
     ],
 )  # fmt: skip
 def test_seeds_are_read_to_the_last_digit(text, seed):
-    for command in (["train"], ["sample", "run"], ["reproduce", "figure2"], ["gradcheck"]):
-        arguments = cli.build_parser().parse_args([*command, "--seed", text])
+    read = cli.build_parser().parse_args
+    for command in (["train"], ["sample", "run"], ["gradcheck"]):
+        arguments = read([*command, "--seed", text])
         assert arguments.seed == seed and type(arguments.seed) is int
+    assert read(["reproduce", "figure2", "--seeds", f"{text},1"]).seeds == [seed, 1]
 
 
 @pytest.mark.parametrize("text", ["1e19", str(2**63), str(2**64), "1e308", "1" + "0" * 300])
