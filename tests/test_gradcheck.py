@@ -564,7 +564,7 @@ def test_the_size_of_the_rounding_is_the_second_largest_of_five_lines(sizes):
 
     objective = SimpleNamespace(scale=1.0, direction=lambda part, rng: next(lines), along=along)
     noise = _rounding_noise(objective, 1.0, np.zeros(3), 1.0, np.random.default_rng(0))
-    assert noise == pytest.approx(3e-14 * 2**6 / math.sqrt(math.comb(12, 6)), abs=0)
+    assert noise == pytest.approx(3e-14 * 2**6 / math.sqrt(math.comb(12, 6)), rel=1e-9, abs=0)
 
 
 def test_a_slope_that_drowns_in_rounding_is_not_an_error():
