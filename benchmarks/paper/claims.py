@@ -65,6 +65,18 @@ def values_at(seeds, samples, column):
     return [float(curve[samples][column]) for curve in seeds.values() if samples in curve]
 
 
+def medians(seeds, column):
+    """Return ``{samples: median over the seeds}``, in order."""
+    points = sorted(set().union(*seeds.values()))
+    return {samples: median(values_at(seeds, samples, column)) for samples in points}
+
+
+def reached(seeds, goal):
+    """Return the first samples at which the test bound is as high, or None."""
+    bounds = medians(seeds, "test_bound")
+    return next((samples for samples, bound in bounds.items() if bound >= goal), None)
+
+
 def spread(values):
     """Return the median with the distances to the highest and to the lowest value, as text."""
     middle = median(values)
@@ -98,8 +110,7 @@ def better_and_faster(curves):
         end = last_common(aevb, rival)
         ends = [values_at(seeds, end, "test_bound") for seeds in (aevb, rival)]
         goal = median(ends[1])
-        points = sorted(next(iter(aevb.values())))
-        sooner = next((n for n in points if median(values_at(aevb, n, "test_bound")) >= goal), None)
+        sooner = reached(aevb, goal)
         speedup = "never" if sooner is None else f"{sooner:.2g} ({end / sooner:.1f} times fewer)"
         difference = f"{median(ends[0]) - goal:+.1f}"
         rows.append((model, f"{end:.2g}", *map(spread, ends), difference, speedup))
@@ -118,14 +129,7 @@ def two_starts(curves):
             continue
         seeds = methods["wake-sleep"]
         end = last_common(seeds)
-        left = next(
-            (
-                n
-                for n in sorted(next(iter(seeds.values())))
-                if median(values_at(seeds, n, "test_bound")) > _LEFT
-            ),
-            None,
-        )
+        left = reached(seeds, _LEFT)
         bound = spread(values_at(seeds, end, "test_bound"))
         when = "never" if left is None else f"{left:.2g}"
         rows.append((model.n_latent, f"{model.start_std:g}", f"{end:.2g}", bound, when))
@@ -142,9 +146,7 @@ def no_overfitting(curves):
         end = last_common(*group.values())
         for model, seeds in group.items():
             train, test = (median(values_at(seeds, end, f"{p}_bound")) for p in ("train", "test"))
-            best = max(
-                (median(values_at(seeds, n, "test_bound")), n) for n in next(iter(seeds.values()))
-            )
+            best = max((bound, n) for n, bound in medians(seeds, "test_bound").items())
             numbers = f"{train:.1f}", f"{test:.1f}", f"{train - test:.1f}"
             rows.append((model, f"{end:.2g}", *numbers, f"{best[0]:.1f} at {best[1]:.2g}"))
     header = "model, latents", "samples", "training", "test", "gap", "best test bound"

@@ -56,12 +56,14 @@ def whole(minimum: int, maximum: int | None = LARGEST) -> Callable[[str], int]:
     return read
 
 
+def several(read: Callable[[str], int]) -> Callable[[str], list[int]]:
+    """Return a reader of one number or more, separated by commas, as `read` reads each."""
+    return lambda text: [read(part) for part in text.split(",")]
+
+
 seed = whole(0, maximum=None)
-
-
-def seeds(text: str) -> list[int]:
-    """Read one seed or several: 0 or 0,1,2."""
-    return [seed(part) for part in text.split(",")]
+seeds = several(seed)  # 0 or 0,1,2
+widths = several(whole(1))  # of layers, and the like: 500 or 200,100
 
 
 def place(text: str) -> str:
@@ -69,11 +71,6 @@ def place(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("it is empty, expected a name")
     return text
-
-
-def widths(text: str) -> list[int]:
-    """Read whole numbers, such as the widths of layers: 500 or 200,100."""
-    return [whole(1)(part) for part in text.split(",")]
 
 
 def schedule(text: str) -> list[list[float]]:
