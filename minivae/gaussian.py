@@ -110,9 +110,10 @@ def sample_posterior_backward(
     return dq_params
 
 
-def halves(q_params: np.ndarray) -> list[np.ndarray]:
+def halves(q_params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ``(mu, log_var)``, views of the halves of `q_params` along its last axis."""
-    return np.split(q_params, 2, axis=-1)
+    J = q_params.shape[-1] // 2
+    return q_params[..., :J], q_params[..., J:]
 
 
 def log_density(
