@@ -112,8 +112,9 @@ def sample_posterior_backward(
 
 def halves(q_params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ``(mu, log_var)``, views of the halves of `q_params` along its last axis."""
-    J = q_params.shape[-1] // 2
-    return q_params[..., :J], q_params[..., J:]
+    *leading, width = q_params.shape
+    both = q_params.reshape(*leading, 2, width // 2)  # refuses an odd width
+    return both[..., 0, :], both[..., 1, :]
 
 
 def log_density(

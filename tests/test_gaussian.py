@@ -36,6 +36,19 @@ def kl_by_integration(mu, log_var):
     return value
 
 
+def test_halves_are_views_and_there_are_no_halves_of_an_odd_width():
+    whole = np.arange(24.0).reshape(3, 8)
+    for q_params in (whole, whole[:, 1:7], whole.T[2:4].T):  # in one piece, or with gaps
+        mu, log_var = halves(q_params)
+        J = q_params.shape[1] // 2
+        np.testing.assert_array_equal(mu, q_params[:, :J])
+        np.testing.assert_array_equal(log_var, q_params[:, J:])
+        assert np.shares_memory(mu, whole) and np.shares_memory(log_var, whole)
+    for width in (1, 3):
+        with pytest.raises(ValueError):
+            halves(np.zeros((2, width)))
+
+
 @given(latents())
 def test_z_is_mu_plus_sigma_eps_sample_after_sample(problem):
     q_params, noise = problem
