@@ -96,16 +96,19 @@ def test_figure_3(tmp_path, capsys, monkeypatch):
 def test_table_1_stage_after_stage(tmp_path, capsys, monkeypatch):
     rows = [
         {
-            "k": k, "batch_size": m, "passes": f"{passes}.0", "test_log_px": -value,
-            "active_latents": 9,
+            "k": k, "batch_size": m, "biases": biases, "seed": seed, "passes": f"{passes}.0",
+            "test_log_px": -value, "active_latents": 9,
         }
-        for k, m, passes, value in ((1, 20, 1, 100.123), (1, 20, 4, 90), (5, 100, 4, 80))
+        for k, m, biases, seed, passes, value in (
+            (1, 20, "mean", 0, 1, 100.123), (1, 20, "mean", 0, 4, 90), (5, 100, "mean", 0, 4, 80),
+            (1, 20, "zero", 0, 4, 70), (1, 20, "mean", 1, 4, 60),
+        )
     ]  # fmt: skip
     write(tmp_path / "table1.csv", rows)
     assert printed(tmp_path, capsys, monkeypatch) == {
         "Table 1: -log p(x) of test digits (active latents)": [
-            ["1", "100.12 (9)", ""],
-            ["4", "90.00 (9)", "80.00 (9)"],
+            ["1", "100.12 (9)", "", "", ""],
+            ["4", "90.00 (9)", "80.00 (9)", "70.00 (9)", "60.00 (9)"],
         ]
     }
 

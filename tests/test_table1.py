@@ -100,8 +100,32 @@ def test_a_longer_schedule_begins_as_a_shorter_one():
     assert short.fit_options() == long.fit_options()
     assert short.name == long.name == "mnist-h200-200-z50-iwae-k5"
     assert table1.curves(1, batch_size=100)[0].name == "mnist-h200-200-z50-iwae-k1-m100"
+    assert table1.curves(1, biases="zero")[0].name == "mnist-h200-200-z50-iwae-k1-zero"
     assert table1.curves(100_000, k=[1])[0].points == (60_000, 100_000)
     assert table1.TABLE1.samples == 4 * 60_000  # two stages
+
+
+def test_the_last_biases_start_at_the_log_odds_of_the_mean_digit():
+    curve, of_zeros = (table1.curves(1, stages=1, biases=b)[0] for b in ("mean", "zero"))
+    data = curve.load_data()
+    vae = curve.build_model(data)
+    mean, zero = (c.first_params(vae, data) for c in (curve, of_zeros))
+    # A decoder that says nothing else explains digits by how often a pixel is white.
+    white = 1 / (1 + np.exp(-mean["decoder.b3"].astype(np.float64)))
+    assert white == pytest.approx(np.clip((data.train / 255.0).mean(axis=0), 0.001, 0.999))
+    assert {0.001} < set(white.round(9)) and white.max() > 0.5
+    mean["decoder.b3"][:] = 0
+    assert np.array_equal(mean.vector, zero.vector)
+    assert not any(zero[name].any() for name in zero if ".b" in name)
+
+
+def test_white_is_one_in_floats_as_well(model):
+    data = model.load_data()
+    floats = data._replace(train=(data.train / 255).astype(np.float32))
+    vae = model.build_model(data)
+    starts = [model.first_params(vae, some)["decoder.b2"] for some in (data, floats)]
+    np.testing.assert_allclose(*starts, rtol=1e-5, atol=1e-6)
+    assert np.ptp(starts[0]) > 0.1
 
 
 # --- From nothing to the table --------------------------------------------------------------------
@@ -114,9 +138,8 @@ def test_the_table(small, model, dots, tmp_path):
     assert [(r["k"], r["samples"], r["passes"]) for r in rows] == [
         (k, str(passes * N), f"{passes}.0") for k in "13" for passes in (1, 4)
     ]
-    assert {(r["layers"], r["hidden"], r["batch_size"], r["seed"]) for r in rows} == {
-        ("1", "5", "20", "0")
-    }
+    settings = {(r["layers"], r["hidden"], r["batch_size"], r["biases"], r["seed"]) for r in rows}
+    assert settings == {("1", "5", "20", "mean", "0")}
     steps = [float(r["step_size"]) for r in rows]
     assert steps == pytest.approx([0.001, 0.001 * 10 ** (-1 / 7)] * 2)
 
@@ -124,10 +147,11 @@ def test_the_table(small, model, dots, tmp_path):
     for k in (1, 3):
         curve = replace(model, k=k, points=(4 * N,))
         vae, params = CurveFolder(curve, tmp_path).load_model()
+        start = curve.first_params(vae, data)
         by_hand = fit(
             curve.build_model(data), data, 4 * N, batch_size=20, threads=1, binarize=True,
-            noise_samples=k, estimator=ImportanceWeighted(), weight_prior=False, progress=False,
-            optimizer=curve.fit_options()["optimizer"],
+            params=start, noise_samples=k, estimator=ImportanceWeighted(), weight_prior=False,
+            progress=False, optimizer=curve.fit_options()["optimizer"],
         )  # fmt: skip
         assert np.array_equal(by_hand.params.vector, params.vector)
         last = [r for r in rows if r["k"] == str(k)][-1]
@@ -141,13 +165,13 @@ def test_the_table(small, model, dots, tmp_path):
         assert float(last["test_bound"]) == by_hand.history.test_bound[-1]
 
     heading, first, second, *_ = (tmp_path / "table1.txt").read_text().splitlines()
-    assert heading.split()[:4] == ["k", "minibatch", "seed", "passes"]
-    assert first.split()[:4] == ["1", "20", "0", "4"] and first.split()[-3:] == [
+    assert heading.split()[:5] == ["k", "minibatch", "biases", "seed", "passes"]
+    assert first.split()[:5] == ["1", "20", "mean", "0", "4"] and first.split()[-3:] == [
         "86.76",
         "19",
         "87.75",
     ]
-    assert float(second.split()[4]) == pytest.approx(-evidence.mean, abs=0.005)
+    assert float(second.split()[5]) == pytest.approx(-evidence.mean, abs=0.005)
 
 
 def test_more_stages_and_interrupted_curves_go_on(small, model, tmp_path, monkeypatch):
@@ -185,9 +209,9 @@ def test_the_command_line_prints_the_table(small, tmp_path, capsys, monkeypatch)
         "minivae.experiments.reproduction.run_curves",
         lambda curves, folder, **options: [computing.run_curve(c, folder) for c in curves],
     )
-    assert cli.main([*words, str(tmp_path), "--batch-size", "30"]) == 0
+    assert cli.main([*words, str(tmp_path), "--batch-size", "30", "--biases", "zero"]) == 0
     heading, row, *_, first, second = capsys.readouterr().out.splitlines()
-    assert "published" in heading and row.split()[:4] == ["2", "30", "0", "1"]
+    assert "published" in heading and row.split()[:5] == ["2", "30", "zero", "0", "1"]
     assert [first, second] == [str(tmp_path / "table1.csv"), str(tmp_path / "table1.txt")]
 
 
@@ -205,10 +229,12 @@ def test_the_command_line_prints_the_table(small, tmp_path, capsys, monkeypatch)
         ({"k": (1, 0)}, "k is 0, expected a whole number of at least 1"),
         ({"batch_size": 0}, "batch_size is 0, expected a whole number of at least 1"),
         ({"batch_size": 60_001}, "batch_size is 60001, expected at most the 60000 training"),
+        ({"biases": "some"}, "biases is 'some', expected one of mean, zero"),
         ({"skip_frey": True}, "skip_frey is True, but no curve of this figure makes use of it"),
         ({"figure": "figure2", "stages": 2}, "stages is 2, but no curve of this figure makes use"),
         ({"figure": "all", "k": (1,)}, "k is (1,), but no curve of this figure makes use of it"),
         ({"figure": "figure3", "batch_size": 20}, "batch_size is 20, but no curve of this figure"),
+        ({"figure": "figure4", "biases": "zero"}, "biases is 'zero', but no curve of this figure"),
     ],
 )
 def test_nonsense(options, message, tmp_path):

@@ -191,8 +191,12 @@ def published_table(rows):
     """Table 1 of Burda, Grosse and Salakhutdinov, stage after stage: -log p(x), active latents."""
     models = defaultdict(dict)
     for row in rows:
-        models[int(row["k"]), int(row["batch_size"])][float(row["passes"])] = row
-    names = [f"k = {k}, minibatches of {size}" for k, size in models]
+        model = int(row["k"]), int(row["batch_size"]), row["biases"], int(row["seed"])
+        models[model][float(row["passes"])] = row
+    names = [
+        f"k = {k}, minibatches of {size}, {biases} biases" + (f", seed {seed}" if seed else "")
+        for k, size, biases, seed in models
+    ]
     table = []
     for passes in sorted({passes for curve in models.values() for passes in curve}):
         cells = [curve.get(passes) for curve in models.values()]

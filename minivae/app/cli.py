@@ -324,6 +324,11 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:
     )
     add("--k", type=widths, metavar="KS", help="in table1, samples of z to train with (1,5,50)")
     add("--batch-size", type=whole(1), metavar="M", help="in table1, datapoints per step (20)")
+    add(
+        "--biases",
+        choices=("mean", "zero"),
+        help="in table1, the last start at the log odds of the mean digit, or at zero (mean)",
+    )
     add("--data-path", type=place, metavar="PATH", help="where to look for Frey Faces first")
     add("--skip-frey", action="store_true", help="leave out Frey Faces")
     add("--seeds", type=seeds, default=[0], help="for each curve, as 0,1,2; drawn as a range (0)")

@@ -24,6 +24,7 @@ def reproduce(arguments: argparse.Namespace) -> int:
             stages=arguments.stages,
             k=arguments.k,
             batch_size=arguments.batch_size,
+            biases=arguments.biases,
             seeds=arguments.seeds,
             data_path=arguments.data_path,
             skip_frey=arguments.skip_frey,

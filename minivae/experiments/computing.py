@@ -92,7 +92,7 @@ def _trainer(
 ) -> Callable[..., FitResult | MCEMResult]:
     """Return the curve's method, `fit` or `fit_mcem` with all settings that stay."""
     options: dict[str, Any] = {"batch_size": curve.batch_size, "seed": curve.seed}
-    options["params"] = curve.first_params(vae)
+    options["params"] = curve.first_params(vae, data)
     if curve.method == "mcem":
         place.save_settings({**place.settings(), "step_size": _MCEM_STEP_SIZE})
         return partial(fit_mcem, optimizer=Adagrad(_MCEM_STEP_SIZE), **options)

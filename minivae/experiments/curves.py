@@ -140,7 +140,7 @@ class Curve:
         """Return its `VAE`."""
         return VAE(data.train.shape[1], self.n_latent, (self.hidden,), self.likelihood)
 
-    def first_params(self, vae: VAE) -> Params:
+    def first_params(self, vae: VAE, data: datasets.Dataset) -> Params:
         """Return where it starts: what `minivae.fit` draws, with `start_std`."""
         return vae.init_params(stream(self.seed, INIT), np.float32, self.start_std)
 

@@ -42,6 +42,7 @@ def reproduce(
     stages: int | None = None,
     k: Iterable[int] | None = None,
     batch_size: int | None = None,
+    biases: str | None = None,
     seeds: int | Iterable[int] = 0,
     data_path: str | Path | None = None,
     skip_frey: bool = False,
@@ -86,6 +87,9 @@ def reproduce(
         In table 1, samples of z to train with: a model for each. Default: 1, 5 and 50.
     batch_size : int, optional
         In table 1. Default: 20, as published.
+    biases : str, optional
+        In table 1, where the decoder's last biases start: at the log odds of the mean training
+        digit, "mean", or at "zero". Default: "mean", as published.
     seeds : int or iterable of int
         Each curve is computed with each of them; the figures show median and range.
     data_path : str or path, optional
@@ -120,7 +124,7 @@ def reproduce(
     if dask is not None and (executor is not None or workers is not None):
         other = "executor" if executor is not None else "workers"
         raise ValueError(f"{other} cannot be given with dask: its cluster has workers of its own")
-    given = {"stages": stages, "k": k, "batch_size": batch_size}
+    given = {"stages": stages, "k": k, "batch_size": batch_size, "biases": biases}
     for name, value in given.items():
         _check_use(name, value, any(name in each.options for each in experiments))
     if samples is not None and stages is not None:

@@ -23,7 +23,7 @@ PUBLISHED = {  # k: -log p(x) and active latents as published; -log p(x) of gith
     50: ("84.78", "25", "84.65"),
 }
 _COLUMNS = (
-    "k", "minibatch", "seed", "passes", "-log p(x)", "error", "active", "published",
+    "k", "minibatch", "biases", "seed", "passes", "-log p(x)", "error", "active", "published",
     "active", "nbip/IWAE",
 )  # fmt: skip
 _NOTES = (
@@ -37,6 +37,7 @@ def curves(
     stages: int | None = None,
     k: Iterable[int] = tuple(PUBLISHED),
     batch_size: int = 20,
+    biases: str = _MODEL.biases,
     model: ImportanceWeightedCurve = _MODEL,
 ) -> list[Curve]:
     """Return the table's models, as curves that are measured at the end of every stage.
@@ -49,6 +50,8 @@ def curves(
         How much of the schedule: that many stages, of 1, 3, 9, ... passes; the whole has eight.
     k : iterable of int
     batch_size : int
+    biases : str
+        As for `ImportanceWeightedCurve`.
     model : ImportanceWeightedCurve
         All else.
 
@@ -57,7 +60,7 @@ def curves(
     ValueError
         If one of them cannot be.
     """
-    model = replace(model, batch_size=check_count("batch_size", batch_size))
+    model = replace(model, batch_size=check_count("batch_size", batch_size), biases=biases)
     if stages is not None and check_count("stages", stages) > STAGES:
         raise ValueError(f"stages is {stages}, expected at most {STAGES}")
     if isinstance(k, str) or not np.iterable(k):
@@ -82,6 +85,7 @@ def draw(places: Sequence[CurveFolder]) -> str:
             (
                 str(curve.k),
                 str(curve.batch_size),
+                curve.biases,
                 str(curve.seed),
                 f"{last['passes']:.4g}",
                 f"{-last['test_log_px']:.2f}",
@@ -102,5 +106,5 @@ TABLE1 = Experiment(
     passes_after(_DEFAULT_STAGES) * _MODEL.samples_per_pass,
     curves,
     draw,
-    options=("stages", "k", "batch_size"),
+    options=("stages", "k", "batch_size", "biases"),
 )
