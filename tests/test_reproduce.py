@@ -651,7 +651,7 @@ def test_the_command_line_reaches_the_library(monkeypatch, capsys):
             {
                 "workers": 3, "only": "*aevb", "datapoints": 1000, "seeds": [4, 0],
                 "data_path": "faces", "skip_frey": True, "progress": None, "stages": None,
-                "k": None, "batch_size": None, "dask": None,
+                "k": None, "batch_size": None, "biases": None, "dask": None,
             },
         )
     ]  # fmt: skip
