@@ -191,12 +191,13 @@ def published_table(rows):
     """Table 1 of Burda, Grosse and Salakhutdinov, stage after stage: -log p(x), active latents."""
     models = defaultdict(dict)
     for row in rows:
-        model = int(row["k"]), int(row["batch_size"]), row["biases"], int(row["seed"])
-        models[model][float(row["passes"])] = row
-    names = [
-        f"k = {k}, minibatches of {size}, {biases} biases" + (f", seed {seed}" if seed else "")
-        for k, size, biases, seed in models
-    ]
+        model = (
+            f"k = {row['k']}",
+            "" if row["batch_size"] == "20" else f", minibatches of {row['batch_size']}",
+            "" if row["biases"] == "mean" else f", biases at {row['biases']}",
+            "" if row["seed"] == "0" else f", seed {row['seed']}",
+        )
+        models["".join(model)][float(row["passes"])] = row
     table = []
     for passes in sorted({passes for curve in models.values() for passes in curve}):
         cells = [curve.get(passes) for curve in models.values()]
@@ -205,7 +206,7 @@ def published_table(rows):
             for row in cells
         ]
         table.append((f"{passes:g}", *shown))
-    show("Table 1: -log p(x) of test digits (active latents)", ("passes", *names), table)
+    show("Table 1: -log p(x) of test digits (active latents)", ("passes", *models), table)
 
 
 def main():
