@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from minivae.evaluation.bound import bound_terms
+from minivae.experiments import table1
+from minivae.experiments.curves import CurveFolder
+from minivae.training.run_folder import RunFolder
+
 PAPER = Path(__file__).parents[1] / "benchmarks" / "paper"
 sys.path.insert(0, str(PAPER))
 
@@ -129,3 +134,17 @@ def test_the_page_shows_what_was_measured(capsys, monkeypatch):
     for title, rows in printed(PAPER, capsys, monkeypatch, first=0).items():
         missing = [row for row in rows if tuple(row) not in shown]
         assert not missing, f"{title}: python benchmarks/paper/claims.py prints other rows"
+
+
+def test_the_curve_that_is_to_go_on_is_the_one_in_table_1():
+    (curve,) = table1.curves(1, stages=8, k=[1])
+    place = CurveFolder(curve, PAPER)
+    assert place.settings_path.exists() and place.settings() == curve.identity
+    in_table = [row for row in claims.read(PAPER / "table1.csv")
+                if (row["k"], row["biases"]) == ("1", "mean")]  # fmt: skip
+    rows = [{name: str(value) for name, value in row.items()} for row in place.rows()]
+    assert rows == [{name: row[name] for name in curve.columns} for row in in_table]
+    assert RunFolder(place.path).samples_seen() == place.measured_until()  # the checkpoint's
+    vae, params = place.load_model()
+    log_px, minus_kl = bound_terms(vae, params, curve.load_data().test[:500])
+    assert log_px.mean() + minus_kl.mean() == pytest.approx(float(rows[-1]["test_bound"]), abs=3)
