@@ -25,6 +25,7 @@ NETWORKS = ("mlp", "conv")
 OPTIMIZERS = ("adagrad", "sgd", "adam")
 STARTS = ("normal", "glorot")
 PAGE_DTYPES = ("float32", "float16")
+BIASES = ("mean", "zero")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -326,7 +327,7 @@ def _add_reproduce(commands: argparse._SubParsersAction) -> None:
     add("--batch-size", type=whole(1), metavar="M", help="in table1, datapoints per step (20)")
     add(
         "--biases",
-        choices=("mean", "zero"),
+        choices=BIASES,
         help="in table1, the last start at the log odds of the mean digit, or at zero (mean)",
     )
     add("--data-path", type=place, metavar="PATH", help="where to look for Frey Faces first")
