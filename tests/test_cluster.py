@@ -251,8 +251,13 @@ def test_a_process_whose_curve_is_not_wanted_any_more_saves_and_ends(curve, tmp_
     monkeypatch.setattr(child, "PATIENCE", PATIENCE)
     monkeypatch.delattr(subprocess.Popen, "kill")
     folder = CurveFolder(curve, tmp_path)
+    more = iter(range(20))  # two seconds after the first row, in which it reads what it has saved
+
+    def is_wanted():
+        return not folder.rows() or next(more, None) is not None
+
     with pytest.raises(Ended, match=r"^stopped$"):
-        run_in_child(curve, str(tmp_path), 1, lambda: not folder.rows())
+        run_in_child(curve, str(tmp_path), 1, is_wanted)
     seen = folder.samples_seen()
     assert seen > 300  # it was in the middle of things, and has saved them
     with folder.locked():
