@@ -37,11 +37,11 @@ def write(path, rows):
         table.writerows(rows)
 
 
-def bounds(method, seed, values, start=0.01):
+def bounds(method, seed, values, start=0.01, seconds=6):
     """Rows of figure2.csv: values at 100, 200, ... samples; the training bound is 2 above."""
     head = {"dataset": "frey", "n_latent": 5, "method": method, "start_std": start, "seed": seed}
     return [
-        {**head, "samples": 100 * k, "seconds": 6 * k, "train_bound": v + 2, "test_bound": v}
+        {**head, "samples": 100 * k, "seconds": seconds * k, "train_bound": v + 2, "test_bound": v}
         for k, v in enumerate(values, 1)
     ]
 
@@ -51,8 +51,8 @@ def test_figure_2_at_equal_numbers_of_samples(tmp_path, capsys, monkeypatch):
         tmp_path / "figure2.csv",
         [
             *bounds("aevb", 0, [10, 40, 50, 990]),  # beyond the end of others
-            *bounds("aevb", 1, [20, 60, 54]),
-            *bounds("aevb", 2, [30, 50, 58]),
+            *bounds("aevb", 1, [20, 60, 54], seconds=7),
+            *bounds("aevb", 2, [30, 50, 58], seconds=9),
             *bounds("wake-sleep", 0, [1, 2, 45]),
             *bounds("aevb", 0, [3], start=0.1),
             *bounds("wake-sleep", 0, [500, 601], start=0.1),
@@ -136,15 +136,16 @@ def test_the_page_shows_what_was_measured(capsys, monkeypatch):
         assert not missing, f"{title}: python benchmarks/paper/claims.py prints other rows"
 
 
-def test_the_curve_that_is_to_go_on_is_the_one_in_table_1():
-    (curve,) = table1.curves(1, stages=8, k=[1])
+@pytest.mark.parametrize("k", [1])
+def test_a_curve_that_is_to_go_on_is_the_one_in_table_1(k):
+    (curve,) = table1.curves(1, stages=8, k=[k])
     place = CurveFolder(curve, PAPER)
     assert place.settings_path.exists() and place.settings() == curve.identity
     in_table = [row for row in claims.read(PAPER / "table1.csv")
-                if (row["k"], row["biases"]) == ("1", "mean")]  # fmt: skip
+                if (row["k"], row["biases"]) == (str(k), "mean")]  # fmt: skip
     rows = [{name: str(value) for name, value in row.items()} for row in place.rows()]
     assert rows == [{name: row[name] for name in curve.columns} for row in in_table]
-    assert RunFolder(place.path).samples_seen() == place.measured_until()  # the checkpoint's
+    assert RunFolder(place.path).samples_seen() >= place.measured_until()  # the checkpoint's
     vae, params = place.load_model()
     log_px, minus_kl = bound_terms(vae, params, curve.load_data().test[:500])
     assert log_px.mean() + minus_kl.mean() == pytest.approx(float(rows[-1]["test_bound"]), abs=3)

@@ -402,7 +402,9 @@ def test_faces_that_are_not_there_are_one_short_line(here, capsys, monkeypatch):
 
 
 def test_floats_that_may_be_pixels_are_said(here, capsys):
-    np.save("own.npy", np.random.default_rng(0).integers(0, 256, (60, 4)).astype(float))
+    x = np.random.default_rng(0).integers(0, 256, (60, 4)).astype(float)
+    x[0, :2] = 0, 255
+    np.save("own.npy", x)
     words = ["--data", "own.npy", "--samples", 100, "--hidden", 2, "--latent", 1]
     assert minivae("train", *words, "--batch-size", 20, "--step-size", 0.1, "--out", "run") == 0
     note, *_ = capsys.readouterr().out.splitlines()
