@@ -136,7 +136,7 @@ def test_the_page_shows_what_was_measured(capsys, monkeypatch):
         assert not missing, f"{title}: python benchmarks/paper/claims.py prints other rows"
 
 
-@pytest.mark.parametrize("k", [1])
+@pytest.mark.parametrize("k", [1, 5])
 def test_a_curve_that_is_to_go_on_is_the_one_in_table_1(k):
     (curve,) = table1.curves(1, stages=8, k=[k])
     place = CurveFolder(curve, PAPER)
