@@ -1,6 +1,7 @@
 """Layers that a user might bring, for `test_bring_your_own`; each written in its own legal way."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -55,6 +56,50 @@ class Shift:
 
     def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
         return dh, {"shift": Sum(dh)}
+
+
+class ShiftByProduct(Shift):
+    """The same, but the gradient is given as a product with ones: of a parameter of one axis."""
+
+    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+        return dh, {"shift": Product(np.ones((len(dh), 1), dh.dtype), dh)}
+
+
+class SumOfProducts(NamedTuple):
+    """A part of one's own: the sum over the datapoints of x dy, number by number."""
+
+    x: np.ndarray
+    dy: np.ndarray
+
+    def write(self, out, first=0):
+        numbers = slice(first, first + len(out))
+        out[:] = np.sum(self.x[:, numbers] * self.dy[:, numbers], axis=0)
+
+
+@dataclass(frozen=True)
+class Bypassed:
+    """y = x W + scale * x; a part of its own and one of the library are of the same arrays."""
+
+    n_in: int
+
+    @property
+    def n_out(self):
+        return self.n_in
+
+    @property
+    def shapes(self):
+        return {"W": (self.n_in, self.n_in), "scale": (self.n_in,)}
+
+    def init(self, params, rng, std):
+        for array in params.values():
+            array[:] = std * rng.standard_normal(array.shape)
+
+    def forward(self, params, x, new=np.empty):
+        return x @ params["W"] + params["scale"] * x, x
+
+    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+        dx = dh @ params["W"].T + params["scale"] * dh
+        return dx, {"W": Product(saved, dh), "scale": SumOfProducts(saved, dh)}
 
 
 @dataclass(frozen=True)

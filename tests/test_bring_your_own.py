@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from own_layers import (
+    Bypassed,
     Convolution,
     DenseInReverse,
     Power,
@@ -17,6 +18,7 @@ from own_layers import (
     ResidualRow,
     ScaleAndShift,
     Shift,
+    ShiftByProduct,
     TwoBranches,
 )
 from scipy.special import ndtr
@@ -238,6 +240,8 @@ def row(n, width):
 LAYERS = {
     "scale and shift": (ScaleAndShift(3), [(5, 3), (3,), (3,)]),
     "shift": (Shift(3), [(5, 3), (3,)]),
+    "shift, by a product": (ShiftByProduct(3), [(5, 3), (3,)]),
+    "bypassed": (Bypassed(3), [(5, 3), (3, 3), (3,)]),
     "dense, in reverse": (DenseInReverse(3, 4), [(5, 3), (3, 4), (4,)]),
     "two branches": (TwoBranches(3, 2, 4), [(5, 3), (3, 4), (4,), (4, 2), (2,), (3, 2), (2,)]),
     "convolution": (Convolution(6, 3, 2), [(5, 6), (3, 2), (2,)]),
@@ -261,6 +265,10 @@ def networks(name):
                             [Dense(2, 8, "tanh"), ScaleAndShift(8), Dense(8, 12)]),
         "shift": ([Dense(12, 8, "tanh"), Shift(8), Dense(8, 4)],
                   [Shift(2), Dense(2, 8, "softplus"), Shift(8), Dense(8, 12), Shift(12)]),
+        "shift, by a product": ([Dense(12, 20, "tanh"), ShiftByProduct(20), Dense(20, 4)],
+                                [Dense(2, 10, "tanh"), ShiftByProduct(10), Dense(10, 12)]),
+        "bypassed": ([Dense(12, 8, "tanh"), Bypassed(8), Dense(8, 4)],
+                     [Bypassed(2), Dense(2, 12)]),
         "dense, in reverse": ([DenseInReverse(12, 8), Dense(8, 4)],
                               [Dense(2, 8, "tanh"), DenseInReverse(8, 12)]),
         "two branches": ([TwoBranches(12, 6, 5), Dense(6, 4)],

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 import pytest
 
-from minivae import VAE, fit
+from minivae import SGD, VAE, fit
 from minivae.binarization import fixed_draw
 from minivae.datasets import Dataset
 from minivae.estimators import SGVBB
@@ -80,6 +80,19 @@ def test_binarised_pixels_are_drawn_anew_with_their_grey_as_probability(dtype):
     bound = 6 * np.sqrt(p * (1 - p) / n) + 1e-12
     np.testing.assert_array_less(np.abs(x.mean(axis=(0, 1)) - p), bound)
     assert len({step.tobytes() for step in spy.seen}) == len(spy.seen)
+
+
+@pytest.mark.parametrize("alternate", [False, True])
+@pytest.mark.parametrize("sizes", [(1, 1), (5, 1), (12, 2)])
+def test_threads_may_be_more_than_the_parameters_have_rows(sizes, alternate):
+    """Some then have no parameters to move."""
+    n_features, n_latent = sizes
+    vae = VAE(n_features, n_latent, (), posterior="deterministic")
+    options = {**QUIET, "alternate": alternate, "evaluate_every": None, "dtype": np.float64}
+    options["optimizer"] = SGD(0.1)
+    x = DATA[:, :n_features] / 255
+    one, many = (fit(vae, x, 400, **{**options, "threads": n}).params.vector for n in (1, 8))
+    np.testing.assert_allclose(many, one, rtol=1e-9, atol=1e-12)
 
 
 def test_evaluations_of_a_binarised_run_use_one_fixed_draw():

@@ -100,13 +100,13 @@ def test_cuts_tile_the_parameters_between_rows(shapes, count, data):
     chosen = names[first : data.draw(st.integers(first, len(names) - 1)) + 1]
     params = Params(shapes)
     for name in params:
-        rows = params[name].reshape(-1, shapes[name][-1] if len(shapes[name]) > 1 else 1)
+        rows = params[name].reshape(-1, shapes[name][-1] if shapes[name] else 1)
         rows[:] = np.arange(len(rows))[:, None]
     starts = np.cumsum([0, *(params[name].size for name in names)])
     begin, end = starts[first], starts[first + len(chosen)]
     parts = cut(shapes, chosen, count)
     assert parts[0].start == begin and parts[-1].stop == end and len(parts) == count
-    longest = max(shape[-1] if len(shape) > 1 else 1 for shape in shapes.values())
+    longest = max(shape[-1] if shape else 1 for shape in shapes.values())
     for k, (before, after) in enumerate(pairwise(parts), 1):
         assert before.stop == after.start
         edge = after.start
@@ -123,11 +123,12 @@ def test_pieces_are_dealt_out_once_and_every_thread_gets_of_every_large_array(sh
     owners = Params(shapes, np.full(params.vector.size, -1.0))
     for k, mine in enumerate(pieces):
         for piece in mine:
+            assert piece.start < piece.stop
             assert np.all(owners.vector[piece] == -1)
             owners.vector[piece] = k
     assert np.all(owners.vector >= 0)
     for name, shape in shapes.items():
-        rows = owners[name].reshape(-1, shape[-1] if len(shape) > 1 else 1)
+        rows = owners[name].reshape(-1, shape[-1] if shape else 1)
         assert np.all(rows == rows[:, :1])
         if rows.size > large and len(rows) >= 8 * count:  # and small ones are not more than it is
             follow = sum(np.prod(s) for s in shapes.values() if np.prod(s) <= large)

@@ -52,14 +52,15 @@ def cut(shapes: Mapping[str, tuple[int, ...]], names: Sequence[str], count: int)
     Returns
     -------
     parts : list of slice
-        Of the vector. None begins or ends within a row, numbers along a last axis.
+        Of the vector. None begins or ends within a row, numbers along a last axis: some may be
+        empty.
     """
     starts, rows, position = [], [], 0
     for name, shape in shapes.items():
         size = math.prod(shape)
         if name in names:
             starts.append(position)
-            rows.append(shape[-1] if len(shape) > 1 else 1)
+            rows.append(shape[-1] if shape else 1)
             stop = position + size
         position += size
 
@@ -83,7 +84,7 @@ def deal(
     Returns
     -------
     pieces : list of list of slice
-        Of the vector, for each thread.
+        Of the vector, for each thread; none is empty.
     """
     groups: list[list[str]] = [[]]
     n_large = 0
@@ -93,7 +94,7 @@ def deal(
             groups.append([])
         groups[-1].append(name)
     dealt = [cut(shapes, group, count) for group in groups]
-    return [list(pieces) for pieces in zip(*dealt, strict=True)]
+    return [[p for p in pieces if p.start < p.stop] for pieces in zip(*dealt, strict=True)]
 
 
 class _Piece(NamedTuple):
@@ -272,7 +273,7 @@ class Lockstep:
             return
         known, wholes = self._known[k], {}
         for name, part in self._parts[k].items():
-            found = known.get(tuple(map(id, part)))
+            found = known.get(_key(part))
             wholes[name] = self._whole(k, part, fetching) if found is None else found
         self._wholes[k] = wholes
 
@@ -289,7 +290,7 @@ class Lockstep:
             return None
         found = tuple(map(id, memory)), part._make(arrays)
         if all(arena.has(array) or fetching.has(array) for array in part):  # for good
-            self._known[k][tuple(map(id, part))] = found
+            self._known[k][_key(part)] = found
         return found
 
     def _of_all_rows(self, name: str) -> Any:
@@ -304,3 +305,8 @@ class Lockstep:
         # Somebody's fresh arrays, or not the same ones in every thread.
         rows = [parts[name] for parts in self._parts if name in parts]
         return rows[0]._make(map(np.concatenate, zip(*rows, strict=True))) if rows else None
+
+
+def _key(part: Any) -> tuple:
+    """By what a part is recognised: several parts may be of the same arrays."""
+    return type(part), *map(id, part)
