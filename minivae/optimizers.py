@@ -10,7 +10,7 @@ theta is an (n,) vector, grad another; `init` returns a dict of (n,) vectors (em
 ``grad - decay * theta``. `t` counts updates from one. All of it is elementwise: updating two halves
 of the vectors is updating the whole.
 
-The second term is the MAP prior of sec. 2.3: with p(theta) = N(0, I) and N datapoints, log p(theta)
+The second term is the MAP prior of sec. 5: with p(theta) = N(0, I) and N datapoints, log p(theta)
 adds -theta / N to the gradient of the mean bound, so ``decay = 1 / N``.
 """
 

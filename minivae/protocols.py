@@ -131,7 +131,7 @@ class Layer(Protocol):
             By the names of `shapes`. Zero so far, and to be overwritten in place.
         rng : numpy.random.Generator
         std : float
-            The standard deviation that the user wishes for weights. (Biases are zero in sec. 5.)
+            The standard deviation that the user wishes for weights. (Sec. 5 draws biases, too.)
         """
         ...
 
@@ -523,6 +523,6 @@ class Optimizer(Protocol):
         t : int
             Counts updates of these parameters, from one.
         decay : float
-            Precision of the weight prior per datapoint, 1 / N (sec. 2.3), or 0.
+            Precision of the weight prior per datapoint, 1 / N (sec. 5), or 0.
         """
         ...

@@ -26,7 +26,7 @@ from minivae.networks import (
 )
 from minivae.params import Params
 from minivae.parts import sum_up
-from minivae.posteriors import get_posterior
+from minivae.posteriors import check_noise, get_posterior
 from minivae.protocols import Layer, Likelihood, New, Parts, Posterior
 from minivae.validation import check_count, check_dtype, check_has, check_rng
 
@@ -76,7 +76,8 @@ class VAE(ModelInputs):
     ------
     ValueError
         If a size is not a positive whole number, a name is unknown, an object lacks something,
-        sizes do not fit together, or `hidden`, `activation` or `start` is given beside networks.
+        sizes do not fit together, `hidden`, `activation` or `start` is given beside networks, or
+        the posterior's `draw_noise` does not fill what it is given.
 
     Notes
     -----
@@ -123,6 +124,7 @@ class VAE(ModelInputs):
             networks = take_networks(*sizes, encoder, decoder, *of_both)
         self.encoder, self.decoder = networks
         self.n_features, self.n_latent = self.encoder.n_in, self.decoder.n_in
+        check_noise(self.posterior, self.n_latent)
         self.param_shapes = {**self.encoder.shapes, **self.decoder.shapes}
 
     def __repr__(self) -> str:
@@ -144,7 +146,9 @@ class VAE(ModelInputs):
     def init_params(
         self, rng: np.random.Generator, dtype: DTypeLike = np.float64, std: float = 0.01
     ) -> Params:
-        """Draw weights from N(0, std^2) and set biases to zero (sec. 5), or as the layers say.
+        """Draw weights from N(0, std^2) and set biases to zero, or as the layers say.
+
+        Section 5 draws the biases as well.
 
         Parameters
         ----------

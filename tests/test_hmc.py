@@ -322,6 +322,7 @@ def test_warming_up_is_transitions_and_tuning_that_grows_weaker():
 
 
 def test_the_defaults_are_the_paper_s():
+    assert type(HMC(4.0).n_leapfrog) is int
     assert (HMC().n_leapfrog, HMC().target_acceptance) == (10, 0.9)
 
 

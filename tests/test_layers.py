@@ -1,6 +1,10 @@
 """A dense layer: what its activations compute, and their gradients."""
 
+import copy
+import pickle
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -87,8 +91,8 @@ def test_only_dh_is_overwritten(layer):
     out, dh = h.copy(), np.ones_like(h)
     dx, parts = dense.backward(params, saved, dh)
     np.testing.assert_array_equal(h, out)
-    for array, copy in zip((x, W, b), before, strict=True):
-        np.testing.assert_array_equal(array, copy)
+    for array, as_it_was in zip((x, W, b), before, strict=True):
+        np.testing.assert_array_equal(array, as_it_was)
     assert parts["W"].x is x and parts["W"].dy is parts["b"].dy is dh
     no_dx, same = dense.backward(params, saved, np.ones_like(h), input_gradient=False)
     assert no_dx is None and dx.shape == x.shape
@@ -123,6 +127,53 @@ def test_get_activation_takes_a_name_or_an_activation():
     own = Activation("own", np.tanh, np.sinh)
     assert get_activation("relu") is ACTIVATIONS["relu"]
     assert get_activation(own) is own
+
+
+def sine(h):
+    return np.sin(h, out=h)  # returning h as well does no harm
+
+
+def sine_backward(dh, a, h):
+    dh *= np.cos(a)
+
+
+def test_functions_that_do_not_work_in_place_are_refused():
+    """They would be the identity, with the identity's slope: the gradient check would pass."""
+    rng, options = np.random.default_rng(0), {"needs_input": True}
+    arrays = [rng.standard_normal(shape) for shape in ((5, 3), (3, 3), (3,))]
+    check_layer(Dense(3, 3, Activation("sine", sine, sine_backward, **options)), *arrays)
+    for name, functions in {
+        "forward": (np.sin, sine_backward),
+        "backward": (sine, lambda dh, a, h: dh * np.cos(a)),
+    }.items():
+        layer = Dense(3, 3, Activation("slip", *functions, **options))
+        message = rf"^activation 'slip' has a {name} that returns a ndarray, expected one that over"
+        with pytest.raises(ValueError, match=message):
+            check_layer(layer, *arrays)
+
+
+IN_ANOTHER_PROCESS = """
+import pickle, sys
+from minivae.layers import ACTIVATIONS
+with open(sys.argv[1], "rb") as file:
+    activations = pickle.load(file)
+assert activations == list(ACTIVATIONS.values())
+"""
+
+
+def test_the_librarys_activations_are_its_own_in_another_process_too(tmp_path):
+    """Numba makes new kernels of pickled ones, which are not equal to those of the library."""
+    path = tmp_path / "activations.pkl"
+    path.write_bytes(pickle.dumps(list(ACTIVATIONS.values())))
+    subprocess.run([sys.executable, "-c", IN_ANOTHER_PROCESS, path], check=True)
+
+
+def test_an_activation_of_ones_own_is_pickled_as_it_is():
+    for own in (
+        Activation("sine", sine, sine_backward, needs_input=True),
+        Activation("tanh", sine, sine_backward),
+    ):
+        assert pickle.loads(pickle.dumps(own)) == own == copy.deepcopy(own)
 
 
 @pytest.mark.parametrize("wrong", ["tanhh", "", None, 3])

@@ -15,6 +15,7 @@ from test_known_answers import sign_noise
 
 from minivae import VAE, Adam, check_grad, fit, load
 from minivae.engine.lockstep import blas_single_threaded
+from minivae.layers import Dense
 from minivae.likelihoods import FixedGaussian
 from minivae.relatives.linear_gaussian import (
     LinearGaussian,
@@ -295,6 +296,21 @@ def test_whole_numbers_are_numbers_and_bytes_are_pixels():
 # --- Factor analysis ------------------------------------------------------------------------------
 
 
+def test_whole_numbers_in_a_model_are_numbers():
+    x = np.array([[0.7, 0.9]])
+    whole = LinearGaussian(np.array([[1, 2]]), np.array([0, 1]), 1)
+    same = LinearGaussian(np.array([[1.0, 2.0]]), np.array([0.0, 1.0]), 1.0)
+    assert whole.log_likelihood(x) == same.log_likelihood(x)
+    assert np.array_equal(em_step(whole, x).W, em_step(same, x).W)
+
+
+def test_data_that_vary_equally_in_all_directions_have_no_loadings():
+    for D in range(2, 13):
+        x = 1.1 * np.vstack([np.eye(D), -np.eye(D)])
+        for J in range(1, D):
+            np.testing.assert_allclose(ppca(x, J).W, 0, atol=1e-7)
+
+
 @examples(15)
 @given(data_sets(), st.booleans())
 def test_every_sweep_of_em_raises_the_likelihood(problem, isotropic):
@@ -395,6 +411,34 @@ def test_the_marginal_of_a_linear_vae_is_what_it_samples_from():
     model = linear_vae_marginal(vae, params)
     assert_drawn_from(model, vae.sample(params, 40_000, rng))
     assert linear_vae_marginal(vae, params.astype(np.float32)).W.dtype == np.float64
+
+
+def test_only_the_decoder_has_to_be_linear_and_it_may_be_given_as_a_layer():
+    vae = VAE(
+        encoder=[Dense(4, 3, "tanh"), Dense(3, 4)],
+        decoder=[Dense(2, 4, start="glorot")],
+        likelihood=FixedGaussian(0.5),
+    )
+    params = vae.init_params(np.random.default_rng(0))
+    model = linear_vae_marginal(vae, params)
+    assert_drawn_from(model, vae.sample(params, 40_000, np.random.default_rng(1)))
+
+
+class Squared(Dense):
+    def forward(self, params, x, new=np.empty):
+        h, saved = super().forward(params, x, new)
+        return h**2, saved
+
+
+@pytest.mark.parametrize(
+    "decoder",
+    [[Dense(2, 4, "tanh")], [Dense(2, 3, "tanh"), Dense(3, 4)], [Dense(2, 2), Dense(2, 4)],
+     [Squared(2, 4)]],
+)  # fmt: skip
+def test_other_decoders_have_no_such_marginal(decoder):
+    vae = VAE(encoder=[Dense(4, 4)], decoder=decoder, likelihood=FixedGaussian(0.5))
+    with pytest.raises(ValueError, match=r"expected hidden=\(\) and a FixedGaussian likelihood"):
+        linear_vae_marginal(vae, vae.init_params(np.random.default_rng(0)))
 
 
 def test_the_bound_of_a_linear_vae_is_below_its_likelihood():

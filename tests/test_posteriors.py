@@ -13,7 +13,7 @@ from minivae import VAE, Adam, check_grad, fit, load_model, save_model
 from minivae.gaussian import log_density
 from minivae.layers import ACTIVATIONS
 from minivae.likelihoods import FixedGaussian
-from minivae.posteriors import POSTERIORS, get_posterior
+from minivae.posteriors import POSTERIORS, DiagonalGaussian, get_posterior
 from minivae.posteriors.location_scale import LocationScale
 
 RANDOM = [name for name in POSTERIORS if name != "deterministic"]
@@ -245,6 +245,23 @@ def test_trains_and_is_saved(name, tmp_path):
     back, same = load_model(tmp_path / "model.npz")
     assert back.posterior == vae.posterior
     assert np.array_equal(same.vector, params.vector)
+
+
+class Forgetful(DiagonalGaussian):
+    """It returns its noise, where it should fill `out`."""
+
+    name = "forgetful"
+
+    def draw_noise(self, rng, out):
+        out[..., 1:] = rng.standard_normal(out[..., 1:].shape)
+        return rng.standard_normal(out.shape)
+
+
+def test_noise_that_is_not_drawn_in_place_is_refused():
+    """It would be whatever stood in memory, and no gradient check would notice."""
+    message = r"^posterior 'forgetful' has a draw_noise that leaves numbers of `out` as they were"
+    with pytest.raises(ValueError, match=message):
+        VAE(4, 2, (3,), posterior=Forgetful())
 
 
 def test_unknown_posteriors_are_refused():

@@ -167,8 +167,8 @@ def load_sentences(
     ValueError
         If it is not such a text, or has fewer than twenty sentences.
     """
-    check_count("max_words", max_words)
-    check_count("max_length", max_length)
+    max_words = check_count("max_words", max_words)
+    max_length = check_count("max_length", max_length)
     file = _FILE if path is None else Path(path).expanduser()
     lines = _read(file).split("\n")
     sentences = [words for line in lines if (words := tokens(line))]

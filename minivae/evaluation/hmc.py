@@ -179,7 +179,7 @@ class HMC:
     jitter: float = 0.2
 
     def __post_init__(self) -> None:
-        check_count("n_leapfrog", self.n_leapfrog)
+        object.__setattr__(self, "n_leapfrog", check_count("n_leapfrog", self.n_leapfrog))
         check_fraction("target_acceptance", self.target_acceptance)
         check_positive("target_acceptance", self.target_acceptance)
         check_positive("step_size", self.step_size)

@@ -13,12 +13,14 @@ most can be had from the output h alone; one that needs a as well, such as a sin
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtr
 
 from minivae.engine.mode import has_kernel
 from minivae.gaussian import LOG_2PI
+from minivae.protocols import New
 
 # Forward: h <- f(a), in place. Backward: dh <- dh * f'(a). The derivatives of all but GELU can be
 # had from the output h.
@@ -106,6 +108,45 @@ class Activation:
     forward: Callable
     backward: Callable
     needs_input: bool = False
+
+    def apply(self, h: np.ndarray, new: New = np.empty) -> tuple[np.ndarray, ...]:
+        """Overwrite h with f(h), and return what `apply_backward` needs.
+
+        Raises
+        ------
+        ValueError
+            If `forward` does not work in place: no gradient check would notice.
+        """
+        given: tuple[np.ndarray, ...] = (h,)
+        if self.needs_input:
+            a = new(h.shape, h.dtype)
+            a[:] = h
+            given = a, h
+        self._check_in_place("forward", self.forward(h), h)
+        return given
+
+    def apply_backward(self, dh: np.ndarray, given: tuple[np.ndarray, ...]) -> None:
+        """Overwrite dh with da = dh f'(a).
+
+        Raises
+        ------
+        ValueError
+            If `backward` does not work in place.
+        """
+        self._check_in_place("backward", self.backward(dh, *given), dh)
+
+    def _check_in_place(self, name: str, returned: Any, array: np.ndarray) -> None:
+        if returned is not None and returned is not array:
+            raise ValueError(
+                f"activation {self.name!r} has a {name} that returns a "
+                f"{type(returned).__name__}, expected one that overwrites what it is given"
+            )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process compiles kernels of its own; the library's are to be the library's there.
+        if ACTIVATIONS.get(self.name) == self:
+            return get_activation, (self.name,)
+        return type(self), (self.name, self.forward, self.backward, self.needs_input)
 
     def __repr__(self) -> str:
         return f"<Activation {self.name}>"

@@ -124,16 +124,6 @@ class _Convolution:
         scatter_patches(self._apart(patches), b, self.stride, self.padding, images.reshape(shape))
         return images
 
-    def _activate(self, h: np.ndarray, new: New) -> Any:
-        """Overwrite h with f(h), and return what the activation's backward pass will need."""
-        if not self.activation.needs_input:
-            self.activation.forward(h)
-            return (h,)
-        a = new(h.shape, h.dtype)
-        a[:] = h
-        self.activation.forward(h)
-        return a, h
-
 
 @dataclass(frozen=True)
 class Conv2D(_Convolution):
@@ -198,7 +188,7 @@ class Conv2D(_Convolution):
         h = new((len(x), self.n_out), x.dtype)
         W = params["W"].reshape(patches.shape[1], self.channels)
         affine(patches, W, params["b"], h.reshape(-1, self.channels))  # a = patches(x) W + b
-        return h, (patches, self._activate(h, new))  # h = f(a)
+        return h, (patches, self.activation.apply(h, new))  # h = f(a)
 
     def backward(
         self,
@@ -210,7 +200,7 @@ class Conv2D(_Convolution):
     ) -> tuple[np.ndarray | None, Parts]:
         """Carry dh back through the layer; it is overwritten. See `Dense.backward`."""
         patches, given = saved
-        self.activation.backward(dh, *given)  # dh becomes da = dh f'(a)
+        self.activation.apply_backward(dh, given)  # dh becomes da = dh f'(a)
         da = dh.reshape(-1, self.channels)
         dx = None
         if input_gradient:
@@ -285,7 +275,7 @@ class ConvTranspose2D(_Convolution):
         pixels = x.reshape(-1, self.image[2])
         W = params["W"].reshape(-1, self.image[2])
         h = self._images(pixels, W, params["b"], new)  # a = patches^T(x W^T) + b
-        return h, (pixels, self._activate(h, new))  # h = f(a)
+        return h, (pixels, self.activation.apply(h, new))  # h = f(a)
 
     def backward(
         self,
@@ -297,7 +287,7 @@ class ConvTranspose2D(_Convolution):
     ) -> tuple[np.ndarray | None, Parts]:
         """Carry dh back through the layer; it is overwritten. See `Dense.backward`."""
         pixels, given = saved
-        self.activation.backward(dh, *given)  # dh becomes da = dh f'(a)
+        self.activation.apply_backward(dh, given)  # dh becomes da = dh f'(a)
         da = self._patches(dh, new)
         dx = None
         if input_gradient:

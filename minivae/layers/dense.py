@@ -72,7 +72,7 @@ class Dense:
         return {"W": (self.n_in, self.n_out), "b": (self.n_out,)}
 
     def init(self, params: Arrays, rng: np.random.Generator, std: float) -> None:
-        """Draw the weights, from N(0, std^2) as a rule, and set the biases to zero (sec. 5)."""
+        """Draw the weights, from N(0, std^2) as a rule, and set the biases to zero."""
         draw_weights(params["W"], rng, self.start, std, self.n_in, self.n_out)
         params["b"][:] = 0
 
@@ -94,12 +94,7 @@ class Dense:
         """
         h = new((len(x), self.n_out), x.dtype)
         affine(x, params["W"], params["b"], h)  # a = x W + b
-        a = None
-        if self.activation.needs_input:
-            a = new(h.shape, h.dtype)
-            a[:] = h
-        self.activation.forward(h)  # h = f(a)
-        return h, (x, a, h)
+        return h, (x, self.activation.apply(h, new))  # h = f(a)
 
     def backward(
         self,
@@ -129,9 +124,8 @@ class Dense:
         parts : dict of str to Product or Sum
             What the gradients of W and b are made of.
         """
-        x, a, h = saved
-        given = (a, h) if self.activation.needs_input else (h,)
-        self.activation.backward(dh, *given)  # dh becomes da = dh f'(a)
+        x, given = saved
+        self.activation.apply_backward(dh, given)  # dh becomes da = dh f'(a)
         dx = None
         if input_gradient:
             dx = new(x.shape, x.dtype)

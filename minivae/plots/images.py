@@ -170,7 +170,7 @@ def interpolation(
         If an argument does not fit the model, or the two arrays differ in length.
     """
     _check_image_shape(image_shape, vae.n_features)
-    check_count("steps", steps, minimum=2)
+    steps = check_count("steps", steps, minimum=2)
     ends = [
         as_pixels(vae.check_data(name, x), params.dtype, name)
         for name, x in (("x_from", x_from), ("x_to", x_to))
@@ -250,9 +250,9 @@ def image_grid(
     if not np.isfinite(images).all():
         raise ValueError("images has pixels that are NaN or infinite, expected finite numbers")
     height, width = _check_image_shape(image_shape, images.shape[1])
-    columns = math.ceil(math.sqrt(len(images))) if columns is None else columns
-    check_count("columns", columns)
-    check_count("gap", gap, minimum=0)
+    if columns is None:
+        columns = math.ceil(math.sqrt(len(images)))
+    columns, gap = check_count("columns", columns), check_count("gap", gap, minimum=0)
     rows = math.ceil(len(images) / columns)
     cells = np.ones((rows * columns, height + gap, width + gap), np.float32)
     cells[: len(images), :height, :width] = images.clip(0, 1).reshape(-1, height, width)

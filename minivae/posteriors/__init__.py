@@ -9,6 +9,8 @@ Where -KL(q(z|x) || p(z)) has no simple form, it is sampled along with z, as in 
 -KL ~ mean over the samples of log p(z) - log q(z|x).
 """
 
+import numpy as np
+
 from minivae.posteriors.deterministic import Deterministic
 from minivae.posteriors.diagonal import DiagonalGaussian, IsotropicGaussian
 from minivae.posteriors.full_covariance import FullCovarianceGaussian
@@ -28,6 +30,17 @@ POSTERIORS: dict[str, PosteriorWithDensity] = {
         Deterministic(),
     )
 }
+
+
+def check_noise(posterior: Posterior, n_latent: int) -> None:
+    """Raise ValueError unless the posterior's noise fills what it is given: no gradient tells."""
+    out = np.full((1, 1, n_latent), np.nan)
+    posterior.draw_noise(np.random.default_rng(0), out)
+    if np.isnan(out).any():
+        raise ValueError(
+            f"posterior {posterior.name!r} has a draw_noise that leaves numbers of `out` as they "
+            "were, expected it to overwrite them all"
+        )
 
 
 def get_posterior(posterior: str | Posterior) -> PosteriorWithDensity:

@@ -35,6 +35,8 @@ from numpy.typing import DTypeLike
 from scipy.linalg import cho_factor, cho_solve
 
 from minivae.gaussian import LOG_2PI
+from minivae.layers import Dense
+from minivae.layers.activations import get_activation
 from minivae.likelihoods import FixedGaussian
 from minivae.params import Params
 from minivae.vae import VAE
@@ -68,7 +70,10 @@ class LinearGaussian:
 
     def __post_init__(self) -> None:
         for name in ("W", "b", "noise_var"):
-            object.__setattr__(self, name, np.asarray(getattr(self, name)))
+            array = np.asarray(getattr(self, name))
+            if array.dtype not in (np.float32, np.float64):
+                array = array.astype(np.float64)
+            object.__setattr__(self, name, array)
         if self.W.ndim != 2:
             raise ValueError(f"W has shape {self.W.shape}, expected (J, D)")
         D = self.W.shape[1]
@@ -196,7 +201,9 @@ def ppca(x: np.ndarray, n_latent: int) -> LinearGaussian:
     noise_var = np.sum(s[J:] ** 2) / (x.shape[1] - J)
     if noise_var <= len(x) * np.finfo(x.dtype).eps ** 2 * s[0] ** 2:
         raise ValueError(f"n_latent is {J}, expected fewer than the dimensions in which x varies")
-    return LinearGaussian(np.sqrt(s[:J] ** 2 - noise_var)[:, None] * U[:J], b, noise_var)
+    # Not below zero: rounding, if x varies equally in all directions.
+    W = np.sqrt(np.maximum(s[:J] ** 2 - noise_var, 0))[:, None] * U[:J]
+    return LinearGaussian(W, b, noise_var)
 
 
 def ppca_em(
@@ -281,7 +288,8 @@ def linear_vae_marginal(vae: VAE, params: Params) -> LinearGaussian:
     Parameters
     ----------
     vae : VAE
-        With ``hidden=()`` and a `FixedGaussian` likelihood.
+        With a `FixedGaussian` likelihood, and a single layer in the decoder, which is a `Dense` one
+        and linear: with ``hidden=()``, or given layer by layer.
     params : Params
 
     Returns
@@ -295,7 +303,10 @@ def linear_vae_marginal(vae: VAE, params: Params) -> LinearGaussian:
         If the decoder is not linear, or its noise is learned or not Gaussian.
     """
     likelihood = vae.likelihood
-    if vae.hidden or not isinstance(likelihood, FixedGaussian) or likelihood.relu_mean:
+    first, *others = vae.decoder.layers
+    identity = get_activation("identity")
+    is_linear = type(first) is Dense and not others and first.activation == identity
+    if not is_linear or not isinstance(likelihood, FixedGaussian) or likelihood.relu_mean:
         raise ValueError(f"vae is {vae!r}, expected hidden=() and a FixedGaussian likelihood")
     vae.check_params(params)
     W, b = (params[f"decoder.{name}"].astype(np.float64) for name in ("W1", "b1"))

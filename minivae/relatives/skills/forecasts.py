@@ -49,7 +49,7 @@ class Calibration(NamedTuple):
 
 def calibration(probabilities: np.ndarray, outcome: np.ndarray, groups: int = 10) -> Calibration:
     """Compare all forecast probabilities, of all three outcomes, with how often they came true."""
-    check_count("groups", groups)
+    groups = check_count("groups", groups)
     log_losses(probabilities, outcome)  # checks the shapes
     said = np.asarray(probabilities).ravel()
     came = (np.asarray(outcome)[:, None] + 1 == np.arange(3)).ravel()

@@ -145,7 +145,7 @@ def by_quadrature(model: Skills, nodes: int = 301) -> Gaussian:
     belief : Gaussian
         Mean, covariance and evidence, exact.
     """
-    check_count("nodes", nodes)
+    nodes = check_count("nodes", nodes)
     _, sizes, directions = np.linalg.svd(model.A * model.prior_sd, full_matrices=False)
     plane = directions[sizes > 1e-12 * np.max(sizes, initial=0.0)]  # (rank, J), orthonormal, of z
     if len(plane) > 2:

@@ -86,7 +86,8 @@ class Skills:
     home_sd: float | None = 1.0
 
     def __post_init__(self) -> None:
-        check_count("n_teams", self.n_teams, minimum=2)
+        n_teams = check_count("n_teams", self.n_teams, minimum=2)
+        object.__setattr__(self, "n_teams", n_teams)
         for name, low, high in (
             ("home", 0, self.n_teams - 1),
             ("away", 0, self.n_teams - 1),

@@ -86,7 +86,7 @@ def fixed_point(
 ) -> tuple[Gaussian, np.ndarray, np.ndarray]:
     """Return what `expectation_propagation` does, and mean and variance of the cavities, (n,)."""
     A, prior = model.A, model.prior
-    damping = _check(sweeps, tol, damping)
+    sweeps, damping = _check(sweeps, tol, damping)
     pi, nu = np.zeros(len(A)), np.zeros(len(A))
     belief, old = prior, np.full((2, len(A)), np.inf)
     for _ in range(sweeps):
@@ -127,7 +127,7 @@ def message_passing(
         With a diagonal covariance.
     """
     A, prior = model.A, model.prior
-    damping = _check(sweeps, tol, damping)
+    sweeps, damping = _check(sweeps, tol, damping)
     pi, nu = np.zeros(A.shape), np.zeros(A.shape)  # messages from match i to s_j; zero where A is
     now, old = np.array([prior.mean, model.prior_sd**2]), np.full((2, A.shape[1]), np.inf)
     for _ in range(sweeps):
@@ -191,12 +191,12 @@ def _F_full(belief: Gaussian) -> float:
     return float(0.5 * (log_determinant + belief.mean @ solved))
 
 
-def _check(sweeps: int, tol: float, damping: float) -> float:
-    check_count("sweeps", sweeps)
+def _check(sweeps: int, tol: float, damping: float) -> tuple[int, float]:
+    sweeps = check_count("sweeps", sweeps)
     check_positive("tol", tol)
     if check_positive("damping", damping) > 1:
         raise ValueError(f"damping is {damping!r}, expected a number in (0, 1]")
-    return damping
+    return sweeps, damping
 
 
 def _not_converged(sweeps: int) -> RuntimeError:

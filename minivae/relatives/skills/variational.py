@@ -206,7 +206,7 @@ def fit_by_quadrature(
     RuntimeError
         If it has not converged.
     """
-    check_count("sweeps", sweeps)
+    sweeps = check_count("sweeps", sweeps)
     check_positive("tol", tol)
     A, rate, belief = model.A, 1.0, model.prior
     bound, precision = elbo_by_quadrature(model, belief), np.diag(model.prior_sd**-2.0)
