@@ -765,6 +765,31 @@ def test_resume_to_where_it_is_already_changes_nothing(path):
         assert steps_in(path) == 4
 
 
+@pytest.mark.parametrize("samples", [140, 60])
+def test_a_checkpoint_between_evaluations_is_evaluated_where_it_stands(path, samples, monkeypatch):
+    """The run was stopped after 140 samples, and now is to go no further, or not even so far."""
+
+    def step(x, noise):
+        taken.append(len(x))
+        if len(taken) == 7:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(loop, "_CHUNK_SECONDS", 0.0)  # to be stopped after the very step
+    taken, told = [], []
+    options = {**UNTIMED, "evaluate_every": 100, "checkpoint": path}
+    with pytest.raises(Interrupted):
+        fit(Watched(step), DATA, 400, **options)
+    resumed = fit(
+        MODEL, DATA, samples, resume=True, callback=lambda *a: told.append(a[0].copy()), **options
+    )
+    assert resumed.history.samples == [100, 140]
+    assert np.array_equal(told[0].vector, resumed.params.vector) and len(told) == 1
+    assert_same_run(resumed, fit(MODEL, DATA, 140, **{**options, "checkpoint": None}))
+    assert curve(history_in(path)) == curve(resumed.history)
+    whole = fit(MODEL, DATA, 400, resume=True, **options)
+    assert whole.history.samples == [100, 140, 200, 300, 400]
+
+
 def test_a_model_without_a_run_cannot_be_resumed(path):
     save_model(path, MODEL, START)
     with pytest.raises(ValueError, match=r"model\.npz holds a model but no training to resume"):

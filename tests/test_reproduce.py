@@ -38,7 +38,7 @@ from minivae.experiments.curves import Curve, CurveFolder
 from minivae.experiments.experiment import Model, log_spaced
 from minivae.experiments.running import CurvesFailed
 from minivae.experiments.seeds import over_seeds
-from minivae.training import TrainingDiverged
+from minivae.training import TrainingDiverged, loop
 from minivae.training.interruption import Interrupted
 from minivae.training.mcem import fit_mcem
 
@@ -260,7 +260,7 @@ def test_seeds_are_curves_of_their_own(small, dots, tmp_path):
     ]
     rows = table(tmp_path)
     assert [(r["method"], r["seed"]) for r in rows] == [
-        (m, seed) for m in ("aevb", "wake-sleep") for seed in "20"
+        (m, seed) for m in ("aevb", "wake-sleep") for seed in "02"
     ]
     data = datasets.load(dots)
     vae = VAE(16, 2, (6,))
@@ -297,6 +297,38 @@ def test_figures_draw_all_seeds_of_curves_and_one_of_models(small, tmp_path, mon
     grids, titles = drawn["side_by_side"]
     assert len(grids) == 2
     assert titles == ["(a) 2-D latent space", "(b) 3-D latent space"]
+
+
+def test_a_figure_keeps_the_seeds_of_earlier_calls(small, tmp_path):
+    executor = Serial()
+    for seed in (2, 0):
+        reproduce(small["figure2"], tmp_path / "parts", 300, seeds=seed, executor=executor)
+    reproduce(small["figure2"], tmp_path / "whole", 300, seeds=(0, 2), executor=executor)
+    names = [(r["n_latent"], r["method"], r["seed"]) for r in table(tmp_path / "whole")]
+    assert names == [
+        (n, m, seed) for n in "23" for m in ("aevb", "wake-sleep") for seed in "02"
+    ]  # fmt: skip
+    assert table(tmp_path / "parts") == table(tmp_path / "whole")
+
+
+def test_curves_of_another_model_do_not_get_into_a_figure(small, dots, tmp_path):
+    reproduce(small["figure2"], tmp_path, 300, executor=Serial(), only="*z2-aevb")
+    ours = table(tmp_path)
+    for other in ({"hidden": 7}, {"likelihood": "gaussian", "seed": 1}):
+        run_curve(replace(Curve(dots, "aevb", 2, 6, (300,)), **other), tmp_path, 1)
+    moved = replace(Curve(dots, "aevb", 2, 6, (300,)), seed=3)
+    run_curve(moved, tmp_path, 1)
+    (tmp_path / "curves" / moved.name).rename(tmp_path / "curves" / "another name")
+    reproduce(small["figure2"], tmp_path, 300, executor=Serial(), only="*z2-aevb")
+    assert table(tmp_path) == ours
+    reproduce(small["figure2"], tmp_path, 300, seeds=4, executor=Serial(), only="*z2-aevb*")
+    assert [r["seed"] for r in table(tmp_path)] == ["0", "4"]
+
+
+def test_a_manifold_is_that_of_the_seed_that_was_asked_for(small, tmp_path):
+    for seed in (0, 1):
+        reproduce(small["figure4"], tmp_path, 100, seeds=seed, executor=Serial())
+        assert {r["seed"] for r in table(tmp_path, "figure4")} == {str(seed)}
 
 
 def test_seeds_that_end_sooner_say_nothing_about_the_rest():
@@ -390,6 +422,7 @@ def test_an_interrupted_curve_goes_on(small, reference, tmp_path, monkeypatch):
 
 
 def test_the_step_size_is_chosen_once(small, dots, tmp_path, monkeypatch):
+    monkeypatch.setattr(computing, "_TRIAL", 100)
     curve = Curve(dots, "aevb", 2, 6, (100,))
     computing.run_curve(curve, tmp_path)
     settings = CurveFolder(curve, tmp_path).settings()
@@ -413,6 +446,52 @@ def test_a_larger_budget_goes_on(dots, tmp_path, monkeypatch):
     whole = CurveFolder(longer, tmp_path / "whole")
     for name in ("samples", "train_bound", "test_bound"):
         np.testing.assert_array_equal(place.table()[name], whole.table()[name])
+
+
+def test_a_budget_after_one_too_small_for_the_whole_trial(dots, tmp_path):
+    """A shorter trial may choose another step size: the curve begins anew."""
+    curve = Curve(dots, "aevb", 2, 6, (300,))
+    longer = replace(curve, points=(300, 600))
+    for each in (curve, longer):
+        computing.run_curve(each, tmp_path / "parts", 1)
+    computing.run_curve(longer, tmp_path / "whole", 1)
+    parts, whole = (CurveFolder(longer, tmp_path / part) for part in ("parts", "whole"))
+    assert parts.settings() == whole.settings()
+    for name in ("samples", "train_bound", "test_bound"):
+        np.testing.assert_array_equal(parts.table()[name], whole.table()[name])
+    computing.run_curve(curve, tmp_path / "parts", 1)  # a smaller one changes nothing
+    assert parts.settings() == whole.settings()
+    assert len(parts.rows()) == 2
+
+
+@pytest.mark.parametrize(
+    ("points", "measured"), [((300, 500), [300, 700]), ((300, 500, 1200), [300, 700, 1200])]
+)
+def test_points_before_those_of_the_checkpoint_are_measured_where_it_stands(
+    dots, tmp_path, monkeypatch, points, measured
+):
+    """A budget whose next point lies behind what an interrupted run has seen already."""
+    monkeypatch.setattr(computing, "_TRIAL", 100)
+    monkeypatch.setattr(loop, "_CHUNK_SECONDS", 0.0)  # to be stopped after the very step
+    curve = Curve(dots, "aevb", 2, 6, (300, 1000), n_train=400, log_px_datapoints=5)
+    right = Adagrad.update
+
+    def stopped_at_700(self, theta, grad, state, step, *rest):
+        if step == 7:
+            signal.raise_signal(signal.SIGINT)
+        right(self, theta, grad, state, step, *rest)
+
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(Adagrad, "update", stopped_at_700)
+        computing.run_curve(curve, tmp_path, 1)
+    computing.run_curve(replace(curve, points=points), tmp_path, 1)
+    rows = CurveFolder(curve, tmp_path).rows()
+    assert [row["samples"] for row in rows] == measured
+    vae, params = CurveFolder(curve, tmp_path).load_model()
+    data = curve.load_data()
+    assert rows[-1]["test_bound"] == pytest.approx(mean_bound(vae, params, data.test), abs=1)
+    evidence = appendix_d(vae, params, data.test[:5], threads=1)
+    assert rows[-1]["test_log_px"] == evidence.values.mean()
 
 
 def test_only_some_curves(small, tmp_path):
@@ -497,6 +576,9 @@ def no_work(monkeypatch):
         ({"samples": 0}, "samples is 0, expected a whole number of at least 1"),
         ({"samples": 2.5}, "samples is 2.5"),
         ({"workers": 0}, "workers is 0"),
+        ({"workers": 2, "executor": Serial()}, "workers is 2, but the executor has workers of its"),
+        ({"threads": 0}, "threads is 0, expected a whole number of at least 1"),
+        ({"threads": "x"}, "threads is 'x', expected a whole number"),
         ({"seeds": -1}, "seeds is -1"),
         ({"seeds": (0, 1.5)}, "seeds is 1.5"),
         ({"seeds": ()}, "seeds is empty, expected at least one number"),
@@ -519,6 +601,18 @@ def test_a_folder_of_other_curves(no_work, small, tmp_path):
     message = r"batch_size is 50, but the curve in .* has 100: choose another"
     with pytest.raises(ValueError, match=message):
         reproduce(other, tmp_path, 1200)
+
+
+def test_curves_of_other_settings_are_refused_before_the_work(small, tmp_path, monkeypatch):
+    """Also those that are not computed in this call, but would be in the figure."""
+    figure, some = small["figure3"], {"executor": Serial(), "datapoints": 5}
+    reproduce(figure, tmp_path, 100, only="*100-*aevb", **some)
+    before = table(tmp_path, "figure3")
+    monkeypatch.delattr(computing, "fit")
+    with pytest.raises(ValueError, match=r"datapoints is 6, but the curve in .*aevb has 5: choose"):
+        reproduce(figure, tmp_path, 100, only="*200-*aevb", executor=Serial(), datapoints=6)
+    reproduce(figure, tmp_path, 100, only="*100-*aevb", **some)
+    assert table(tmp_path, "figure3") == before
 
 
 def test_damaged_curves(no_work, small, reference, tmp_path):

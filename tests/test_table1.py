@@ -102,7 +102,14 @@ def test_a_longer_schedule_begins_as_a_shorter_one():
     assert table1.curves(1, batch_size=100)[0].name == "mnist-h200-200-z50-iwae-k1-m100"
     assert table1.curves(1, biases="zero")[0].name == "mnist-h200-200-z50-iwae-k1-zero"
     assert table1.curves(100_000, k=[1])[0].points == (60_000, 100_000)
-    assert table1.TABLE1.samples == 4 * 60_000  # two stages
+
+
+def test_two_stages_are_the_default_whatever_the_minibatch():
+    for batch_size in (20, 64, 128):
+        (curve,) = table1.curves(k=[1], batch_size=batch_size)
+        updates = 60_000 // batch_size
+        assert curve.points == (updates * batch_size, 4 * updates * batch_size)
+    assert table1.TABLE1.samples is None
 
 
 def test_the_last_biases_start_at_the_log_odds_of_the_mean_digit():
@@ -171,7 +178,24 @@ def test_the_table(small, model, dots, tmp_path):
         "19",
         "87.75",
     ]
-    assert float(second.split()[5]) == pytest.approx(-evidence.mean, abs=0.005)
+    assert heading.split()[5:7] == ["digits", "-log"]
+    assert first.split()[5] == second.split()[5] == "30"
+    assert float(second.split()[6]) == pytest.approx(-evidence.mean, abs=0.005)
+
+
+def test_the_table_keeps_the_models_of_earlier_calls(small, tmp_path):
+    calls = ({"k": [3]}, {"k": [1], "seeds": 1}, {"k": [1], "biases": "zero", "datapoints": 20})
+    for options in calls:
+        reproduce(small, tmp_path, stages=1, executor=Serial(), **options)
+    reproduce(small, tmp_path, stages=2, k=[1], executor=Serial())
+    assert [(r["k"], r["biases"], r["seed"], r["passes"]) for r in table(tmp_path)] == [
+        ("1", "mean", "0", "1.0"),
+        ("1", "mean", "0", "4.0"),
+        ("1", "mean", "1", "1.0"),
+        ("3", "mean", "0", "1.0"),
+        ("1", "zero", "0", "1.0"),
+    ]
+    assert len((tmp_path / "table1.txt").read_text().splitlines()) == 1 + 4 + 4
 
 
 def test_more_stages_and_interrupted_curves_go_on(small, model, tmp_path, monkeypatch):

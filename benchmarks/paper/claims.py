@@ -15,6 +15,7 @@ from statistics import median
 from typing import NamedTuple
 
 NAMES = {"mnist": "MNIST", "frey": "Frey Faces"}
+_TEST_DIGITS = 10_000  # of MNIST
 _LEFT = 600  # nats; a decoder of Frey Faces that ignores z comes to 570
 
 
@@ -85,6 +86,11 @@ def spread(values):
     return f"{middle:.1f} (+{max(values) - middle:.1f}, -{middle - min(values):.1f})"
 
 
+def times(ratio):
+    """Return a ratio as text, with few digits: the points of a curve are five to a decade."""
+    return f"{ratio:.0f} times" if ratio >= 10 else f"{ratio:.1f} times"
+
+
 def minutes_per_million(seeds):
     """Return the minutes of training for a million samples, of the seed least held up by others."""
     ends = [curve[max(curve)] for curve in seeds.values()]
@@ -111,7 +117,7 @@ def better_and_faster(curves):
         ends = [values_at(seeds, end, "test_bound") for seeds in (aevb, rival)]
         goal = median(ends[1])
         sooner = reached(aevb, goal)
-        speedup = "never" if sooner is None else f"{sooner:.2g} ({end / sooner:.1f} times fewer)"
+        speedup = "never" if sooner is None else f"{sooner:.2g} ({times(end / sooner)} fewer)"
         difference = f"{median(ends[0]) - goal:+.1f}"
         rows.append((model, f"{end:.2g}", *map(spread, ends), difference, speedup))
     header = (
@@ -145,9 +151,10 @@ def no_overfitting(curves):
         group = {m: seeds for m, seeds in aevb.items() if (m.dataset, m.start_std) == dataset}
         end = last_common(*group.values())
         for model, seeds in group.items():
-            train, test = (median(values_at(seeds, end, f"{p}_bound")) for p in ("train", "test"))
+            train, test = (values_at(seeds, end, f"{part}_bound") for part in ("train", "test"))
+            gaps = [a - b for a, b in zip(train, test, strict=True)]
             best = max((bound, n) for n, bound in medians(seeds, "test_bound").items())
-            numbers = f"{train:.1f}", f"{test:.1f}", f"{train - test:.1f}"
+            numbers = f"{median(train):.1f}", f"{median(test):.1f}", spread(gaps)
             rows.append((model, f"{end:.2g}", *numbers, f"{best[0]:.1f} at {best[1]:.2g}"))
     header = "model, latents", "samples", "training", "test", "gap", "best test bound"
     show("Figure 2: overfitting, AEVB", header, rows)
@@ -191,11 +198,13 @@ def published_table(rows):
     """Table 1 of Burda, Grosse and Salakhutdinov, stage after stage: -log p(x), active latents."""
     models = defaultdict(dict)
     for row in rows:
+        digits = row["test_log_px_datapoints"]
         model = (
             f"k = {row['k']}",
             "" if row["batch_size"] == "20" else f", minibatches of {row['batch_size']}",
             "" if row["biases"] == "mean" else f", biases at {row['biases']}",
             "" if row["seed"] == "0" else f", seed {row['seed']}",
+            "" if digits == str(_TEST_DIGITS) else f", first {digits} digits",
         )
         models["".join(model)][float(row["passes"])] = row
     table = []

@@ -115,10 +115,15 @@ def _step_size(
     threads: int | None,
     options: dict[str, Any],
 ) -> float:
-    """Return the step size in the curve's settings, or choose one as the paper does."""
+    """Return the step size in the curve's settings, or choose one as the paper does.
+
+    One that was chosen for a budget too small for the whole trial is chosen again for a larger
+    one, and the curve begins anew.
+    """
     settings = place.settings()
-    if "step_size" not in settings:
-        trial = min(_TRIAL, curve.samples)
+    trial = min(_TRIAL, curve.samples)
+    if "trial" not in settings or settings["trial"]["samples"] < trial:
+        place.clear()
         step_size, bounds = choose_step_size(vae, data, samples=trial, threads=threads, **options)
         settings["step_size"] = step_size
         settings["trial"] = {"samples": trial, "train_bounds": list(bounds.items())}

@@ -204,8 +204,9 @@ class CurveFolder(RunFolder):
             raise ValueError(f"{error}; remove {self.path}") from error
         for name, wanted in self.curve.identity.items():
             if settings.get(name) != wanted:
+                argument = name.removeprefix("log_px_")  # of `reproduce`
                 raise ValueError(
-                    f"{name} is {wanted}, but the curve in {self.path} has "
+                    f"{argument} is {wanted}, but the curve in {self.path} has "
                     f"{settings.get(name)}: choose another folder"
                 )
         return settings
@@ -237,6 +238,11 @@ class CurveFolder(RunFolder):
             table = csv.DictWriter(file, self.curve.columns)
             table.writeheader()
             table.writerows(rows)
+
+    def clear(self) -> None:
+        """Remove what was computed."""
+        for path in (self.path / "curve.csv", self.model_path):
+            path.unlink(missing_ok=True)
 
     def table(self) -> dict[str, np.ndarray]:
         """Return what was measured: a dict with an array for each column."""

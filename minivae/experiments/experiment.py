@@ -41,8 +41,9 @@ class Experiment:
     ----------
     name : str
         "figure2", ...
-    samples : int
-        The default budget of every curve, in training samples: minutes on two cores.
+    samples : int or None
+        The default budget of every curve, in training samples: minutes on two cores. None: that of
+        `curves`.
     curves : callable
         ``curves(samples)`` returns a list of `Curve`.
     draw : callable
@@ -50,13 +51,17 @@ class Experiment:
         which something has been measured.
     options : tuple of str
         What else `curves` takes, by name.
+    varying : tuple of str
+        Curves that differ from these in such settings only belong to it as well, if the folder
+        holds them.
     """
 
     name: str
-    samples: int
+    samples: int | None
     curves: Callable[..., list[Curve]]
     draw: Callable[[list[CurveFolder]], Figure | str]
     options: tuple[str, ...] = ()
+    varying: tuple[str, ...] = ()
 
 
 def log_spaced(samples: int) -> tuple[int, ...]:

@@ -51,4 +51,4 @@ def _panel(curve: Curve) -> tuple[str, float, str]:
     return curve.dataset, curve.start_std, f"{title(curve)}{start}"
 
 
-FIGURE2 = Experiment("figure2", 1_000_000, curves, draw)
+FIGURE2 = Experiment("figure2", 1_000_000, curves, draw, varying=("seed",))

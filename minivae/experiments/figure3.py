@@ -53,4 +53,4 @@ def draw(places: Sequence[CurveFolder]) -> Figure:
     )
 
 
-FIGURE3 = Experiment("figure3", 2_000_000, curves, draw)
+FIGURE3 = Experiment("figure3", 2_000_000, curves, draw, varying=("seed",))

@@ -19,6 +19,7 @@ from minivae.experiments.figure2 import FIGURE2
 from minivae.experiments.figure3 import FIGURE3
 from minivae.experiments.figure4 import FIGURE4
 from minivae.experiments.figure5 import FIGURE5
+from minivae.experiments.found import measured_curves
 from minivae.experiments.running import run_curves
 from minivae.experiments.table1 import TABLE1
 from minivae.training.checkpoint import atomic_write
@@ -77,7 +78,7 @@ def reproduce(
         Of each worker. Default: one, or with a single worker as for `minivae.fit`.
     only : str
         Compute the curves with such names only, with ``*`` for any text; the figure shows whatever
-        has been computed.
+        has been computed, by earlier calls, too.
     datapoints : int, optional
         Of the training and of the test set, on which figure 3 estimates log p(x). The paper's are
         1000; the default are 200. In table 1, of the test set alone: all by default.
@@ -91,7 +92,8 @@ def reproduce(
         In table 1, where the decoder's last biases start: at the log odds of the mean training
         digit, "mean", or at "zero". Default: "mean", as published.
     seeds : int or iterable of int
-        Each curve is computed with each of them; the figures show median and range.
+        Each curve is computed with each of them; the figures show median and range, of the seeds
+        of earlier calls, too.
     data_path : str or path, optional
         A file or folder with Frey Faces, as for `minivae.load`.
     skip_frey : bool
@@ -121,9 +123,9 @@ def reproduce(
     each_seed, adjust = _checked(seeds), _adjuster(datapoints, data_path)
     if samples is not None:
         samples = check_count("samples", samples)
-    if dask is not None and (executor is not None or workers is not None):
-        other = "executor" if executor is not None else "workers"
-        raise ValueError(f"{other} cannot be given with dask: its cluster has workers of its own")
+    if threads is not None:
+        check_count("threads", threads)
+    _check_executor(executor, dask, workers)
     given = {"stages": stages, "k": k, "batch_size": batch_size, "biases": biases}
     for name, value in given.items():
         _check_use(name, value, any(name in each.options for each in experiments))
@@ -152,7 +154,7 @@ def reproduce(
     with contextlib.ExitStack() as stack:
         if dask is not None:  # first, as it may not answer
             executor = stack.enter_context(Cluster(dask))
-        _check_folder(folder, curves)
+        _check_folder(folder, curves, plan)
         run_curves(
             curves,
             folder,
@@ -163,11 +165,18 @@ def reproduce(
         )
     files = []
     for experiment, parts in plan.items():
-        places = [CurveFolder(curve, folder) for curve in parts]
-        places = [place for place in places if place.rows()]
+        places = measured_curves(parts, experiment.varying, folder)
         if places:
             files += _write(experiment, places, folder)
     return files
+
+
+def _check_executor(executor: Any, dask: str | None, workers: int | None) -> None:
+    if dask is not None and (executor is not None or workers is not None):
+        other = "executor" if executor is not None else "workers"
+        raise ValueError(f"{other} cannot be given with dask: its cluster has workers of its own")
+    if executor is not None and workers is not None:
+        raise ValueError(f"workers is {workers}, but the executor has workers of its own")
 
 
 def _check_use(name: str, value: Any, is_used: bool) -> None:
@@ -187,7 +196,7 @@ def _experiments(figure: str | Experiment) -> list[Experiment]:
 def _curves(experiment: Experiment, samples: int | None, given: dict[str, Any]) -> list[Curve]:
     """Return an experiment's curves, with what was given of its own options."""
     options = {name: given[name] for name in experiment.options if given[name] is not None}
-    return experiment.curves(samples or experiment.samples, **options)
+    return experiment.curves(experiment.samples if samples is None else samples, **options)
 
 
 def _checked(seeds: int | Iterable[int]) -> list[int]:
@@ -245,13 +254,16 @@ def _check_data(curves: list[Curve]) -> None:
             raise FileNotFoundError(f"{first_line}; or leave it out (--skip-frey)") from error
 
 
-def _check_folder(folder: Path, curves: list[Curve]) -> None:
+def _check_folder(folder: Path, curves: list[Curve], plan: dict[Experiment, list[Curve]]) -> None:
     """Make the folders of all curves, or say what is in the way, before the work starts."""
     folder.mkdir(parents=True, exist_ok=True)
     for curve in curves:
         place = CurveFolder(curve, folder)
         place.settings()
         place.rows()
+    for experiment, parts in plan.items():
+        for place in measured_curves(parts, experiment.varying, folder):
+            place.settings()
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"folder: {folder} cannot be written")
 

@@ -23,17 +23,18 @@ PUBLISHED = {  # k: -log p(x) and active latents as published; -log p(x) of gith
     50: ("84.78", "25", "84.65"),
 }
 _COLUMNS = (
-    "k", "minibatch", "biases", "seed", "passes", "-log p(x)", "error", "active", "published",
-    "active", "nbip/IWAE",
+    "k", "minibatch", "biases", "seed", "passes", "digits", "-log p(x)", "error", "active",
+    "published", "active", "nbip/IWAE",
 )  # fmt: skip
 _NOTES = (
-    "-log p(x) in nats per test digit, its standard error as a mean over such digits, and how many",
-    f"latents are active. Published: after {passes_after(STAGES)} passes, with minibatches of 20.",
+    "-log p(x) in nats per test digit, its standard error as a mean over so many, and how many",
+    f"latents are active. Published: after {passes_after(STAGES)} passes, with minibatches of 20,",
+    "of all 10,000 digits.",
 )
 
 
 def curves(
-    samples: int,
+    samples: int | None = None,
     stages: int | None = None,
     k: Iterable[int] = tuple(PUBLISHED),
     batch_size: int = 20,
@@ -44,10 +45,11 @@ def curves(
 
     Parameters
     ----------
-    samples : int
+    samples : int, optional
         Their budget, unless `stages` is given.
     stages : int, optional
         How much of the schedule: that many stages, of 1, 3, 9, ... passes; the whole has eight.
+        Default: two, if no budget is given.
     k : iterable of int
     batch_size : int
     biases : str
@@ -69,8 +71,9 @@ def curves(
     if not ks:
         raise ValueError("k is empty, expected at least one number")
     ends = [passes_after(i) * model.samples_per_pass for i in range(1, STAGES + 1)]
-    budget = samples if stages is None else ends[stages - 1]
-    points = (*(end for end in ends if end < budget), budget)
+    if samples is None or stages is not None:
+        samples = ends[(_DEFAULT_STAGES if stages is None else stages) - 1]
+    points = (*(end for end in ends if end < samples), samples)
     return [replace(model, k=each, points=points) for each in ks]
 
 
@@ -88,6 +91,7 @@ def draw(places: Sequence[CurveFolder]) -> str:
                 curve.biases,
                 str(curve.seed),
                 f"{last['passes']:.4g}",
+                str(last["test_log_px_datapoints"]),
                 f"{-last['test_log_px']:.2f}",
                 f"{last['test_log_px_error']:.2f}",
                 str(last["active_latents"]),
@@ -103,8 +107,9 @@ def draw(places: Sequence[CurveFolder]) -> str:
 
 TABLE1 = Experiment(
     "table1",
-    passes_after(_DEFAULT_STAGES) * _MODEL.samples_per_pass,
+    None,
     curves,
     draw,
     options=("stages", "k", "batch_size", "biases"),
+    varying=("biases", "batch_size", "k", "seed", "log_px_datapoints"),
 )

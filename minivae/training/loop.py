@@ -220,16 +220,24 @@ class _Run:
                 due = int(min(last_step, self._next_evaluation()))
                 n_steps = self._advance(min(n_steps, due - state.step))
                 if state.step == due and method.settings.evaluate_every is not None:
-                    self._evaluate(team)
-                    self._save()
-                    if callback is not None:
-                        callback(state.params, state.history)
+                    self._measure(team, callback)
                 elif time.monotonic() - self._saved_at > checkpoint_every:
                     self._save()
                 if guard.signum:
                     self._save()
                     guard.check()
+            # A checkpoint may be of later than `last_step`, and not have been evaluated there.
+            is_evaluated = state.history.samples[-1:] == [self._samples_seen()]
+            if method.settings.evaluate_every is not None and not is_evaluated:
+                self._measure(team, callback)
             self._save()
+
+    def _measure(self, team: Team, callback: Callable[[Params, History], Any] | None) -> None:
+        """Evaluate, save, and tell whoever wants to know."""
+        self._evaluate(team)
+        self._save()
+        if callback is not None:
+            callback(self.state.params, self.state.history)
 
     def _samples_seen(self) -> int:
         return self.state.step * self.method.settings.batch_size
