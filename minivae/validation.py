@@ -2,7 +2,9 @@
 
 import math
 import numbers
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -112,6 +114,20 @@ def as_pixels(x: ArrayLike, dtype: DTypeLike, name: str = "x") -> np.ndarray:
     if x.dtype == np.uint8:
         return np.divide(x, 255, dtype=dtype, order="C")
     return np.ascontiguousarray(x, dtype)
+
+
+def expanded(name: str, path: str | os.PathLike) -> Path:
+    """Return a path with a leading ``~`` or ``~user`` replaced.
+
+    Raises
+    ------
+    ValueError
+        If it is not known where that home is.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{name} is {str(path)!r}, expected one whose home is known") from None
 
 
 def check_fraction(name: str, value: Any) -> float:

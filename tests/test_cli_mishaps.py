@@ -230,7 +230,9 @@ def test_an_error_that_cannot_be_said_still_has_its_exit_code(here, ending):
     assert subprocess.run(["bash", "-c", command], check=False).returncode == 2
 
 
-def test_a_table_that_cannot_be_written_is_an_error(run):
+@pytest.mark.parametrize("buffered", [True, False])
+def test_a_table_that_cannot_be_written_is_an_error(run, monkeypatch, buffered):
+    monkeypatch.setenv("PYTHONUNBUFFERED", "" if buffered else "1")  # empty is as good as not set
     command = f"{sys.executable} -m minivae evaluate run >/dev/full"
     done = subprocess.run(["bash", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
@@ -242,7 +244,36 @@ def test_no_bar_is_drawn_where_nobody_watches(here, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("name", ["rün", os.fsdecode(b"r\xff")], ids=["umlaut", "no text"])
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_a_name_that_cannot_be_written_does_not_stop_training(here, monkeypatch, name, encoding):
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    command = [sys.executable, "-m", "minivae", "train", *map(str, SHORT), "--out", name]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == 0 and done.stderr == b""
+    assert {*PICTURES, "history.csv"} <= {file.name for file in Path(name).iterdir()}
+
+
 # --- Disks and folders ----------------------------------------------------------------------------
+
+
+def test_runs_that_is_no_folder_is_one_line(here, capsys):
+    """A link to a disk that is not there: nothing can be made in it, under whatever name."""
+    (here / "runs").symlink_to(here / "nowhere" / "runs")
+    assert "File exists: 'runs'" in one_line_error(capsys, "train", *SHORT)
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["train", "--data", "~nobody-of-that-name/x.npz"], "data"),
+        (["sentences", "--text", "~nobody-of-that-name/x.txt"], "text"),
+        (["train", "--data", "frey", "--data-path", "~nobody-of-that-name/x"], "data_path"),
+        (["reproduce", "figure4", "--data-path", "~nobody-of-that-name/x"], "data_path"),
+    ],
+)
+def test_a_home_that_is_not_known_is_one_line(here, capsys, words, name):
+    assert f"{name} is '~nobody-of-that-name/x" in one_line_error(capsys, *words)
 
 
 def test_a_full_disk_is_named_with_the_file_and_the_fate_of_the_old_one(run, capsys, monkeypatch):

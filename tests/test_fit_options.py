@@ -113,6 +113,14 @@ def test_a_binarised_run_resumes_to_the_bit(tmp_path):
     assert not np.array_equal(straight, fit(VAE_, DATA, 400, **{**options, "binarize": False})[0])
 
 
+@pytest.mark.parametrize("name", ["binarize", "weight_prior", "alternate"])
+@pytest.mark.parametrize("value", ["static", "no", None, 2])
+def test_yes_or_no_is_not_asked_with_words(name, value):
+    """`load` takes "static" and "dynamic"; a text would be as good as True here, and is not."""
+    with pytest.raises(ValueError, match=f"^{name} is {value!r}, expected True or False$"):
+        fit(VAE_, DATA, 100, **{name: value})
+
+
 @pytest.mark.parametrize("data", [DATA / 200.0, DATA / 255.0 - 0.5], ids=["above 1", "below 0"])
 def test_what_is_no_probability_cannot_be_binarised(data):
     with pytest.raises(ValueError, match=r"binarize is True, expected a data set with pixels in"):

@@ -47,10 +47,15 @@ def test_points_are_those_of_the_league_s_table():
     assert set(np.unique(data.outcome)) == {-1, 0, 1}
 
 
+def test_a_whole_float_is_a_year():
+    assert len(load_matches("en", 2015.0).home) == len(load_matches("en", 2015).home) == 380
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: load_matches("fr"), "league is 'fr', expected one of at, de, en, es, it"),
+        (lambda: load_matches(["en"]), r"league is \['en'\], expected one of at"),
         (lambda: load_matches("en", 2017), "season is 2017, expected one of 2013, 2014"),
         (lambda: log_losses(np.ones((2, 2)), [1, 0]), r"shape \(2, 2\), expected \(2, 3\)"),
         (lambda: calibration(np.ones((1, 3)), [1], 0), "groups is 0, expected a whole number"),

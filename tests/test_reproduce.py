@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -559,6 +560,27 @@ def test_whatever_ends_it_ends_the_workers_too(dots, tmp_path, how):
     assert len(begun) == 2 and all(path.exists() for path in begun)
 
 
+def test_another_ctrl_c_while_workers_are_being_ended_does_not_spare_them(monkeypatch):
+    right, workers = multiprocessing.active_children, []
+
+    def pressed_again():
+        signal.raise_signal(signal.SIGINT)
+        workers.extend(right())
+        return right()
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(Interrupted), running._WorkerProcesses(1) as pool:
+            future = pool.submit(time.sleep, 600)
+            while not future.running():
+                time.sleep(0.05)
+            monkeypatch.setattr(multiprocessing, "active_children", pressed_again)
+            raise Interrupted(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert workers and not any(worker.is_alive() for worker in workers)
+
+
 # --- Refusals -------------------------------------------------------------------------------------
 
 
@@ -618,7 +640,12 @@ def test_curves_of_other_settings_are_refused_before_the_work(small, tmp_path, m
 def test_damaged_curves(no_work, small, reference, tmp_path):
     place = CurveFolder(small["figure2"].curves(300)[0], tmp_path)
     place.settings()
-    for text in ("", "samples\n1\n", "samples,seconds,train_bound,test_bound\n1,2\n"):
+    heading = "samples,seconds,train_bound,test_bound\n"
+    for text in (
+        "", "samples\n1\n", f"{heading}1,2\n", f"{heading}1,2,3,4,5\n", f"{heading}1.5,2,3,4\n",
+        f"{heading}nan,2,3,4\n", f"{heading}-1,2,3,4\n", f"{heading}{10**24},2,3,4\n",
+        f"{heading}2,2,3,4\n1,2,3,4\n", f"{heading}1,2,3,inf\n",
+    ):  # fmt: skip
         (place.path / "curve.csv").write_text(text)
         with pytest.raises(ValueError, match=r"curve.csv is damaged .*; remove "):
             reproduce(small["figure2"], tmp_path, 300)

@@ -67,6 +67,14 @@ def test_a_run_leaves_a_complete_folder(here, capsys):
     assert len(load_model(run / "model.npz")[0].vocabulary.words) == 14
 
 
+@pytest.mark.parametrize(("n", "pairs"), [(20, 1), (79, 3), (80, 4)])
+def test_a_short_text_has_as_many_homotopies_as_its_test_part_has_pairs(here, n, pairs):
+    (here / "own.txt").write_text("".join(TEXT.splitlines(keepends=True)[:n]))
+    assert minivae("sentences", *SMALL, "--samples", 20, "--batch-size", 8, "--quiet") == 0
+    (run,) = (here / "runs").iterdir()
+    assert len((run / "homotopies.txt").read_text().splitlines()) == pairs * 7 + pairs - 1
+
+
 def test_every_option_reaches_the_run(here, capsys):
     options = {
         "latent": 3, "hidden": 5, "embedding": 4, "samples": 60, "anneal": 40, "word-dropout": 0.2,

@@ -385,6 +385,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if os.environ.get("MINIVAE_TRACEBACK"):  # for developers
             raise
         streams.complain(f"minivae {arguments.command}: error: {_one_line(error)}")
+        streams.finish(sys.stdout)
         return EXIT_ERROR
 
 

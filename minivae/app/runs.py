@@ -154,11 +154,12 @@ def resumed_run(
 
 def free_folder(stem: str) -> Path:
     """Make ``runs/stem``, or ``runs/stem-2``, ... : the first that does not exist."""
-    number = 1
+    runs, number = Path("runs"), 1
+    runs.mkdir(exist_ok=True)  # which fails here, and not below, if something else has its name
     while True:
-        folder = Path("runs") / (stem if number == 1 else f"{stem}-{number}")
+        folder = runs / (stem if number == 1 else f"{stem}-{number}")
         try:
-            folder.mkdir(parents=True)
+            folder.mkdir()
             return folder
         except FileExistsError:  # perhaps since a moment ago
             number += 1

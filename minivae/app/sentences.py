@@ -32,7 +32,7 @@ from minivae.sentences.training import check_share
 from minivae.training.checkpoint import atomic_write
 from minivae.training.interruption import Interrupted
 from minivae.training.loop import FitResult
-from minivae.validation import check_count, check_positive, check_seed
+from minivae.validation import check_count, check_positive, check_seed, expanded
 
 EPOCHS, ANNEALED = 14, 5  # of the training part: in all, and until the KL has its full weight
 DEFAULTS: dict[str, Any] = {
@@ -64,7 +64,7 @@ def sentences(arguments: argparse.Namespace) -> int:
         if arguments.resume is None:
             settings = {**DEFAULTS, **requested, "kind": "sentences"}
             if settings["text"] is not None:
-                settings["text"] = str(Path(settings["text"]).expanduser().resolve())
+                settings["text"] = str(expanded("text", settings["text"]).resolve())
             corpus = load_sentences(settings["text"])
             _settle(settings, corpus)
             _fit(None, settings, corpus, samples=1, progress=False)  # which may refuse them
@@ -168,7 +168,8 @@ def _write_texts(run: Run, model: SentenceModel, params: Params, corpus: Corpus)
     rng = np.random.default_rng(run.settings["seed"])
     texts = {"samples.txt": sample(model, params, 20, rng)}
     if isinstance(model, SentenceVAE):
-        ways = [homotopy(model, params, *corpus.test[2 * k : 2 * k + 2]) for k in range(4)]
+        pairs = range(min(4, len(corpus.test) // 2))
+        ways = [homotopy(model, params, *corpus.test[2 * k : 2 * k + 2]) for k in pairs]
         texts["homotopies.txt"] = "\n\n".join("\n".join(way) for way in ways).split("\n")
     for name, lines in texts.items():
         with atomic_write(run.path / name, "w", encoding="utf-8") as file:

@@ -1,6 +1,7 @@
 """What is said on the command line. Nobody may be listening: that is no reason to stop training."""
 
 import contextlib
+import io
 import os
 import sys
 from typing import TextIO
@@ -14,6 +15,9 @@ def open_all() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123  (for good)
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):  # what it cannot encode is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
 
 
 def tell(message: str) -> None:
@@ -29,6 +33,14 @@ def complain(message: str) -> None:
 def _print(message: str, stream: TextIO) -> None:
     try:
         print(message, file=stream, flush=True)
+    except OSError:
+        abandon(stream)
+
+
+def finish(stream: TextIO) -> None:
+    """Write what is waiting in a stream, or give it up: Python would complain in the end."""
+    try:
+        stream.flush()
     except OSError:
         abandon(stream)
 

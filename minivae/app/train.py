@@ -30,7 +30,7 @@ from minivae.training.history import History
 from minivae.training.interruption import Interrupted
 from minivae.training.settings import AEVBSettings
 from minivae.vae import VAE
-from minivae.validation import check_batch_size
+from minivae.validation import check_batch_size, expanded
 
 Say: TypeAlias = Callable[[str], None]
 
@@ -111,14 +111,14 @@ def _new_settings(requested: dict[str, Any]) -> dict[str, Any]:
         if settings["data"] not in datasets.LOOKED_FOR:
             named = " and ".join(datasets.LOOKED_FOR)
             raise ValueError(f"--data-path is for {named}, the data are {settings['data']}")
-        settings["data_path"] = str(Path(settings["data_path"]).resolve())
+        settings["data_path"] = str(expanded("data_path", settings["data_path"]).resolve())
     return settings
 
 
 def _settle(settings: dict[str, Any], data: Dataset, say: Say) -> None:
     """Write down what follows from the data, and where they are, for whoever opens the run."""
     if settings["data"] not in datasets.NAMES:  # whatever files are called like one of these
-        settings["data"] = str(Path(settings["data"]).expanduser().resolve())
+        settings["data"] = str(expanded("data", settings["data"]).resolve())
     if settings["likelihood"] is None:
         settings["likelihood"] = _default_likelihood(data, say)
     settings["image_shape"] = list(data.image_shape)

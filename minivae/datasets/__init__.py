@@ -20,6 +20,7 @@ from minivae.binarization import binarized
 from minivae.datasets.dataset import Dataset, assemble
 from minivae.datasets.named import load_fashion_mnist, load_frey
 from minivae.datasets.reading import SUFFIXES, read_arrays
+from minivae.validation import expanded
 
 __all__ = ["LOOKED_FOR", "NAMES", "Dataset", "load"]
 
@@ -135,7 +136,7 @@ def _load_named(name: str, path: str | os.PathLike | None) -> Dataset:
 
 def _as_file(name_or_path: str | os.PathLike) -> Path:
     """Tell a path from a misspelt name: a path exists, has a suffix, or has a separator."""
-    file = Path(name_or_path).expanduser()
+    file = expanded("data", name_or_path)
     looks_like_path = file.suffix or len(file.parts) > 1 or (file.parts and file.exists())
     if isinstance(name_or_path, str) and not looks_like_path:
         close = difflib.get_close_matches(name_or_path.lower(), NAMES, n=1)

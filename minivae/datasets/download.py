@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from minivae.validation import expanded
+
 ENVIRONMENT_VARIABLE = "MINIVAE_DATA"
 _TIMEOUT = 20  # seconds without an answer after which the next mirror is tried
 
@@ -103,10 +105,15 @@ def cache_folder() -> Path:
     """Return the folder that keeps downloads: ``MINIVAE_DATA``, else the platform's own place."""
     chosen = os.environ.get(ENVIRONMENT_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return expanded(ENVIRONMENT_VARIABLE, chosen).absolute()
     import pooch
 
-    return Path(pooch.os_cache("minivae"))
+    try:
+        return Path(pooch.os_cache("minivae"))
+    except RuntimeError:
+        raise ValueError(
+            f"{ENVIRONMENT_VARIABLE} is not set, expected a folder, as there is no home"
+        ) from None
 
 
 def obtain(
@@ -153,7 +160,7 @@ def obtain(
 
 def _places(source: Source, path: str | os.PathLike | None) -> Iterator[Path]:
     if path is not None:
-        yield Path(path).expanduser()
+        yield expanded("path", path)
     cache = cache_folder()
     yield cache / source.name
     yield cache

@@ -75,11 +75,11 @@ def load_matches(league: str = "en", season: int = 2015) -> Matches:
     ValueError
         If there is no such league or season.
     """
-    if league not in LEAGUES:
+    if not isinstance(league, str) or league not in LEAGUES:
         raise ValueError(f"league is {league!r}, expected one of {', '.join(LEAGUES)}")
     if season not in SEASONS:
         raise ValueError(f"season is {season!r}, expected one of {', '.join(map(str, SEASONS))}")
-    rows = [row for row in _all() if row["league"] == league and row["season"] == str(season)]
+    rows = [row for row in _all() if row["league"] == league and row["season"] == str(int(season))]
     rows.sort(key=lambda row: row["date"])  # stable: within a day, the order of the file
     teams = sorted({row["home"] for row in rows})
     home, away = (

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minivae.validation import check_count
+from minivae.validation import check_count, expanded
 
 END, UNKNOWN, PADDING = 0, 1, -1
 """No word: what a sentence begins after and ends with; a word that is not known; nothing."""
@@ -169,7 +169,7 @@ def load_sentences(
     """
     max_words = check_count("max_words", max_words)
     max_length = check_count("max_length", max_length)
-    file = _FILE if path is None else Path(path).expanduser()
+    file = _FILE if path is None else expanded("text", path)
     lines = _read(file).split("\n")
     sentences = [words for line in lines if (words := tokens(line))]
     short = [words for words in sentences if len(words) <= max_length]

@@ -10,6 +10,7 @@ model.npz       the checkpoint
 """
 
 import csv
+import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,7 +23,7 @@ from minivae.params import Params
 from minivae.training.checkpoint import atomic_write
 from minivae.training.run_folder import RunFolder
 from minivae.vae import VAE
-from minivae.validation import check_count
+from minivae.validation import LARGEST, check_count
 
 METHODS = ("aevb", "wake-sleep", "mcem")
 START_STD = 0.01  # the "N(0, 0.01)" of section 5, as its author's program reads it
@@ -228,7 +229,10 @@ class CurveFolder(RunFolder):
                 columns = tuple(table.fieldnames or ())
                 if columns != self.curve.columns:
                     raise ValueError("its columns are not those of the curve")
-                return [{name: _number(row[name]) for name in columns} for row in table]
+                rows = list(table)
+            if any(None in row for row in rows):
+                raise ValueError("a row has more cells than the heading")
+            return _checked([{name: _number(row[name]) for name in columns} for row in rows])
         except (ValueError, TypeError, csv.Error) as error:
             raise ValueError(f"{path} is damaged ({error}); remove {self.path}") from error
 
@@ -248,6 +252,17 @@ class CurveFolder(RunFolder):
         """Return what was measured: a dict with an array for each column."""
         rows = self.rows()
         return {name: np.array([row[name] for row in rows]) for name in self.curve.columns}
+
+
+def _checked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    samples = [row["samples"] for row in rows]
+    if not all(isinstance(n, int) and 0 < n <= LARGEST for n in samples):
+        raise ValueError("its samples are no counts")
+    if samples != sorted(set(samples)):
+        raise ValueError("its samples do not increase")
+    if any(math.isinf(row[name]) for row in rows for name in ("seconds", *BOUNDS)):
+        raise ValueError("it has infinite numbers")
+    return rows
 
 
 def _number(text: str) -> int | float:

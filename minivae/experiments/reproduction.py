@@ -23,7 +23,7 @@ from minivae.experiments.found import measured_curves
 from minivae.experiments.running import run_curves
 from minivae.experiments.table1 import TABLE1
 from minivae.training.checkpoint import atomic_write
-from minivae.validation import check_count, check_seed
+from minivae.validation import check_count, check_seed, expanded
 
 _FIGURES = (FIGURE2, FIGURE3, FIGURE4, FIGURE5)
 EXPERIMENTS = {experiment.name: experiment for experiment in (*_FIGURES, TABLE1)}
@@ -214,7 +214,7 @@ def _adjuster(
     if datapoints is not None:
         datapoints = check_count("datapoints", datapoints)
     if data_path is not None:
-        data_path = str(Path(data_path).expanduser().resolve())
+        data_path = str(expanded("data_path", data_path).resolve())
 
     def adjust(curve: Curve, seed: int) -> Curve:
         changes: dict[str, Any] = {"seed": seed}

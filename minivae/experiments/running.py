@@ -176,15 +176,17 @@ class _WorkerProcesses:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        with contextlib.ExitStack() as stack:
-            if exception[0] is not None:
-                workers = set(multiprocessing.active_children()) - self._strangers
-                for worker in workers:
-                    worker.terminate()
-                patience = threading.Timer(_PATIENCE, _kill, [workers])
-                patience.start()
-                stack.callback(patience.cancel)
+        if exception[0] is None:
             self._pool.shutdown()
+            return
+        with _ctrl_c_ignored():  # another one must not come between
+            workers = set(multiprocessing.active_children()) - self._strangers
+            for worker in workers:
+                worker.terminate()
+            patience = threading.Timer(_PATIENCE, _kill, [workers])
+            patience.start()
+        self._pool.shutdown(cancel_futures=True)  # if this is interrupted, patience goes on
+        patience.cancel()
 
 
 @contextlib.contextmanager

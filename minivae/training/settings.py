@@ -183,7 +183,10 @@ class AEVBSettings(Settings):
         check_has("estimator", self.estimator, members(Estimator))
         self._set("noise_samples", check_count("noise_samples", self.noise_samples))
         for name in ("weight_prior", "alternate", "binarize"):
-            self._set(name, bool(getattr(self, name)))
+            value = getattr(self, name)
+            if value not in (True, False):  # "static", say, which `minivae.load` would take
+                raise ValueError(f"{name} is {value!r}, expected True or False")
+            self._set(name, bool(value))
 
 
 def _described(name: str, value: Any) -> Any:
