@@ -10,14 +10,18 @@ from minivae.parts import Product, Sum
 
 
 @dataclass(frozen=True)
-class ScaleAndShift:
-    """y = scale * x + shift, element by element; fresh arrays throughout."""
+class AsManyOut:
+    """What layers have in common that give as many numbers as they take."""
 
     n_in: int
 
     @property
     def n_out(self):
         return self.n_in
+
+
+class ScaleAndShift(AsManyOut):
+    """y = scale * x + shift, element by element; fresh arrays throughout."""
 
     @property
     def shapes(self):
@@ -34,15 +38,8 @@ class ScaleAndShift:
         return params["scale"] * dh, {"scale": Sum(dh * saved), "shift": Sum(dh)}
 
 
-@dataclass(frozen=True)
-class Shift:
+class Shift(AsManyOut):
     """y = x + shift; what it gives back is what it was given, and stands in a part as well."""
-
-    n_in: int
-
-    @property
-    def n_out(self):
-        return self.n_in
 
     @property
     def shapes(self):
@@ -76,15 +73,8 @@ class SumOfProducts(NamedTuple):
         out[:] = np.sum(self.x[:, numbers] * self.dy[:, numbers], axis=0)
 
 
-@dataclass(frozen=True)
-class Bypassed:
+class Bypassed(AsManyOut):
     """y = x W + scale * x; a part of its own and one of the library are of the same arrays."""
-
-    n_in: int
-
-    @property
-    def n_out(self):
-        return self.n_in
 
     @property
     def shapes(self):

@@ -10,13 +10,14 @@ from typing import TextIO
 def open_all() -> None:
     """Give a process that was started without them an output and an error output.
 
-    Otherwise the next file that it opens gets their numbers, and what is meant for them.
+    Otherwise the next file that it opens gets their numbers, and what is meant for them. What their
+    encoding lacks is written as an escape.
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123  (for good)
         stream = getattr(sys, name)
-        if isinstance(stream, io.TextIOWrapper):  # what it cannot encode is no reason to stop
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 

@@ -258,9 +258,7 @@ def _check_folder(folder: Path, curves: list[Curve], plan: dict[Experiment, list
     """Make the folders of all curves, or say what is in the way, before the work starts."""
     folder.mkdir(parents=True, exist_ok=True)
     for curve in curves:
-        place = CurveFolder(curve, folder)
-        place.settings()
-        place.rows()
+        CurveFolder(curve, folder).settings()
     for experiment, parts in plan.items():
         for place in measured_curves(parts, experiment.varying, folder):
             place.settings()

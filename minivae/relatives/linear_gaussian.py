@@ -35,8 +35,7 @@ from numpy.typing import DTypeLike
 from scipy.linalg import cho_factor, cho_solve
 
 from minivae.gaussian import LOG_2PI
-from minivae.layers import Dense
-from minivae.layers.activations import get_activation
+from minivae.layers import ACTIVATIONS, Dense
 from minivae.likelihoods import FixedGaussian
 from minivae.params import Params
 from minivae.vae import VAE
@@ -71,9 +70,7 @@ class LinearGaussian:
     def __post_init__(self) -> None:
         for name in ("W", "b", "noise_var"):
             array = np.asarray(getattr(self, name))
-            if array.dtype not in (np.float32, np.float64):
-                array = array.astype(np.float64)
-            object.__setattr__(self, name, array)
+            object.__setattr__(self, name, array.astype(_precision(array), copy=False))
         if self.W.ndim != 2:
             raise ValueError(f"W has shape {self.W.shape}, expected (J, D)")
         D = self.W.shape[1]
@@ -304,7 +301,7 @@ def linear_vae_marginal(vae: VAE, params: Params) -> LinearGaussian:
     """
     likelihood = vae.likelihood
     first, *others = vae.decoder.layers
-    identity = get_activation("identity")
+    identity = ACTIVATIONS["identity"]
     is_linear = type(first) is Dense and not others and first.activation == identity
     if not is_linear or not isinstance(likelihood, FixedGaussian) or likelihood.relu_mean:
         raise ValueError(f"vae is {vae!r}, expected hidden=() and a FixedGaussian likelihood")
@@ -340,10 +337,15 @@ def _check_x(x: np.ndarray, dtype: DTypeLike, D: int) -> np.ndarray:
     return x
 
 
+def _precision(array: np.ndarray) -> DTypeLike:
+    """Return the dtype to compute in: the array's own, or float64 if it is not one of the two."""
+    return array.dtype if array.dtype in (np.float32, np.float64) else np.float64
+
+
 def _check_data(x: np.ndarray, n_latent: int) -> tuple[np.ndarray, int]:
     """Return x as floats and J as an int, or say what is wrong with them."""
     x = np.asarray(x)
-    x = as_pixels(x, x.dtype if x.dtype in (np.float32, np.float64) else np.float64)
+    x = as_pixels(x, _precision(x))
     if x.ndim != 2 or len(x) < 2:
         raise ValueError(f"x has shape {x.shape}, expected (N, D) with N >= 2")
     if not np.all(np.isfinite(x)):
