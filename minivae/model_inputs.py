@@ -6,7 +6,7 @@ import numpy as np
 
 from minivae.params import Params
 from minivae.protocols import Likelihood
-from minivae.validation import as_pixels
+from minivae.validation import as_array, as_pixels
 
 
 class ParamsInput:
@@ -60,7 +60,7 @@ class ModelInputs(ParamsInput):
             If its shape does not fit the model, it is empty, or it has values that the likelihood
             cannot explain.
         """
-        x = self._numbers(np.asarray(x), name)
+        x = self._numbers(as_array(name, x), name)
         if x.dtype != np.uint8:
             x = as_pixels(x, np.float64 if x.dtype == np.float64 else np.float32, name)
         self._check_shape(name, x)
@@ -100,7 +100,7 @@ class ModelInputs(ParamsInput):
     def check_x(self, params: Params, x: np.ndarray) -> np.ndarray:
         """Return datapoints in the dtype of `params`; both are checked."""
         self.check_params(params)
-        x = as_pixels(self._numbers(np.asarray(x), "x"), params.dtype)
+        x = as_pixels(self._numbers(as_array("x", x), "x"), params.dtype)
         self._check_shape("x", x)
         self.likelihood.check(x)
         return x

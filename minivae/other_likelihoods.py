@@ -16,9 +16,14 @@ class FixedGaussian:
     Parameters
     ----------
     sigma : float
-        The standard deviation of every pixel.
+        The standard deviation of every pixel, from 1e-18 to 1e18: float32 holds its square.
     relu_mean : bool
         Whether the mean is ReLU(a) of the decoder's output a.
+
+    Raises
+    ------
+    ValueError
+        If `sigma` is no such number.
     """
 
     sigma: float = 1.0
@@ -32,7 +37,8 @@ class FixedGaussian:
         return "gaussian-fixed-relu" if self.relu_mean else "gaussian-fixed"
 
     def __post_init__(self) -> None:
-        check_positive("sigma", self.sigma)
+        if not 1e-18 <= check_positive("sigma", self.sigma) <= 1e18:
+            raise ValueError(f"sigma is {self.sigma!r}, expected a number from 1e-18 to 1e18")
 
     def log_prob_and_grad(
         self, out: np.ndarray, x: np.ndarray, scale: float, log_px: np.ndarray

@@ -100,20 +100,38 @@ def check_rng(rng: Any) -> None:
         )
 
 
+def as_array(name: str, x: ArrayLike) -> np.ndarray:
+    """Return `x` as an array, or raise ValueError if it masks some of its values.
+
+    No likelihood here leaves out a pixel, and `np.asarray` would uncover what the mask hides.
+    """
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+        masked = np.ma.count_masked(x)
+        raise ValueError(f"{name} has {masked} masked values, expected an array without a mask")
+    return np.asarray(x)
+
+
 def as_pixels(x: ArrayLike, dtype: DTypeLike, name: str = "x") -> np.ndarray:
     """Return `x` as a contiguous array of `dtype`; uint8 pixels are divided by 255.
 
     Raises
     ------
     ValueError
-        If `x` does not hold real numbers.
+        If `x` does not hold real numbers, or masks some.
     """
-    x = np.asarray(x)
+    x = as_array(name, x)
     if x.dtype.kind not in "fiub":
         raise ValueError(f"{name} has dtype {x.dtype}, expected real numbers")
     if x.dtype == np.uint8:
         return np.divide(x, 255, dtype=dtype, order="C")
     return np.ascontiguousarray(x, dtype)
+
+
+def as_path(name: str, path: Any) -> Path:
+    """Return `path` as a Path, or raise ValueError unless it is text or a path."""
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(f"{name} is {path!r}, expected a path")
+    return Path(path)
 
 
 def expanded(name: str, path: str | os.PathLike) -> Path:
@@ -122,10 +140,10 @@ def expanded(name: str, path: str | os.PathLike) -> Path:
     Raises
     ------
     ValueError
-        If it is not known where that home is.
+        If it is no path, or it is not known where that home is.
     """
     try:
-        return Path(path).expanduser()
+        return as_path(name, path).expanduser()
     except RuntimeError:
         raise ValueError(f"{name} is {str(path)!r}, expected one whose home is known") from None
 

@@ -10,6 +10,7 @@ import pytest
 from minivae import SGD, VAE, Adagrad, Adam, Params, fit
 from minivae.layers import Dense, Sequential
 from minivae.likelihoods import FixedGaussian
+from minivae.relatives.linear_gaussian import ppca
 from minivae.training.full_vb import fit_full_vb
 from minivae.training.mcem import fit_mcem
 from minivae.validation import (
@@ -296,6 +297,15 @@ def test_sizes_have_an_end_and_seeds_have_none():
     for seed in (-1, -(2**64), 0.5, np.inf, "1", None, True, Fraction(1, 2)):
         with pytest.raises(ValueError, match=r"^seed is .*, expected a whole number of at le"):
             check_seed("seed", seed)
+
+
+def test_masked_values_are_not_uncovered():
+    x = np.ma.masked_greater(X, 0.5)
+    message = f"has {np.ma.count_masked(x)} masked values, expected an array without a mask"
+    refused(lambda: fit(MODEL, x, 20, batch_size=2), f"data {message}")
+    refused(lambda: MODEL.elbo_and_grad(PARAMS, x, NOISE), f"x {message}")
+    refused(lambda: ppca(x, 2), f"x {message}")
+    assert np.array_equal(as_pixels(np.ma.array(X), np.float64), X)
 
 
 def test_as_pixels_copies_only_what_it_must():

@@ -283,6 +283,38 @@ def test_what_the_caller_adds_comes_back(saved):
         assert np.array_equal(arrays[name], array)
 
 
+@pytest.mark.parametrize("name", ["params", "meta", "checksum", "file", "allow_pickle"])
+def test_what_the_caller_adds_must_not_replace_what_the_file_needs(saved, name):
+    path, vae, params = saved
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=f"arrays has the name '{name}', which is taken"):
+        save_model(path, vae, params, arrays={name: np.zeros(3)})
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["vae", "format"])
+def test_nor_must_its_document(saved, name):
+    with pytest.raises(ValueError, match=f"meta has the name '{name}', which is taken"):
+        save_model(*saved, {name: 1})
+
+
+def test_objects_are_not_written(saved):
+    path, vae, params = saved
+    with pytest.raises(ValueError, match=r"arrays\['mine'\] has dtype object, expected no objects"):
+        save_model(path, vae, params, arrays={"mine": np.array([None])})
+    assert np.array_equal(load_model(path)[1].vector, params.vector)
+
+
+def test_a_path_and_a_dict_are_asked_for(saved):
+    path, vae, params = saved
+    with pytest.raises(ValueError, match="path is None, expected a path"):
+        load_model(None)
+    with pytest.raises(ValueError, match="path is 5, expected a path"):
+        save_model(5, vae, params)
+    with pytest.raises(ValueError, match="own is 5, expected a dict from names to parts"):
+        load_model(path, own=5)
+
+
 def test_other_kinds_of_files_are_refused(tmp_path):
     path = tmp_path / "m.npz"
     for content in (b"", b"hello", b"PK\x03\x04", pickle.dumps({"params": 1})):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,7 +30,7 @@ from test_cli import (
 )
 
 from minivae import VAE, fit, load_model, save_model
-from minivae.app import cli, crowding, readers
+from minivae.app import cli, commands, crowding, readers
 from minivae.app.runs import free_folder, new_run, open_run
 from minivae.layers import ACTIVATIONS
 from minivae.likelihoods import LIKELIHOODS
@@ -237,6 +238,27 @@ def test_a_table_that_cannot_be_written_is_an_error(run, monkeypatch, buffered):
     done = subprocess.run(["bash", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == "minivae evaluate: error: No space left on device\n"
+
+
+@pytest.mark.parametrize("words", ["", "--help", "--version", "train --help"])
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [(">/dev/full", "minivae: error: No space left on device\n"), ("| true", "")],
+)
+def test_so_is_help_that_cannot_be_written(monkeypatch, words, ending, said):
+    monkeypatch.setenv("PYTHONUNBUFFERED", "")  # else argparse does not look
+    # It begins to write when nobody can read any more.
+    command = f"set -o pipefail; (sleep 0.1; exec {sys.executable} -m minivae {words}) {ending}"
+    done = subprocess.run(["bash", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, said)
+
+
+def test_a_warning_is_one_line_as_well(capsys, monkeypatch):
+    monkeypatch.setattr(commands, "run", lambda arguments: warnings.warn("beware", stacklevel=1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert minivae("info") == 0
+    assert capsys.readouterr().err == "minivae info: warning: beware\n"
 
 
 def test_no_bar_is_drawn_where_nobody_watches(here, capsys):

@@ -275,6 +275,13 @@ def test_a_standard_deviation_must_be_positive(sigma):
         FixedGaussian(sigma)
 
 
+@pytest.mark.parametrize("sigma", [1e-200, 1e200])
+def test_its_square_must_be_a_number_of_float32(sigma):
+    message = re.escape(f"sigma is {sigma!r}, expected a number from 1e-18 to 1e18")
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        FixedGaussian(sigma)
+
+
 def test_get_likelihood_takes_a_name_or_an_object():
     own = FixedGaussian(0.2)
     assert get_likelihood("gaussian-sigmoid") == Gaussian(sigmoid_mean=True)

@@ -13,7 +13,8 @@ from minivae.app.system import PINS
 from minivae.sentences import load_model
 
 TEXT = "".join(f"the {a} saw the {b} .\n" for a in ("cat", "dog", "hen") for b in "abcdefgh") * 5
-SMALL = ["--text", "own.txt", "--hidden", 6, "--embedding", 4, "--latent", 2, "--batch-size", 20]
+TINY = ["--text", "own.txt", "--hidden", 6, "--embedding", 4, "--batch-size", 20]
+SMALL = [*TINY, "--latent", 2]
 
 
 @pytest.fixture
@@ -32,10 +33,8 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         (folder / "own.txt").write_text(TEXT)
-        for out, more in (("vae", []), ("lm", ["--language-model"])):
-            assert (
-                minivae("sentences", *SMALL, "--samples", 400, "--quiet", "--out", out, *more) == 0
-            )
+        for out, options in (("vae", SMALL), ("lm", [*TINY, "--language-model"])):
+            assert minivae("sentences", *options, "--samples", 400, "--quiet", "--out", out) == 0
     return folder
 
 
@@ -158,6 +157,12 @@ def test_changed_data_are_noticed(runs, capsys):
     assert "words: the data have changed" in error
 
 
+def test_nothing_is_said_of_a_run_that_diverges_but_that_it_does(here, capsys):
+    options = [*SMALL, "--samples", 2000, "--step-size", 1e37, "--free-nats", 0, "--quiet"]
+    error = one_line_error(capsys, "sentences", *options)
+    assert "the evaluated bound became nan" in error
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -166,7 +171,10 @@ def test_changed_data_are_noticed(runs, capsys):
         (["sentences", *SMALL, "--word-dropout", 2], "'2' is not a number from 0 to 1"),
         (["sentences", *SMALL, "--word-dropout", "x"], "'x' is not a number from 0 to 1"),
         (["sentences", *SMALL, "--batch-size", 500], "batch_size is 500, expected at most the 102"),
-        (["sentences", *SMALL, "--language-model", "--everywhere"], "--everywhere is for a VAE"),
+        (["sentences", *TINY, "--language-model", "--everywhere"], "--everywhere is for a VAE"),
+        (["sentences", *TINY, "--language-model", "--latent", 2], "--latent is for a VAE, and"),
+        (["sentences", *TINY, "--language-model", "--anneal", 9], "--anneal is for a VAE, and"),
+        (["sentences", *TINY, "--free-nats", -1], "'-1' is not a number of at least 0"),
         (["sentences", *SMALL, "--latent", 0], "'0' is not a whole number of at least 1"),
         (["sentences", "--resume", "vae", "--seed", 1], "--seed cannot be given with --resume"),
         (["sentences", "--resume", "vae", "--samples", 20], "has seen 400 already"),

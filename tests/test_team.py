@@ -68,6 +68,20 @@ def test_threads_end_with_the_team():
     assert threading.active_count() == before
 
 
+def test_a_system_that_starts_no_more_threads(monkeypatch):
+    before, start = threading.active_count(), threading.Thread.start
+
+    def start_one(thread):
+        if threading.active_count() > before:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_one)
+    with pytest.raises(OSError, match="threads is 4, and the system started 2 only"), Team(4):
+        pass
+    assert threading.active_count() == before
+
+
 def test_number_of_threads_follows_the_work():
     def work_of(vae):
         return work(vae.encoder) + work(vae.decoder)

@@ -12,7 +12,17 @@ from typing import Any, NoReturn
 
 import minivae
 from minivae.app import streams
-from minivae.app.readers import place, positive, schedule, seed, seeds, share, whole, widths
+from minivae.app.readers import (
+    place,
+    positive,
+    positive_or_zero,
+    schedule,
+    seed,
+    seeds,
+    share,
+    whole,
+    widths,
+)
 
 EXIT_ERROR = 2
 
@@ -33,6 +43,18 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(EXIT_ERROR, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Exit, after --help and --version with an error if they could not be written."""
+        super().exit(_finish_output() or status, message)
+
+
+def _finish_output() -> int:
+    """Write what is waiting, and return an exit code; it is no news that nobody reads it."""
+    error = streams.finish(sys.stdout)
+    if error is not None and not isinstance(error, BrokenPipeError):
+        streams.complain(f"minivae: error: {_one_line(error)}")
+    return 0 if error is None else EXIT_ERROR
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -252,7 +274,7 @@ def _add_sentences(commands: argparse._SubParsersAction) -> None:
     add("--samples", type=whole(1), metavar="N", help="sentences to see (14 times all)")
     add("--anneal", type=whole(0), metavar="N", help="until the KL counts in full (5 times all)")
     add("--word-dropout", type=share, metavar="P", help="of words hidden from the decoder (0.4)")
-    add("--free-nats", type=positive, metavar="NATS", help="KL that costs nothing (0)")
+    add("--free-nats", type=positive_or_zero, metavar="NATS", help="KL that costs nothing (0)")
     add("--batch-size", type=whole(1), metavar="M", help="sentences per step (64)")
     add("--step-size", type=positive, help="of Adam (0.002)")
     add("--seed", type=seed, help="for parameters, order and noise (0)")
@@ -368,11 +390,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if arguments.command is None:
         parser.print_help()
-        return 0
+        return _finish_output()
     try:
         from minivae.app import commands
 
-        code = commands.run(arguments) or 0
+        with streams.one_line_warnings(f"minivae {arguments.command}"):
+            code = commands.run(arguments) or 0
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # the reader of our output has gone, as in `minivae info | head -1`

@@ -20,6 +20,14 @@ def positive(text: str) -> float:
     return value
 
 
+def positive_or_zero(text: str) -> float:
+    """Read a finite number that is not negative."""
+    value = _number(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 0")
+    return value
+
+
 def share(text: str) -> float:
     """Read a number from 0 to 1."""
     value = _number(text)

@@ -34,6 +34,7 @@ from minivae.training.interruption import Interrupted
 from minivae.training.loop import FitResult
 from minivae.validation import check_count, check_positive, check_seed, expanded
 
+OF_VAES = ("latent", "everywhere", "anneal", "word_dropout", "free_nats")  # not language models
 EPOCHS, ANNEALED = 14, 5  # of the training part: in all, and until the KL has its full weight
 DEFAULTS: dict[str, Any] = {
     "text": None,  # the embedded sentences
@@ -62,6 +63,7 @@ def sentences(arguments: argparse.Namespace) -> int:
     }
     with contextlib.ExitStack() as stack:
         if arguments.resume is None:
+            _check_kind(requested)
             settings = {**DEFAULTS, **requested, "kind": "sentences"}
             if settings["text"] is not None:
                 settings["text"] = str(expanded("text", settings["text"]).resolve())
@@ -99,12 +101,18 @@ def sentences(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _check_kind(requested: dict[str, Any]) -> None:
+    """Raise ValueError for what a language model would have no use for."""
+    unused = [name for name in OF_VAES if name in requested]
+    if unused and "language_model" in requested:
+        option = "--" + unused[0].replace("_", "-")
+        raise ValueError(f"{option} is for a VAE, and --language-model asks for none")
+
+
 def _settle(settings: dict[str, Any], corpus: Corpus) -> None:
     """Write down what follows from the data."""
     n = len(corpus.train)
     if settings["language_model"]:
-        if settings["everywhere"]:
-            raise ValueError("--everywhere is for a VAE, and --language-model asks for none")
         settings["anneal"] = 0
     for name, epochs in (("samples", EPOCHS), ("anneal", ANNEALED), ("evaluate_every", 1)):
         if settings[name] is None:

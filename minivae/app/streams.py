@@ -4,7 +4,9 @@ import contextlib
 import io
 import os
 import sys
-from typing import TextIO
+import warnings
+from collections.abc import Iterator
+from typing import Any, TextIO
 
 
 def open_all() -> None:
@@ -31,6 +33,21 @@ def complain(message: str) -> None:
     _print(message, sys.stderr)
 
 
+@contextlib.contextmanager
+def one_line_warnings(program: str) -> Iterator[None]:
+    """Say warnings in one line each: users have no need of the place in the code."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        complain(f"{program}: warning: {message}")
+
+    shown = warnings.showwarning
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = shown
+
+
 def _print(message: str, stream: TextIO) -> None:
     try:
         print(message, file=stream, flush=True)
@@ -38,12 +55,20 @@ def _print(message: str, stream: TextIO) -> None:
         abandon(stream)
 
 
-def finish(stream: TextIO) -> None:
-    """Write what is waiting in a stream, or give it up: Python would complain in the end."""
+def finish(stream: TextIO) -> OSError | None:
+    """Write what is waiting in a stream, or give it up: Python would complain in the end.
+
+    Returns
+    -------
+    error : OSError or None
+        Why it was given up, if it was.
+    """
     try:
         stream.flush()
-    except OSError:
+    except OSError as error:
         abandon(stream)
+        return error
+    return None
 
 
 def abandon(stream: TextIO) -> None:

@@ -5,6 +5,7 @@ what is left to Python between them is little, and so must be the price of meeti
 that watches for the others for a while (`barrier`) before it goes to sleep.
 """
 
+import errno
 import os
 import threading
 import time
@@ -32,7 +33,8 @@ class TeamBroken(RuntimeError):
 class Team:
     """Threads 0 to size - 1, of which the caller's own thread is number 0.
 
-    Use it as a context manager; the threads end with it.
+    Use it as a context manager; the threads end with it. It raises OSError if the system does not
+    start so many.
     """
 
     def __init__(self, size: int) -> None:
@@ -49,8 +51,15 @@ class Team:
         ]
 
     def __enter__(self) -> "Team":
-        for thread in self._threads:
-            thread.start()
+        for k, thread in enumerate(self._threads):
+            try:
+                thread.start()
+            except RuntimeError as error:
+                self._threads = self._threads[:k]
+                self.__exit__()
+                raise OSError(
+                    errno.EAGAIN, f"threads is {self.size}, and the system started {k + 1} only"
+                ) from error
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -39,7 +39,7 @@ from minivae.layers import ACTIVATIONS, Dense
 from minivae.likelihoods import FixedGaussian
 from minivae.params import Params
 from minivae.vae import VAE
-from minivae.validation import as_pixels, check_count, check_positive, check_rng
+from minivae.validation import as_array, as_pixels, check_count, check_positive, check_rng
 
 _NOISE_FLOOR = 1e-6  # least share of a feature's variance that is noise
 
@@ -344,7 +344,7 @@ def _precision(array: np.ndarray) -> DTypeLike:
 
 def _check_data(x: np.ndarray, n_latent: int) -> tuple[np.ndarray, int]:
     """Return x as floats and J as an int, or say what is wrong with them."""
-    x = np.asarray(x)
+    x = as_array("x", x)
     x = as_pixels(x, _precision(x))
     if x.ndim != 2 or len(x) < 2:
         raise ValueError(f"x has shape {x.shape}, expected (N, D) with N >= 2")

@@ -25,7 +25,7 @@ from minivae.params import Params
 from minivae.training.models import build, describe
 from minivae.training.reading import UnreadableModel, reading
 from minivae.vae import VAE
-from minivae.validation import check_dtype, check_finite
+from minivae.validation import as_path, check_dtype, check_finite
 
 FORMAT = "minivae 1"
 _PARTIAL = ".partial"  # the end of a temporary file's name
@@ -41,7 +41,7 @@ def atomic_write(path: str | Path, mode: str = "wb", **options: Any) -> Iterator
     OSError
         If it cannot be written (no space, no permission); `path` is then as it was before.
     """
-    path = Path(path)
+    path = as_path("path", path)
     try:
         _remove_left_over(path)
         handle, temporary = tempfile.mkstemp(_PARTIAL, f".{path.name}.", path.parent)
@@ -100,14 +100,27 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"meta holds a {type(value).__name__}, expected what JSON can hold")
 
 
+def _check_free(argument: str, given: dict[str, Any], taken: tuple[str, ...]) -> None:
+    for name in taken:
+        if name in given:
+            raise ValueError(f"{argument} has the name {name!r}, which is taken: expected another")
+
+
 def write_archive(path: str | Path, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     """Write `meta` (a dict that JSON can hold) and `arrays` (a dict of arrays) to one file.
 
     Raises
     ------
+    ValueError
+        If an array has a name that is taken, or holds objects, which only a pickle could.
     OSError
         If it cannot be written; an earlier file of that name is untouched.
     """
+    _check_free("arrays", arrays, ("meta", "checksum", "file", "allow_pickle"))  # two of savez's
+    _check_free("meta", meta, ("format",))
+    for name, array in arrays.items():
+        if array.dtype.hasobject:
+            raise ValueError(f"arrays[{name!r}] has dtype {array.dtype}, expected no objects")
     document = json.dumps({"format": FORMAT, **meta}, default=_plain).encode()
     arrays = {**arrays, "meta": np.frombuffer(document, np.uint8)}
     checksum = np.frombuffer(_checksum(arrays).encode(), np.uint8)
@@ -125,7 +138,7 @@ def read_archive(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray
     UnreadableModel
         If it is not such a file, or was truncated or altered.
     """
-    path = Path(path)
+    path = as_path("path", path)
     if not path.exists():
         raise FileNotFoundError(f"path: there is no model file {path}")
     with reading(path), warnings.catch_warnings():
@@ -166,8 +179,9 @@ def save_model(
     Raises
     ------
     ValueError
-        If `params` is not laid out for the model or not finite, or an object of the caller's own
-        has settings that a file cannot hold.
+        If `params` is not laid out for the model or not finite, an object of the caller's own has
+        settings that a file cannot hold, or so has `arrays`, or a name in `meta` or `arrays` is one
+        that the file needs itself.
     OSError
         If the file cannot be written; an earlier one is untouched.
 
@@ -178,8 +192,10 @@ def save_model(
     """
     vae.check_params(params)
     check_finite("params", params.vector)
-    meta = {"vae": describe(vae), **(meta or {})}
-    write_archive(path, meta, {"params": params.vector, **(arrays or {})})
+    meta, arrays = meta or {}, {k: np.asarray(array) for k, array in (arrays or {}).items()}
+    _check_free("meta", meta, ("vae",))
+    _check_free("arrays", arrays, ("params",))
+    write_archive(path, {"vae": describe(vae), **meta}, {"params": params.vector, **arrays})
 
 
 def load_model(path: str | Path, own: dict[str, Any] | None = None) -> tuple[VAE, Params]:
@@ -195,10 +211,14 @@ def load_model(path: str | Path, own: dict[str, Any] | None = None) -> tuple[VAE
 
     Raises
     ------
+    ValueError
+        If `own` is no dict.
     FileNotFoundError, UnreadableModel
         As by `read_archive`; the latter also if something of the caller's own is missing or is not
         what was saved, or the parameters do not fit the model.
     """
+    if not isinstance(own, dict | None):
+        raise ValueError(f"own is {own!r}, expected a dict from names to parts")
     meta, arrays = read_archive(path)
     with reading(path):
         vae = build(path, meta["vae"], own)
