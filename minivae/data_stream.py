@@ -3,14 +3,21 @@
 import numpy as np
 
 from minivae.engine.mode import has_kernel
+from minivae.validation import check_seed
 
 # Streams of random numbers that all come from one seed, and never meet.
 INIT, ORDER, NOISE, EVALUATION, SUBSET = range(5)
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:
-    """Return the random generator of that name; the same whenever it is asked for."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+    """Return the random generator of that name; the same whenever it is asked for.
+
+    Raises
+    ------
+    ValueError
+        If `seed` is not a whole number, or is negative.
+    """
+    return np.random.default_rng(np.random.SeedSequence(check_seed("seed", seed), spawn_key=key))
 
 
 class Order:

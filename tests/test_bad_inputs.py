@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from minivae import SGD, VAE, Adagrad, Adam, Params, fit
+from minivae.evaluation import importance_sampling, mean_bound
 from minivae.layers import Dense, Sequential
 from minivae.likelihoods import FixedGaussian
 from minivae.relatives.linear_gaussian import ppca
@@ -352,3 +353,10 @@ def test_parameters_in_another_order_are_refused():
     shapes = dict(reversed(vae.param_shapes.items()))
     with pytest.raises(ValueError, match="params is Params"):
         vae.encode(Params(shapes), np.zeros((1, 4)))
+
+
+@pytest.mark.parametrize("seed", ["x", -1, 0.5, None])
+def test_seeds_of_what_is_estimated(seed):
+    message = f"seed is {seed!r}, expected a whole number of at least 0"
+    refused(lambda: mean_bound(MODEL, PARAMS, X, seed=seed), message)
+    refused(lambda: importance_sampling(MODEL, PARAMS, X, draws=2, seed=seed), message)
