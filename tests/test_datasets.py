@@ -108,7 +108,7 @@ def test_an_unknown_name_says_that_a_path_works_too(name):
 
 
 def test_a_number_is_no_path():
-    with pytest.raises(TypeError, match="int"):
+    with pytest.raises(ValueError, match=r"^data is 7, expected a path$"):
         load(7)
 
 

@@ -117,7 +117,6 @@ def write_archive(path: str | Path, meta: dict[str, Any], arrays: dict[str, np.n
         If it cannot be written; an earlier file of that name is untouched.
     """
     _check_free("arrays", arrays, ("meta", "checksum", "file", "allow_pickle"))  # two of savez's
-    _check_free("meta", meta, ("format",))
     for name, array in arrays.items():
         if array.dtype.hasobject:
             raise ValueError(f"arrays[{name!r}] has dtype {array.dtype}, expected no objects")
@@ -193,7 +192,7 @@ def save_model(
     vae.check_params(params)
     check_finite("params", params.vector)
     meta, arrays = meta or {}, {k: np.asarray(array) for k, array in (arrays or {}).items()}
-    _check_free("meta", meta, ("vae",))
+    _check_free("meta", meta, ("vae", "format"))
     _check_free("arrays", arrays, ("params",))
     write_archive(path, {"vae": describe(vae), **meta}, {"params": params.vector, **arrays})
 
