@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from minivae import VAE, Adagrad, Adam, fit, load, load_model
-from minivae.app import cli
+from minivae.app import cli, parser
 from minivae.app.options import NETWORKS
 from minivae.app.runs import free_folder, new_run, open_run
 from minivae.app.system import PINS
@@ -281,7 +281,7 @@ def test_defaults_of_convolutional_runs(here):
     assert tuple(settings["channels"]) == convnet.CHANNELS
     assert tuple(settings["hidden"]) == convnet.HIDDEN
     assert settings["activation"] == convnet.ACTIVATION
-    assert NETWORKS.keys() == set(cli.NETWORKS)
+    assert NETWORKS.keys() == set(parser.NETWORKS)
     vae, _ = load_model("run/model.npz")
     assert (vae.n_latent, vae.decoder.n_out) == (20, 2 * 16)
 

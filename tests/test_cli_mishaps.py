@@ -30,7 +30,7 @@ from test_cli import (
 )
 
 from minivae import VAE, fit, load_model, save_model
-from minivae.app import cli, commands, crowding, readers
+from minivae.app import commands, crowding, parser, readers
 from minivae.app.runs import free_folder, new_run, open_run
 from minivae.layers import ACTIVATIONS
 from minivae.likelihoods import LIKELIHOODS
@@ -166,7 +166,7 @@ def test_a_folder_with_a_space_is_quoted_where_it_is_to_be_typed(here, capsys):
     ],
 )  # fmt: skip
 def test_seeds_are_read_to_the_last_digit(text, seed):
-    read = cli.build_parser().parse_args
+    read = parser.build_parser().parse_args
     for command in (["train"], ["sample", "run"], ["gradcheck"]):
         arguments = read([*command, "--seed", text])
         assert arguments.seed == seed and type(arguments.seed) is int
@@ -399,7 +399,7 @@ def test_what_is_not_understood_points_to_the_right_help(capsys, words, command)
 )
 def test_the_command_line_knows_the_names_of_the_library(capsys, option, library):
     for name in library:
-        arguments = cli.build_parser().parse_args(["train", f"--{option}", name])
+        arguments = parser.build_parser().parse_args(["train", f"--{option}", name])
         assert getattr(arguments, option) == name
     minivae("train", "--help")
     said = capsys.readouterr().out.rpartition(f"--{option} NAME")[2].partition("(")[0]

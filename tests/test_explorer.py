@@ -15,7 +15,7 @@ from own_layers import DenseInReverse
 from test_cli import DOTS, minivae, one_line_error, write_dots
 
 from minivae import VAE, Params, save_model
-from minivae.app import cli
+from minivae.app import parser
 from minivae.datasets import Dataset
 from minivae.explorer import build_page, description, page, rounded
 from minivae.layers import ACTIVATIONS, Activation, Dense, Sequential
@@ -346,7 +346,7 @@ def test_options_of_explore(run, opened, capsys):
     described, _ = contents(Path("a page.html").read_text())
     assert described["dtype"] == "float16" and described["tutorials"] == "../{name}.ipynb"
     assert not (run / "explore.html").exists()
-    assert page.DTYPES == cli.PAGE_DTYPES
+    assert page.DTYPES == parser.PAGE_DTYPES
 
 
 def test_without_a_browser_the_page_is_there_all_the_same(run, monkeypatch, capsys):

@@ -205,7 +205,7 @@ def test_the_page_of_the_command_line_has_every_option():
 
     import command_line
 
-    from minivae.app.cli import build_parser
+    from minivae.app.parser import build_parser
 
     parser = build_parser()
     text = command_line.page(parser)

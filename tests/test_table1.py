@@ -10,7 +10,7 @@ import pytest
 from test_reproduce import Serial
 
 from minivae import Adam, datasets, fit
-from minivae.app import cli
+from minivae.app import cli, parser
 from minivae.estimators import ImportanceWeighted
 from minivae.evaluation.evidence import importance_sampling
 from minivae.experiments import (
@@ -237,7 +237,7 @@ def test_the_command_line_prints_the_table(small, tmp_path, capsys, monkeypatch)
     heading, row, *_, first, second = capsys.readouterr().out.splitlines()
     assert "published" in heading and row.split()[:5] == ["2", "30", "zero", "0", "1"]
     assert [first, second] == [str(tmp_path / "table1.csv"), str(tmp_path / "table1.txt")]
-    assert cli.BIASES == importance_weighted.BIASES
+    assert parser.BIASES == importance_weighted.BIASES
 
 
 # --- Refusals -------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ import paper  # noqa: E402
 from repository import AS_IT_IS, ROOT, SHOWN_FILES, Mirror  # noqa: E402
 from sphinx.cmd.build import build_main  # noqa: E402
 
-from minivae.app.cli import build_parser  # noqa: E402
+from minivae.app.parser import build_parser  # noqa: E402
 
 PLAY = """
 ## To play with here

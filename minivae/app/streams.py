@@ -3,10 +3,13 @@
 import contextlib
 import io
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any, TextIO
+
+EXIT_ERROR = 2
 
 
 def open_all() -> None:
@@ -69,6 +72,20 @@ def finish(stream: TextIO) -> OSError | None:
         abandon(stream)
         return error
     return None
+
+
+def finish_output() -> int:
+    """Write what waits for stdout, and return an exit code; it is no news that nobody reads it."""
+    error = finish(sys.stdout)
+    if error is not None and not isinstance(error, BrokenPipeError):
+        complain(f"minivae: error: {one_line(error)}")
+    return 0 if error is None else EXIT_ERROR
+
+
+def one_line(error: Exception) -> str:
+    """Return what the first line says; those below it are for programmers."""
+    line = str(error).strip().partition("\n")[0]
+    return re.sub(r"^\[Errno \d+\] ", "", line) or type(error).__name__
 
 
 def abandon(stream: TextIO) -> None:
