@@ -21,7 +21,7 @@ import numpy as np
 from minivae import VAE, Adam, fit, load
 from minivae.estimators import Denoising
 from minivae.evaluation import importance_sampling
-from minivae.plots import image_grid, save, side_by_side
+from minivae.plots import check_path, image_grid, save, side_by_side
 
 CORRUPTION = 0.5
 SETTINGS = {
@@ -88,6 +88,7 @@ def main():
     parser.add_argument("--latent", type=int, default=10)
     parser.add_argument("--hidden", type=int, default=200)
     arguments = parser.parse_args()
+    check_path(arguments.picture)
 
     data, rng = load("mnist"), np.random.default_rng(0)
     train, test = data.train[:10_000] / 255, data.test[:1000] / 255

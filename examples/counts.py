@@ -21,7 +21,7 @@ from minivae import VAE, Adam, fit, load
 from minivae.datasets import Dataset
 from minivae.datasets.matches import LEAGUES, SEASONS, load_matches
 from minivae.evaluation import importance_sampling, mean_bound
-from minivae.plots import PALETTE, STYLE, save
+from minivae.plots import PALETTE, STYLE, check_path, save
 
 
 def football():
@@ -68,6 +68,7 @@ def main(arguments=None):
     parser.add_argument("--data", help="a file of counts: .npy, .npz or .mat")
     parser.add_argument("--samples", type=int, default=300_000)
     options = parser.parse_args(arguments)
+    check_path(options.path)
     data, names = (load(options.data, counts=True), []) if options.data else football()
     vae = VAE(data.train.shape[1], 2, hidden=(16,), likelihood="poisson")
     settings = {"batch_size": min(50, len(data.train)), "evaluate_every": options.samples // 30}

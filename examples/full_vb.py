@@ -26,7 +26,7 @@ from matplotlib.ticker import EngFormatter
 from minivae import VAE, Adam, fit, load
 from minivae.datasets import Dataset
 from minivae.evaluation import mean_bound
-from minivae.plots import PALETTE, STYLE, save
+from minivae.plots import PALETTE, STYLE, check_path, save
 from minivae.training.full_vb import FullVB, fit_full_vb
 from minivae.training.history import History
 
@@ -107,6 +107,7 @@ def main(arguments=None):
     parser.add_argument("--digits", type=int, default=200)
     parser.add_argument("--samples", type=int, default=1_200_000, help="for each of the three")
     options = parser.parse_args(arguments)
+    check_path(options.path)
     curves, at_mean = learning_curves(few_digits(options.digits), options.samples)
     print_table({**curves, "  at the mean theta": at_mean})
     save(picture(curves), options.path)

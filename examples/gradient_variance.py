@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from minivae import VAE, fit, load
 from minivae.estimators import SGVBA, SGVBB, ScoreFunction, bound_and_grad
-from minivae.plots import PALETTE, STYLE, save
+from minivae.plots import PALETTE, STYLE, check_path, save
 
 ESTIMATORS = {
     "SGVB-B (eq. 7): KL analytic": SGVBB(),
@@ -100,6 +100,7 @@ def main():
     parser.add_argument("--draws", type=int, default=500)
     parser.add_argument("--noise-samples", type=int, default=4, help="L, at least 2")
     arguments = parser.parse_args()
+    check_path(arguments.picture)
     results = measure(arguments.draws, arguments.noise_samples)
     print(f"{'estimator':<36} {'variance / signal':>18} {'mean off by':>12}")
     for name, (noise, distance) in results.items():

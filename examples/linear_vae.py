@@ -23,7 +23,7 @@ from scipy.linalg import subspace_angles
 
 from minivae import VAE, Adam, fit, load
 from minivae.likelihoods import FixedGaussian
-from minivae.plots import PALETTE, STYLE, save
+from minivae.plots import PALETTE, STYLE, check_path, save
 from minivae.relatives.linear_gaussian import em_step, linear_vae_marginal, ppca, ppca_em
 
 STEP_SIZES = (3e-2, 3e-3, 3e-4)
@@ -125,6 +125,7 @@ def main(arguments=None):
     parser.add_argument("--digits", type=int, default=4000, help="a multiple of 100")
     parser.add_argument("--passes", type=int, default=60, help="a multiple of 3")
     options = parser.parse_args(arguments)
+    check_path(options.path)
     x = pooled_digits(options.digits)
     best = ppca(x, options.latent)
     print(f"maximum of the log-likelihood: {best.log_likelihood(x).mean():.4f} nats per datapoint")

@@ -24,7 +24,7 @@ from dataclasses import replace
 import numpy as np
 
 from minivae.datasets.matches import LEAGUES, SEASONS, load_matches
-from minivae.plots import save
+from minivae.plots import check_path, save
 from minivae.plots.skills import league_table
 from minivae.relatives.skills import (
     Skills,
@@ -178,6 +178,7 @@ def main(arguments=None):
     parser.add_argument("--chains", type=int, default=400, help="of HMC")
     parser.add_argument("--samples", type=int, default=150, help="of each chain")
     options = parser.parse_args(arguments)
+    check_path(options.path)
     model, data = season_of("en", 2015)
     compare("England 2015/16", model, options)
     order(model)

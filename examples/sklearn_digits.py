@@ -26,7 +26,7 @@ from sklearn.decomposition import PCA, FactorAnalysis
 from sklearn.neighbors import KNeighborsClassifier
 
 from minivae import load
-from minivae.plots import PALETTE, STYLE, image_grid, save
+from minivae.plots import PALETTE, STYLE, check_path, image_grid, save
 from minivae.sklearn import VAETransformer
 
 COMPONENTS = (2, 20, 100)  # of the maps, of the curves and pictures, and of the table alone
@@ -130,6 +130,7 @@ def main(arguments=None):
     parser.add_argument("--test", type=int, default=2000, help="digits to test on")
     parser.add_argument("--epochs", type=int, default=60, help="times that the VAE sees them")
     options = parser.parse_args(arguments)
+    check_path(options.picture)
 
     data = load("mnist")
     x, labels = data.train[: options.train] / np.float32(255), data.train_labels[: options.train]

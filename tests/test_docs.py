@@ -252,6 +252,19 @@ def test_the_example_of_counts(tmp_path, capsys, monkeypatch):
     assert (tmp_path / "counts.png").exists() and (tmp_path / "own.png").exists()
 
 
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+WITH_PICTURE = [file for file in EXAMPLES if " save(" in file.read_text()]
+
+
+@pytest.mark.parametrize("file", WITH_PICTURE, ids=lambda file: file.stem)
+def test_examples_refuse_a_name_for_a_picture_before_they_compute(file, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [file.name, "picture.jpg"])
+    for name in ("load", "fit", "VAE"):  # nothing of this is there yet
+        monkeypatch.setattr(f"minivae.{name}", None)
+    with pytest.raises(ValueError, match=r"path is 'picture\.jpg', expected a name that ends in"):
+        runpy.run_path(str(file), run_name="__main__")
+
+
 def test_the_example_of_sentences(tmp_path, capsys):
     text = tmp_path / "own.txt"
     text.write_text("".join(f"the {word} sat on him .\n" for word in "abcdefgh") * 12)

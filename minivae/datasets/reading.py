@@ -74,13 +74,26 @@ def _read_mat(stream: BinaryIO) -> dict[str, np.ndarray]:
 
 def _check_size(expanded: int, stream: BinaryIO) -> None:
     """Refuse a small file that says it will be a very large array."""
-    limit = float(os.environ.get(LIMIT_VARIABLE) or _LIMIT)
+    limit = _limit()
     compressed = os.fstat(stream.fileno()).st_size
     if expanded > max(limit, 20 * compressed):
         raise ValueError(
             f"its {compressed:,} bytes would become {expanded:,}, more than {limit:,.0f}; the "
             f"environment variable {LIMIT_VARIABLE} sets another limit"
         )
+
+
+def _limit() -> float:
+    """Return the bytes that a file may expand to."""
+    given = os.environ.get(LIMIT_VARIABLE)
+    if not given:
+        return _LIMIT
+    try:
+        return float(given)
+    except ValueError:
+        raise ValueError(
+            f"the environment variable {LIMIT_VARIABLE} is {given!r}, expected a number of bytes"
+        ) from None
 
 
 def _fields(names: list[str]) -> dict[str, str]:
