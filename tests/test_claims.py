@@ -88,6 +88,28 @@ def test_figure_2_at_equal_numbers_of_samples(tmp_path, capsys, monkeypatch):
     assert minutes == ["1000.00"] * 4
 
 
+def test_seeds_that_were_never_measured_at_the_same_samples(tmp_path, capsys, monkeypatch):
+    none = "there is no number of samples at which all were measured"
+    odd, even = bounds("aevb", 0, [1, 2, 3]), bounds("aevb", 1, [1, 2, 3])
+    rivals = bounds("wake-sleep", 0, [1, 2])
+    rivals += [{**row, "samples": row["samples"] + 1, "seed": 1} for row in rivals]
+    others = [{**row, "samples": row["samples"] + 1} for row in even]
+    write(tmp_path / "figure2.csv", [*odd, *others, *rivals])
+    chains = [
+        {"n_train": 1000, "method": "aevb", "seed": seed, "samples": 100 + seed, "seconds": 60}
+        for seed in (0, 1)
+    ]
+    write(tmp_path / "figure3.csv", chains)
+    *tables, cost, likelihoods = printed(tmp_path, capsys, monkeypatch).values()
+    assert [table[0] for table in (*tables, likelihoods)] == [
+        ["Frey Faces, 5", none, "", "", "", ""],
+        ["5", "0.01", none, "", ""],
+        ["Frey Faces, 5", none, "", "", "", ""],
+        ["1000", "aevb", none, "", "", ""],
+    ]
+    assert len(cost) == 2
+
+
 def test_ratios_have_no_more_digits_than_a_curve_has_points():
     assert [claims.times(n) for n in (1.58, 9.96, 15.87, 625.0)] == [
         "1.6 times", "10.0 times", "16 times", "625 times",

@@ -279,6 +279,19 @@ def test_a_process_that_is_killed_is_told_from_one_that_has_failed(curve, tmp_pa
     assert not isinstance(failure.value, Ended) and not (tmp_path / "elsewhere").exists()
 
 
+class Unknown(Curve):
+    """What a process that knows the package alone cannot read."""
+
+
+def test_a_curve_that_a_process_cannot_read_is_named(curve, tmp_path, monkeypatch):
+    monkeypatch.setattr(Unknown, "__module__", "nowhere")
+    monkeypatch.setitem(sys.modules, "nowhere", sys.modules[__name__])
+    unknown = Unknown(**{name: getattr(curve, name) for name in curve.identity}, points=(300,))
+    with pytest.raises(RuntimeError, match=r"^No module named 'nowhere'$") as failure:
+        run_in_child(unknown, str(tmp_path), 1, lambda: True)
+    assert not isinstance(failure.value, Ended)
+
+
 def test_a_process_waits_until_the_one_before_has_let_go(curve, tmp_path, monkeypatch):
     tries = []
 

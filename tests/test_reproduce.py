@@ -434,6 +434,21 @@ def test_the_step_size_is_chosen_once(small, dots, tmp_path, monkeypatch):
     computing.run_curve(replace(curve, points=(100, 200)), tmp_path)
 
 
+def test_a_trial_for_a_larger_budget_may_be_interrupted(dots, tmp_path, monkeypatch):
+    curve = Curve(dots, "aevb", 2, 6, (300,))
+    computing.run_curve(curve, tmp_path, 1)
+    place = CurveFolder(replace(curve, points=(300, 600)), tmp_path)
+    before = {path.name: path.read_bytes() for path in place.path.iterdir()}
+
+    def choose_step_size(*_, **__):
+        raise Interrupted(signal.SIGINT)
+
+    monkeypatch.setattr(computing, "choose_step_size", choose_step_size)
+    with pytest.raises(Interrupted):
+        computing.run_curve(place.curve, tmp_path, 1)
+    assert {path.name: path.read_bytes() for path in place.path.iterdir()} == before
+
+
 def test_a_larger_budget_goes_on(dots, tmp_path, monkeypatch):
     monkeypatch.setattr(computing, "_TRIAL", 300)  # or a small budget would have a shorter trial
     curve = Curve(dots, "wake-sleep", 2, 6, (300, 600))
@@ -594,6 +609,10 @@ def no_work(monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"figure": ["figure2"]}, r"figure is \['figure2'\], expected one of figure2, figure3"),
+        ({"folder": None}, "folder is None, expected a path"),
+        ({"executor": 5}, "executor is 5, which lacks submit"),
+        ({"only": None}, "only is None, expected a pattern of one of mnist-h500-z2-a"),
         ({"figure": "figure6"}, "figure is 'figure6', expected one of figure2, figure3, figure4"),
         ({"samples": 0}, "samples is 0, expected a whole number of at least 1"),
         ({"samples": 2.5}, "samples is 2.5"),
@@ -639,7 +658,8 @@ def test_curves_of_other_settings_are_refused_before_the_work(small, tmp_path, m
 
 def test_damaged_curves(no_work, small, reference, tmp_path):
     place = CurveFolder(small["figure2"].curves(300)[0], tmp_path)
-    place.settings()
+    settings = {**place.settings(), "step_size": 0.02, "trial": {"samples": 300}}
+    place.save_settings(settings)
     heading = "samples,seconds,train_bound,test_bound\n"
     for text in (
         "", "samples\n1\n", f"{heading}1,2\n", f"{heading}1,2,3,4,5\n", f"{heading}1.5,2,3,4\n",
@@ -649,7 +669,19 @@ def test_damaged_curves(no_work, small, reference, tmp_path):
         (place.path / "curve.csv").write_text(text)
         with pytest.raises(ValueError, match=r"curve.csv is damaged .*; remove "):
             reproduce(small["figure2"], tmp_path, 300)
-    (place.path / "settings.json").write_text("{")
+    (place.path / "curve.csv").write_text(f"{heading}300,1,2,3\n")
+    for name, value in (("step_size", None), ("step_size", -1), ("trial", 1.5), ("trial", {})):
+        place.save_settings({**settings, name: value})
+        with pytest.raises(ValueError, match=rf"settings.json is damaged \(.*{name}.*; remove "):
+            reproduce(small["figure2"], tmp_path, 300)
+    place.save_settings(place.curve.identity)
+    with pytest.raises(ValueError, match=r"is damaged \(step_size is None, .*; remove "):
+        reproduce(small["figure2"], tmp_path, 300)
+    place.settings_path.unlink()
+    with pytest.raises(ValueError, match=r"settings.json is missing; remove "):
+        reproduce(small["figure2"], tmp_path, 300)
+    assert not place.settings_path.exists()
+    place.settings_path.write_text("{")
     with pytest.raises(ValueError, match=r"settings.json is damaged"):
         reproduce(small["figure2"], tmp_path, 300)
 

@@ -137,6 +137,8 @@ def test_what_a_run_has_to_say(runs, capsys):
     for run in ("vae", "lm"):
         assert minivae("complete", run, "The cat") == 0
         assert capsys.readouterr().out.startswith("the cat")
+    error = one_line_error(capsys, "complete", "vae", "the cat saw " * 20)
+    assert "beginning has 60 words, expected at most 40" in error
     assert minivae("reconstruct", "vae", "--n", 500) == 0
     assert "Note: 500 test sentences were asked for, there are 12" in capsys.readouterr().err
 
@@ -149,12 +151,18 @@ def test_changed_data_are_noticed(runs, capsys):
     assert capsys.readouterr().err == (
         "Note: the data have changed since the model was trained on them\n"
     )
+    assert minivae("reconstruct", "vae", "--n", 1) == 0
+    assert "Note: the data have changed" in capsys.readouterr().err
+    settings = (runs / "vae" / "settings.json").read_text()
     error = one_line_error(capsys, "sentences", "--resume", "vae", "--samples", 500)
-    assert "data: the data have changed" in error
-    (runs / "own.txt").write_text(TEXT.replace("hen", "cow"))
-    assert "the text has changed" in one_line_error(capsys, "evaluate", "vae")
-    error = one_line_error(capsys, "sentences", "--resume", "vae", "--samples", 500)
-    assert "words: the data have changed" in error
+    assert "run: the data have changed since vae was begun" in error
+    for text in (TEXT.replace("hen", "cow"), TEXT + "a cow ate grass .\n" * 20):
+        (runs / "own.txt").write_text(text)
+        for command in (["evaluate"], ["reconstruct"], ["interpolate"], ["sentences", "--resume"]):
+            more = ["--samples", 500] if command[-1] == "--resume" else []
+            error = one_line_error(capsys, *command, "vae", *more)
+            assert "run: the text has changed since vae was trained on it" in error
+    assert (runs / "vae" / "settings.json").read_text() == settings
 
 
 def test_nothing_is_said_of_a_run_that_diverges_but_that_it_does(here, capsys):

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 NAMES = {"mnist": "MNIST", "frey": "Frey Faces"}
 _TEST_DIGITS = 10_000  # of MNIST
+_NO_END = "there is no number of samples at which all were measured"
 _LEFT = 600  # nats; a decoder of Frey Faces that ignores z comes to 570
 
 
@@ -57,8 +58,12 @@ def curves_of(rows, panel_of):
 
 
 def last_common(*methods):
-    """Return the largest number of samples at which all seeds of all methods were measured."""
-    return max(set.intersection(*(set(curve) for seeds in methods for curve in seeds.values())))
+    """Return the largest number of samples at which all seeds of all methods were measured.
+
+    If there is none, None.
+    """
+    common = set.intersection(*(set(curve) for seeds in methods for curve in seeds.values()))
+    return max(common, default=None)
 
 
 def values_at(seeds, samples, column):
@@ -103,7 +108,8 @@ def show(title, header, rows):
     print("| " + " | ".join(header) + " |")
     print("| " + " | ".join("---" for _ in header) + " |")
     for row in rows:
-        print("| " + " | ".join(str(cell) for cell in row) + " |")
+        cells = *row, *[""] * (len(header) - len(row))
+        print("| " + " | ".join(str(cell) for cell in cells) + " |")
 
 
 def better_and_faster(curves):
@@ -114,6 +120,9 @@ def better_and_faster(curves):
             continue
         aevb, rival = methods["aevb"], methods["wake-sleep"]
         end = last_common(aevb, rival)
+        if end is None:
+            rows.append((model, _NO_END))
+            continue
         ends = [values_at(seeds, end, "test_bound") for seeds in (aevb, rival)]
         goal = median(ends[1])
         sooner = reached(aevb, goal)
@@ -135,6 +144,9 @@ def two_starts(curves):
             continue
         seeds = methods["wake-sleep"]
         end = last_common(seeds)
+        if end is None:
+            rows.append((model.n_latent, f"{model.start_std:g}", _NO_END))
+            continue
         left = reached(seeds, _LEFT)
         bound = spread(values_at(seeds, end, "test_bound"))
         when = "never" if left is None else f"{left:.2g}"
@@ -150,6 +162,9 @@ def no_overfitting(curves):
     for dataset in dict.fromkeys((model.dataset, model.start_std) for model in aevb):
         group = {m: seeds for m, seeds in aevb.items() if (m.dataset, m.start_std) == dataset}
         end = last_common(*group.values())
+        if end is None:
+            rows += [(model, _NO_END) for model in group]
+            continue
         for model, seeds in group.items():
             train, test = (values_at(seeds, end, f"{part}_bound") for part in ("train", "test"))
             gaps = [a - b for a, b in zip(train, test, strict=True)]
@@ -165,6 +180,9 @@ def likelihoods(curves):
     rows = []
     for n_train, methods in curves.items():
         end = last_common(*methods.values())
+        if end is None:
+            rows += [(n_train, method, _NO_END) for method in methods]
+            continue
         for method, seeds in methods.items():
             cells = [
                 f"{median(values_at(seeds, end, f'{part}_log_px')):.1f} ± "

@@ -50,6 +50,8 @@ def open_run(folder: str | Path) -> runs.Run:
     settings = runs.open_run(folder, ()).settings
     if settings.get("kind") == "sentences":
         raise ValueError(f"run: {folder} holds a model of sentences (minivae sentences)")
+    if "method" in settings:
+        raise ValueError(f"run: {folder} holds a curve of minivae reproduce, and no run")
     run = runs.open_run(folder, set(DEFAULTS) - set(_NEWER))
     for name in _NEWER:
         run.settings.setdefault(name, DEFAULTS[name])

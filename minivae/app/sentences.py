@@ -25,6 +25,7 @@ from minivae.sentences import (
     SentenceVAE,
     fit_sentences,
     homotopy,
+    load_model,
     sample,
 )
 from minivae.sentences.model import SentenceModel
@@ -77,6 +78,10 @@ def sentences(arguments: argparse.Namespace) -> int:
         else:
             run = resumed_run(open_sentences, requested, arguments, stack)
             corpus = load_sentences(run.settings["text"])
+            if run.model_path.exists():
+                check_vocabulary(run, load_model(run.model_path)[0], corpus)
+                if not is_unchanged(run, corpus):
+                    raise ValueError(f"run: the data have changed since {run.path} was begun")
         run.save_settings(run.settings)
         say(_title(run.settings, corpus))
         say(f"Run folder {run.path}")
@@ -204,6 +209,17 @@ def _report(run: Run, model: SentenceModel, result: FitResult, say: Callable) ->
         )
         + f'\n      minivae complete {folder} "and he said"'
     )
+
+
+def check_vocabulary(run: Run, model: SentenceModel, corpus: Corpus) -> None:
+    """Raise ValueError if a run's text has other words now."""
+    if corpus.vocabulary != model.vocabulary:
+        raise ValueError(f"run: the text has changed since {run.path} was trained on it")
+
+
+def is_unchanged(run: Run, corpus: Corpus) -> bool:
+    """Return whether a run was trained on these sentences."""
+    return run.saw(data=corpus.train, test_data=corpus.validation)
 
 
 def open_sentences(folder: str | Path) -> Run:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from minivae.app.runs import Run
-from minivae.app.sentences import open_sentences
+from minivae.app.sentences import check_vocabulary, is_unchanged, open_sentences
 from minivae.app.streams import complain
 from minivae.datasets.sentences import Corpus, load_sentences
 from minivae.params import Params
@@ -52,9 +52,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _note_changes(run: Run, model: SentenceModel, corpus: Corpus) -> None:
-    if corpus.vocabulary != model.vocabulary:
-        raise ValueError(f"run: the text has changed since {run.path} was trained on it")
-    if not run.saw(data=corpus.train, test_data=corpus.validation):
+    check_vocabulary(run, model, corpus)
+    if not is_unchanged(run, corpus):
         complain("Note: the data have changed since the model was trained on them")
 
 
@@ -68,7 +67,7 @@ def sample(arguments: argparse.Namespace) -> None:
 def reconstruct(arguments: argparse.Namespace) -> None:
     """Print test sentences, and what the model makes of the mean of each one's code."""
     run, model, params = _opened(arguments)
-    for tokens in _test_sentences(run, arguments, arguments.n):
+    for tokens in _test_sentences(run, model, arguments, arguments.n):
         (made,) = writing.reconstruct(model, params, tokens[None])
         print(f"{model.vocabulary.text(tokens)}\n    {made}")
 
@@ -76,7 +75,7 @@ def reconstruct(arguments: argparse.Namespace) -> None:
 def interpolate(arguments: argparse.Namespace) -> None:
     """Print the way from one test sentence to another, through the codes."""
     run, model, params = _opened(arguments)
-    chosen = _test_sentences(run, arguments, 2 * arguments.n)
+    chosen = _test_sentences(run, model, arguments, 2 * arguments.n)
     for start, end in zip(chosen[::2], chosen[1::2], strict=False):
         print(f"{model.vocabulary.text(start)}  ->  {model.vocabulary.text(end)}")
         print("".join(f"    {text}\n" for text in writing.homotopy(model, params, start, end)))
@@ -89,8 +88,12 @@ def complete(arguments: argparse.Namespace) -> None:
     print(writing.complete(model, params, beginning))
 
 
-def _test_sentences(run: Run, arguments: argparse.Namespace, n: int) -> np.ndarray:
-    test = load_sentences(run.settings["text"]).test
+def _test_sentences(
+    run: Run, model: SentenceModel, arguments: argparse.Namespace, n: int
+) -> np.ndarray:
+    corpus = load_sentences(run.settings["text"])
+    _note_changes(run, model, corpus)
+    test = corpus.test
     if n > len(test):
         complain(f"Note: {n:,} test sentences were asked for, there are {len(test):,}")
     return test[np.random.default_rng(arguments.seed).permutation(len(test))[:n]]

@@ -99,9 +99,9 @@ def _end(child: subprocess.Popen) -> None:
 
 def main() -> int:
     """Be the process: read what to do, do it, and say on standard output what went wrong."""
-    curve, folder, threads = pickle.load(sys.stdin.buffer)
-    threading.Thread(target=_stop_at_the_end_of_input, daemon=True).start()
     try:
+        curve, folder, threads = pickle.load(sys.stdin.buffer)
+        threading.Thread(target=_stop_at_the_end_of_input, daemon=True).start()
         if not CurveFolder(curve, folder).settings_path.exists():
             raise FileNotFoundError(f"{platform.node()} does not see the folder {folder}")
         _run_when_free(curve, folder, threads)

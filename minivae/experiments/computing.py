@@ -123,8 +123,8 @@ def _step_size(
     settings = place.settings()
     trial = min(_TRIAL, curve.samples)
     if "trial" not in settings or settings["trial"]["samples"] < trial:
-        place.clear()
         step_size, bounds = choose_step_size(vae, data, samples=trial, threads=threads, **options)
+        place.clear()  # not before: the trial may be interrupted
         settings["step_size"] = step_size
         settings["trial"] = {"samples": trial, "train_bounds": list(bounds.items())}
         place.save_settings(settings)

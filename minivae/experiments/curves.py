@@ -23,7 +23,7 @@ from minivae.params import Params
 from minivae.training.checkpoint import atomic_write
 from minivae.training.run_folder import RunFolder
 from minivae.vae import VAE
-from minivae.validation import LARGEST, check_count
+from minivae.validation import LARGEST, check_count, check_positive
 
 METHODS = ("aevb", "wake-sleep", "mcem")
 START_STD = 0.01  # the "N(0, 0.01)" of section 5, as its author's program reads it
@@ -172,6 +172,7 @@ class CurveFolder(RunFolder):
     def __init__(self, curve: Curve, folder: str | Path) -> None:
         super().__init__(Path(folder) / "curves" / curve.name)
         self.curve = curve
+        self._computed = (self.path / "curve.csv", self.model_path)
 
     @property
     def is_finished(self) -> bool:
@@ -198,9 +199,12 @@ class CurveFolder(RunFolder):
             If it cannot be made or written.
         """
         if not self.settings_path.exists():
+            if any(path.exists() for path in self._computed):
+                raise ValueError(f"{self.settings_path} is missing; remove {self.path}")
             self.save_settings(self.curve.identity)
         try:
             settings = self.read_settings()
+            self._check_step_size(settings)
         except ValueError as error:
             raise ValueError(f"{error}; remove {self.path}") from error
         for name, wanted in self.curve.identity.items():
@@ -212,6 +216,18 @@ class CurveFolder(RunFolder):
                 )
         return settings
 
+    def _check_step_size(self, settings: dict[str, Any]) -> None:
+        """Raise ValueError for no step size, of a curve that chooses one, or a damaged one."""
+        is_chosen = "step_size" in self.curve.heading
+        has_begun = any(path.exists() for path in self._computed)
+        try:
+            if is_chosen and (has_begun or "step_size" in settings):
+                check_positive("step_size", settings.get("step_size"))
+            trial = settings.get("trial", {"samples": 1})
+            check_count("trial", trial.get("samples") if isinstance(trial, dict) else trial)
+        except ValueError as error:
+            raise ValueError(f"{self.settings_path} is damaged ({error})") from error
+
     def rows(self) -> list[dict[str, Any]]:
         """Return what was measured: a dict for each row of curve.csv, if there is such a file.
 
@@ -220,7 +236,7 @@ class CurveFolder(RunFolder):
         ValueError
             If the file is damaged.
         """
-        path = self.path / "curve.csv"
+        path = self._computed[0]
         if not path.exists():
             return []
         try:
@@ -238,14 +254,14 @@ class CurveFolder(RunFolder):
 
     def save_rows(self, rows: list[dict[str, Any]]) -> None:
         """Write curve.csv."""
-        with atomic_write(self.path / "curve.csv", "w", newline="") as file:
+        with atomic_write(self._computed[0], "w", newline="") as file:
             table = csv.DictWriter(file, self.curve.columns)
             table.writeheader()
             table.writerows(rows)
 
     def clear(self) -> None:
         """Remove what was computed."""
-        for path in (self.path / "curve.csv", self.model_path):
+        for path in self._computed:
             path.unlink(missing_ok=True)
 
     def table(self) -> dict[str, np.ndarray]:

@@ -23,7 +23,7 @@ from minivae.experiments.found import measured_curves
 from minivae.experiments.running import run_curves
 from minivae.experiments.table1 import TABLE1
 from minivae.training.checkpoint import atomic_write
-from minivae.validation import check_count, check_seed, expanded
+from minivae.validation import as_path, check_count, check_has, check_seed, expanded
 
 _FIGURES = (FIGURE2, FIGURE3, FIGURE4, FIGURE5)
 EXPERIMENTS = {experiment.name: experiment for experiment in (*_FIGURES, TABLE1)}
@@ -52,7 +52,11 @@ def reproduce(
     """Compute the curves of a figure, as far as they are not in the folder yet, and draw it.
 
     Whatever interrupts it, the same call goes on where it was: in the middle of a curve, too. A
-    larger budget goes on from a smaller one. Figures share the curves they have in common.
+    larger budget goes on from a smaller one, but for one below 100,000 samples, too few to choose
+    the step size by. Figures share the curves they have in common.
+
+    Worker processes import the program that calls it: in a script, call it under
+    ``if __name__ == "__main__":``.
 
     Parameters
     ----------
@@ -77,8 +81,8 @@ def reproduce(
     threads : int, optional
         Of each worker. Default: one, or with a single worker as for `minivae.fit`.
     only : str
-        Compute the curves with such names only, with ``*`` for any text; the figure shows whatever
-        has been computed, by earlier calls, too.
+        Compute the curves with such names only, with ``*`` for any text; the figure shows of its
+        curves what has been computed, by earlier calls, too.
     datapoints : int, optional
         Of the training and of the test set, on which figure 3 estimates log p(x). The paper's are
         1000; the default are 200. In table 1, of the test set alone: all by default.
@@ -92,12 +96,12 @@ def reproduce(
         In table 1, where the decoder's last biases start: at the log odds of the mean training
         digit, "mean", or at "zero". Default: "mean", as published.
     seeds : int or iterable of int
-        Each curve is computed with each of them; the figures show median and range, of the seeds
-        of earlier calls, too.
+        Each curve is computed with each of them; figures 2 and 3 show median and range, of the
+        seeds of earlier calls, too.
     data_path : str or path, optional
         A file or folder with Frey Faces, as for `minivae.load`.
     skip_frey : bool
-        Leave out Frey Faces.
+        Leave out Frey Faces, of the figure as well.
     progress : bool or None
         Whether to show a progress bar on stderr; None: if that is a terminal.
 
@@ -119,7 +123,7 @@ def reproduce(
     Interrupted
         A KeyboardInterrupt, after Ctrl-C or SIGTERM.
     """
-    experiments = _experiments(figure)
+    experiments, folder = _experiments(figure), as_path("folder", folder)
     each_seed, adjust = _checked(seeds), _adjuster(datapoints, data_path)
     if samples is not None:
         samples = check_count("samples", samples)
@@ -149,7 +153,6 @@ def reproduce(
     workers = available_cores() if workers is None else check_count("workers", workers)
     if threads is None and (executor is not None or dask is not None or workers > 1):
         threads = 1
-    folder = Path(folder)
     _check_data(curves)
     with contextlib.ExitStack() as stack:
         if dask is not None:  # first, as it may not answer
@@ -175,6 +178,8 @@ def _check_executor(executor: Any, dask: str | None, workers: int | None) -> Non
     if dask is not None and (executor is not None or workers is not None):
         other = "executor" if executor is not None else "workers"
         raise ValueError(f"{other} cannot be given with dask: its cluster has workers of its own")
+    if executor is not None:
+        check_has("executor", executor, ("submit",))
     if executor is not None and workers is not None:
         raise ValueError(f"workers is {workers}, but the executor has workers of its own")
 
@@ -187,7 +192,7 @@ def _check_use(name: str, value: Any, is_used: bool) -> None:
 def _experiments(figure: str | Experiment) -> list[Experiment]:
     if isinstance(figure, Experiment):
         return [figure]
-    if figure != "all" and figure not in EXPERIMENTS:
+    if figure != "all" and figure not in list(EXPERIMENTS):
         raise ValueError(f"figure is {figure!r}, expected one of {', '.join(EXPERIMENTS)}, all")
     names = [each.name for each in _FIGURES] if figure == "all" else [figure]
     return [EXPERIMENTS[name] for name in names]
@@ -237,7 +242,8 @@ def _merged(plan: dict[Experiment, list[Curve]]) -> list[Curve]:
 
 
 def _chosen(curves: list[Curve], only: str) -> list[Curve]:
-    chosen = [curve for curve in curves if fnmatchcase(curve.name, only)]
+    is_text = isinstance(only, str)
+    chosen = [curve for curve in curves if is_text and fnmatchcase(curve.name, only)]
     if not chosen:
         names = ", ".join(curve.name for curve in curves)
         raise ValueError(f"only is {only!r}, expected a pattern of one of {names}")

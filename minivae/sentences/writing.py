@@ -70,8 +70,10 @@ def write(
         some = model.check_tokens(beginning, "beginning")
         if len(some) != n:
             raise ValueError(f"beginning has {len(some)} rows, expected {n}, as many as z")
-        width = min(longest, some.shape[1])
-        given[:, :width] = some[:, :width]
+        begun = int((some != PADDING).sum(axis=1).max())
+        if begun > longest:
+            raise ValueError(f"beginning has {begun} words, expected at most {longest}")
+        given[:, :begun] = some[:, :begun]
     next_words = _Sayer(model, params, z)
     tokens = np.full((n, longest), PADDING, np.int32)
     read, going = np.full(n, END, np.int32), np.ones(n, bool)
@@ -169,6 +171,11 @@ def complete(model: SentenceModel, params: Params, beginning: np.ndarray, rounds
         The words that are known.
     rounds : int
         Of turns.
+
+    Raises
+    ------
+    ValueError
+        If the words that are known are too many for a sentence, or an argument does not fit.
     """
     beginning = np.atleast_2d(beginning)
     tokens = write(model, params, np.zeros((1, model.n_latent)), beginning=beginning)
