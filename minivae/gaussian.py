@@ -75,7 +75,17 @@ def sample_posterior(
     z : (L, M, J) array
     minus_kl : (M,) array
         In nats.
+
+    Raises
+    ------
+    ValueError
+        If the two do not fit together: a kernel would read beyond them.
     """
+    if noise.shape[1:] != (len(q_params), q_params.shape[1] // 2):
+        raise ValueError(
+            f"noise has shape {noise.shape}, expected (L, {len(q_params)}, "
+            f"{q_params.shape[1] // 2}) for q_params of shape {q_params.shape}"
+        )
     z, minus_kl = new(noise.shape, q_params.dtype), new((len(q_params),), q_params.dtype)
     reparameterize(q_params, noise, z, minus_kl)
     return z, minus_kl
@@ -104,7 +114,14 @@ def sample_posterior_backward(
     Returns
     -------
     dq_params : (M, 2 J) array
+
+    Raises
+    ------
+    ValueError
+        If dz has another shape than the noise.
     """
+    if dz.shape != noise.shape:
+        raise ValueError(f"dz has shape {dz.shape}, expected that of noise, {noise.shape}")
     dq_params = new(q_params.shape, q_params.dtype)
     reparameterize_backward(dz, q_params, noise, q_params.dtype.type(scale), dq_params)
     return dq_params

@@ -71,7 +71,13 @@ class Bernoulli:
             Weight of each sample, 1 / (L * M) for a mean over samples and minibatch.
         log_px : (L, M) array
             Overwritten with log p(x|z) of each sample, in nats.
+
+        Raises
+        ------
+        ValueError
+            If their shapes do not fit together: a kernel would read beyond them.
         """
+        _check_shapes(out, x, log_px, 1)
         bernoulli(out, x, out.dtype.type(scale), log_px)
 
     def mean(self, out: np.ndarray) -> np.ndarray:
@@ -120,6 +126,7 @@ class Gaussian:
 
             d/da = r dm/da,    d/dlog_var = ((x - m) r - 1) / 2
         """
+        _check_shapes(out, x, log_px, 2)
         gaussian(out, x, self.sigmoid_mean, out.dtype.type(scale), log_px)
 
     def mean(self, out: np.ndarray) -> np.ndarray:
@@ -135,6 +142,16 @@ class Gaussian:
     def check(self, x: np.ndarray, name: str = "x") -> None:
         """Raise ValueError unless every pixel is finite."""
         check_finite(name, x, "pixels")
+
+
+def _check_shapes(out: np.ndarray, x: np.ndarray, log_px: np.ndarray, per_pixel: int) -> None:
+    """Raise ValueError unless there are `per_pixel` outputs for every pixel of every sample."""
+    L, M = log_px.shape
+    if out.shape != (L, M, per_pixel * x.shape[-1]) or x.shape[:-1] != (M,):
+        raise ValueError(
+            f"out has shape {out.shape} for x of shape {x.shape} and log_px of shape "
+            f"{log_px.shape}, expected (L, M, {per_pixel} D), (M, D) and (L, M)"
+        )
 
 
 LIKELIHOODS: dict[str, Likelihood] = {

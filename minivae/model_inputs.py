@@ -25,6 +25,8 @@ class ParamsInput:
         if not fits or params.names != list(self.param_shapes):
             came = repr(params) if isinstance(params, Params) else type(params).__name__
             raise ValueError(f"params is {came}, expected {Params(self.param_shapes)!r}")
+        if params.dtype not in (np.float32, np.float64):
+            raise ValueError(f"params has dtype {params.dtype}, expected float32 or float64")
 
 
 class ModelInputs(ParamsInput):

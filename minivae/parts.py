@@ -68,6 +68,11 @@ class Sum(NamedTuple):
     def write(self, out: np.ndarray, first: int = 0) -> None:
         """Overwrite `out`, a vector, with the entries of db from `first` on."""
         dy = self.dy if self.dy.ndim == 2 else self.dy.reshape(len(self.dy), -1)
+        if first + len(out) > dy.shape[1]:
+            raise ValueError(
+                f"dy has shape {self.dy.shape}, with {dy.shape[1]} sums, expected at least "
+                f"{first + len(out)}"
+            )
         column_sums(dy, first, out)
 
 

@@ -519,7 +519,7 @@ class Optimizer(Protocol):
             The gradient of the mean bound with respect to them.
         state : dict of str to (k,) array
             The same part of the vectors of `init`, which are to be overwritten in place. (A new
-            array put into the dict would be lost.)
+            array put into the dict is refused: it would be missing in a checkpoint.)
         t : int
             Counts updates of these parameters, from one.
         decay : float

@@ -124,8 +124,12 @@ def check_layer(
     ------
     GradCheckError
         If they do not agree.
+    ValueError
+        If inputs are missing, or there are too many.
     """
     if isinstance(layer, Activation):
+        if len(inputs) != 3:
+            raise ValueError(f"inputs are {len(inputs)}, expected x, W and b")
         n_in, n_out = inputs[1].shape
         layer = Dense(n_in, n_out, layer)
     if isinstance(layer, tuple):
@@ -134,6 +138,8 @@ def check_layer(
     else:
         forward, backward = _as_functions(layer)
         names = ["x", *layer.shapes]
+    if len(inputs) != len(names):
+        raise ValueError(f"inputs are {len(inputs)}, expected {', '.join(names)}")
     out, _ = forward(*inputs)
     weights = np.random.default_rng(0).standard_normal(out.shape)
 

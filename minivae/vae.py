@@ -7,6 +7,7 @@ One training step is `VAE.forward_backward`, a dozen lines: it is what runs, wha
 threads.
 """
 
+import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ from minivae.networks import (
 )
 from minivae.params import Params
 from minivae.parts import sum_up
-from minivae.posteriors import check_noise, get_posterior
+from minivae.posteriors import check_noise, check_shapes, get_posterior
 from minivae.protocols import Layer, Likelihood, New, Parts, Posterior
 from minivae.validation import check_count, check_dtype, check_has, check_rng
 
@@ -125,6 +126,7 @@ class VAE(ModelInputs):
         self.encoder, self.decoder = networks
         self.n_features, self.n_latent = self.encoder.n_in, self.decoder.n_in
         check_noise(self.posterior, self.n_latent)
+        check_shapes(self.posterior, self.n_latent)
         self.param_shapes = {**self.encoder.shapes, **self.decoder.shapes}
 
     def __repr__(self) -> str:
@@ -164,7 +166,7 @@ class VAE(ModelInputs):
             With arrays "encoder.W1", "encoder.b1", ..., "decoder.W1", ...
         """
         check_rng(rng)
-        if not 0 <= std < np.inf:
+        if not isinstance(std, numbers.Real) or not 0 <= std < np.inf:
             raise ValueError(f"std is {std!r}, expected a number of at least 0")
         params = Params(self.param_shapes, dtype=check_dtype(dtype))
         self.encoder.init(params, rng, std)

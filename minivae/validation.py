@@ -63,6 +63,13 @@ def check_positive(name: str, value: Any) -> float:
     return float(value)
 
 
+def check_switch(name: str, value: Any) -> bool:
+    """Return `value` as a bool, or raise ValueError unless it is True or False."""
+    if not isinstance(value, bool | np.bool_ | int) or value not in (True, False):
+        raise ValueError(f"{name} is {value!r}, expected True or False")
+    return bool(value)
+
+
 def check_seconds(name: str, value: Any) -> float:
     """Return `value`, or raise ValueError unless it is a number above zero; it may be infinite."""
     if not _is_number(value) or not value > 0:

@@ -267,6 +267,64 @@ def test_what_an_optimizer_remembers(state, came, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_optimizer_that_puts_away_its_vectors_is_refused(threads):
+    """Its run would look right, and go on wrong from a checkpoint."""
+
+    class Momentum(SGD):
+        def init(self, theta):
+            return {"m": np.zeros_like(theta)}
+
+        def update(self, theta, grad, state, t, decay):
+            state["m"] = 0.9 * state["m"] + grad
+            theta += self.step_size * state["m"]
+
+    with pytest.raises(ValueError, match=r"^optimizer\.update has put something else under 'm'"):
+        fit(MODEL, X, 10, batch_size=5, optimizer=Momentum(), threads=threads, progress=False)
+
+
+class Fixed:
+    """A known linear decoder."""
+
+    n_in, n_out, shapes = 2, 4, {}
+
+    def init(self, params, rng, std):
+        """There is nothing to draw."""
+
+    def forward(self, params, x, new=np.empty):
+        return x @ np.ones((2, 4), x.dtype), None
+
+    def backward(self, params, saved, dh, new=np.empty, input_gradient=True):
+        return dh @ np.ones((4, 2), dh.dtype), {}
+
+
+def test_networks_without_parameters():
+    half = VAE(encoder=[Dense(4, 4)], decoder=[Fixed()])
+    options = {"batch_size": 5, "progress": False, "threads": 2}
+    fit(half, X, 10, **options)
+    fit_mcem(half, X, 10, batch_size=5, progress=False)
+    with pytest.raises(ValueError, match=r"^alternate is True, but the decoder has no parameters"):
+        fit(half, X, 10, alternate=True, **options)
+
+    class Projection(Fixed):
+        n_in, n_out = 4, 4
+
+        def forward(self, params, x, new=np.empty):
+            return x @ np.ones((4, 4), x.dtype), None
+
+    nothing = VAE(encoder=[Projection()], decoder=[Fixed()])
+    with pytest.raises(ValueError, match=r"^vae has no parameters to train$"):
+        fit(nothing, X, 10, **options)
+
+
+@pytest.mark.parametrize("value", ["no", None, 2, np.ones(2)], ids=repr)
+@pytest.mark.parametrize("train", [fit, fit_mcem])
+def test_a_weight_prior_is_there_or_not(train, value):
+    message = rf"^weight_prior is {re.escape(repr(value))}, expected True or False"
+    with pytest.raises(ValueError, match=message):
+        train(MODEL, X, 10, batch_size=5, progress=False, weight_prior=value)
+
+
 def test_vectors_of_an_optimizer_may_be_of_another_type(tmp_path):
     class Counting(SGD):
         def init(self, theta):
@@ -341,6 +399,8 @@ def test_what_is_of_the_wrong_kind(make, message):
         ({"dtype": np.float16}, "dtype is float16"),
         ({"std": -1.0}, "std is -1.0"),
         ({"std": np.nan}, "std is nan"),
+        ({"std": "a"}, "std is 'a', expected a number"),
+        ({"std": None}, "std is None"),
     ],
 )
 def test_initial_parameters(change, message):

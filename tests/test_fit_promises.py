@@ -637,6 +637,19 @@ def test_what_a_file_cannot_hold_is_refused_after_one_step_if_there_is_a_file(pa
     assert fit(MODEL, DATA, 200, estimator=Hoarder(), **UNTIMED).history.samples[-1] == 200
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [(0, 1.0), ("n", [1.0]), ("n", "text"), ("n", None), ("n", {"a": 1})]
+)
+def test_what_could_not_be_read_again_is_refused_after_one_step(path, name, value):
+    class Own(SGVBB):
+        def update(self, state, bound):
+            state[name] = value
+
+    with pytest.raises(ValueError, match=r"^state(\['n'\] is .*| has the name 0), expected "):
+        fit(MODEL, DATA, 200, estimator=Own(), checkpoint=path, **UNTIMED)
+    assert steps_in(path) == 0
+
+
 @pytest.mark.parametrize("when", ["after some seconds", "at a signal", "at the end"])
 def test_parameters_that_are_not_finite_are_never_saved(clock, path, when):
     """The step that spoils them still had a good bound."""

@@ -36,6 +36,16 @@ def kl_by_integration(mu, log_var):
     return value
 
 
+@pytest.mark.parametrize("shape", [(1, 3, 1), (1, 2, 2), (1, 400, 2), (3, 2)], ids=str)
+def test_noise_of_another_shape_is_refused(shape):
+    """A kernel would read beyond it."""
+    q_params, noise = np.zeros((3, 4)), np.zeros(shape)
+    with pytest.raises(ValueError, match=r"^noise has shape .*, expected \(L, 3, 2\) for q_params"):
+        sample_posterior(q_params, noise)
+    with pytest.raises(ValueError, match=r"^dz has shape \(1, 3, 2\), expected that of noise, "):
+        sample_posterior_backward(np.zeros((1, 3, 2)), q_params, noise, 1.0)
+
+
 def test_halves_are_views_and_there_are_no_halves_of_an_odd_width():
     whole = np.arange(24.0).reshape(3, 8)
     for q_params in (whole, whole[:, 1:7], whole.T[2:4].T):  # in one piece, or with gaps

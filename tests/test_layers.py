@@ -114,6 +114,15 @@ def test_a_gradient_can_be_had_in_parts(layer, data):
     np.testing.assert_allclose(db, dy.sum(axis=0), rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_there_are_no_more_sums_than_columns(first):
+    """A kernel would read beyond them."""
+    with pytest.raises(
+        ValueError, match=rf"^dy has shape \(3, 2\), .*, expected at least {3 + first}"
+    ):
+        Sum(np.ones((3, 2))).write(np.zeros(3), first)
+
+
 @given(layers())
 def test_float32_is_near_float64(layer):
     activation, *arrays = layer

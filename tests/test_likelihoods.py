@@ -261,6 +261,19 @@ def test_bernoulli_pixels_just_out_of_range_are_refused(x):
         Bernoulli().check(np.array([[0.5, x]]))
 
 
+@pytest.mark.parametrize("name", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize(
+    "shapes", [((1, 3, 4), (4, 4)), ((1, 5, 4), (5, 3)), ((1, 5), (5, 4)), ((2, 5, 4), (5, 4))]
+)
+def test_arrays_that_do_not_fit_together_are_refused(name, shapes):
+    """A kernel would read beyond them."""
+    likelihood = LIKELIHOODS[name]
+    out, x = map(np.zeros, shapes)
+    out = np.repeat(out, likelihood.outputs_per_pixel, -1)
+    with pytest.raises(ValueError, match=r"^out has shape .* for x of shape .*, expected \(L, M, "):
+        likelihood.log_prob_and_grad(out, x, 1.0, np.zeros((1, 5)))
+
+
 def test_good_pixels_pass():
     Bernoulli().check(np.array([[0.0, 0.5, 1.0]]))
     for likelihood in LOG_DENSITIES:

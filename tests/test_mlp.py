@@ -345,6 +345,33 @@ def test_what_no_layer_may_return_is_refused_with_the_number_of_the_layer(odd, m
         there_and_back(Dense(3, 4), odd, Dense(4, 2))
 
 
+class Replaces(Odd):
+    """Its init puts another array where it should overwrite the one that is there."""
+
+    def init(self, params, rng, std):
+        params["shift"] = np.ones(4)
+
+
+class Scales(Odd):
+    """Its init changes the array in place, which reads like an assignment."""
+
+    def init(self, params, rng, std):
+        params["shift"] += 2.0
+
+
+def test_an_init_that_replaces_a_parameter_is_refused_with_the_number_of_the_layer():
+    """The model would compute with it, and the optimizer would move another."""
+    rng = np.random.default_rng(0)
+    net = Sequential([Dense(3, 4), Scales(4)])
+    params = Params(net.shapes)
+    net.init(params, rng, 1.0)
+    assert np.array_equal(params.vector[-4:], np.full(4, 2.0))
+    net = Sequential([Dense(3, 4), Replaces(4)])
+    for where in (Params(net.shapes), {name: np.ones(shape) for name, shape in net.shapes.items()}):
+        with pytest.raises(ValueError, match=r"^layer 2 has an init that puts another array under"):
+            net.init(where, rng, 1.0)
+
+
 def test_a_sum_without_rows_is_refused_even_where_the_parameter_is_a_single_number():
     with pytest.raises(ValueError, match=r"^layer 2 has a Sum of \(\) for 'shift', expected"):
         there_and_back(Dense(3, 1), Odd(1, parts={"shift": Sum(np.float64(4))}), Dense(1, 2))

@@ -264,6 +264,40 @@ def test_noise_that_is_not_drawn_in_place_is_refused():
         VAE(4, 2, (3,), posterior=Forgetful())
 
 
+class Unsummed(DiagonalGaussian):
+    """It forgets to sum over the latents, or to say something, as it is told."""
+
+    name = "unsummed"
+    wrong = "minus_kl"
+
+    def sample(self, q_params, noise, new=np.empty):
+        z, minus_kl = super().sample(q_params, noise)
+        return (z[0], minus_kl) if self.wrong == "z" else (z, np.repeat(minus_kl[:, None], 2, 1))
+
+
+class Doubled(DiagonalGaussian):
+    """Its gradient is twice as wide."""
+
+    name = "doubled"
+
+    def sample_backward(self, dz, q_params, noise, scale, new=np.empty):
+        return np.hstack(2 * [super().sample_backward(dz, q_params, noise, scale)])
+
+
+@pytest.mark.parametrize(
+    ("posterior", "what"),
+    [
+        (Unsummed, r"sample returns minus_kl of shape \(2, 2\) for .*, expected \(2,\)"),
+        (type("Flat", (Unsummed,), {"wrong": "z"}), r"sample returns z of shape \(2, 2\) for "),
+        (Doubled, r"sample_backward returns dq_params of shape \(2, 8\) .*, expected \(2, 4\)"),
+    ],
+)
+def test_what_a_posterior_returns_has_its_shape(posterior, what):
+    """The gradient check sums it up, and does not see it."""
+    with pytest.raises(ValueError, match=rf"^posterior '.*': its {what}"):
+        VAE(4, 2, (3,), posterior=posterior())
+
+
 def test_unknown_posteriors_are_refused():
     with pytest.raises(ValueError, match="posterior is 'cauchy', expected one of gaussian, full"):
         get_posterior("cauchy")

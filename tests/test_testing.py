@@ -71,6 +71,18 @@ def test_check_layer_takes_a_layer_as_models_have_it(x, W, b):
     assert report.n_checked == x.size + W.size + b.size
 
 
+@pytest.mark.parametrize(
+    ("layer", "inputs", "message"),
+    [
+        (Dense(4, 3), 1, "inputs are 1, expected x, W, b"),
+        (ACTIVATIONS["tanh"], 1, "inputs are 1, expected x, W and b"),
+    ],
+)
+def test_check_layer_says_which_inputs_it_takes(layer, inputs, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        check_layer(layer, *[np.ones((5, 4))] * inputs)
+
+
 def test_check_layer_names_the_input_whose_gradient_is_wrong():
     def backward(dout, cache):
         dx, dgamma, dbeta = scale_and_shift_backward(dout, cache)

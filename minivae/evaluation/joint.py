@@ -92,7 +92,7 @@ def decoder_params(vae: VAE, params: Params) -> Params:
     """Return theta, the decoder's part of `params`: a view, writing to one writes to the other."""
     shapes = vae.decoder.shapes
     size = sum(math.prod(shape) for shape in shapes.values())
-    return Params(shapes, params.vector[-size:])  # the decoder comes last
+    return Params(shapes, params.vector[params.vector.size - size :])  # the decoder comes last
 
 
 def unnormalized_posterior(vae: VAE, params: Params, x: np.ndarray) -> Target:

@@ -11,7 +11,7 @@ import numpy as np
 
 from minivae.engine.arena import own
 from minivae.parts import Product, Sum
-from minivae.protocols import Layer, New, Part, Parts
+from minivae.protocols import Arrays, Layer, New, Part, Parts
 
 
 def checked_output(k: int, layer: Layer, h: np.ndarray, n: int, dtype: np.dtype) -> np.ndarray:
@@ -29,6 +29,22 @@ def checked_output(k: int, layer: Layer, h: np.ndarray, n: int, dtype: np.dtype)
             f"{layer!r}"
         )
     return np.require(h, dtype, ("C", "W"))
+
+
+def checked_params(k: int, layer: Layer, params: Arrays, before: Arrays) -> None:
+    """Refuse another array among the k-th layer's parameters: no optimizer would know of it.
+
+    Raises
+    ------
+    ValueError
+        If `params` has not the very arrays that it had before.
+    """
+    for name in layer.shapes:
+        if params[name] is not before[name]:
+            raise ValueError(
+                f"layer {k} has an init that puts another array under {name!r}, expected it to "
+                f"overwrite the one that is there: {layer!r}"
+            )
 
 
 def checked_parts(k: int, layer: Layer, parts: Parts) -> None:

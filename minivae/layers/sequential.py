@@ -10,7 +10,12 @@ import numpy as np
 
 from minivae.engine.arena import own
 from minivae.layers.dense import Dense
-from minivae.layers.handed_over import checked_gradient, checked_output, checked_parts
+from minivae.layers.handed_over import (
+    checked_gradient,
+    checked_output,
+    checked_params,
+    checked_parts,
+)
 from minivae.params import Params, renamed
 from minivae.protocols import Arrays, Layer, New, Part, Parts, members
 from minivae.validation import check_has
@@ -78,9 +83,19 @@ class Sequential:
         }
 
     def init(self, params: Arrays, rng: np.random.Generator, std: float) -> None:
-        """Draw all parameters, layer after layer."""
-        for layer, own_params in zip(self.layers, self._of_layers(params), strict=True):
+        """Draw all parameters, layer after layer.
+
+        Raises
+        ------
+        ValueError
+            If a layer puts an array of its own where it should overwrite the one that is there.
+        """
+        for k, own_params in enumerate(self._of_layers(params)):
+            layer = self.layers[k]
+            before = {name: own_params[name] for name in layer.shapes}
             layer.init(own_params, rng, std)
+            if type(layer) is not Dense:
+                checked_params(k + 1, layer, own_params, before)
 
     def forward(self, params: Arrays, x: np.ndarray, new: New = np.empty) -> tuple[np.ndarray, Any]:
         """Return what the last layer returns, and what `backward` needs.

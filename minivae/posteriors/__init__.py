@@ -43,6 +43,27 @@ def check_noise(posterior: Posterior, n_latent: int) -> None:
         )
 
 
+def check_shapes(posterior: Posterior, n_latent: int) -> None:
+    """Raise ValueError unless what a posterior of one's own returns has the shapes it should."""
+    if type(posterior) in map(type, POSTERIORS.values()):
+        return
+    J, n_params, rng = n_latent, posterior.n_params(n_latent), np.random.default_rng(0)
+    noise, q_params = np.empty((3, 2, J)), np.zeros((2, n_params))
+    posterior.draw_noise(rng, noise)
+    z, minus_kl = posterior.sample(q_params, noise)
+    dq_params = posterior.sample_backward(np.zeros_like(noise), q_params, noise, 1.0)
+    for name, array, expected in (
+        ("sample returns z", z, (3, 2, J)),
+        ("sample returns minus_kl", minus_kl, (2,)),
+        ("sample_backward returns dq_params", dq_params, (2, n_params)),
+    ):
+        if np.shape(array) != expected:
+            raise ValueError(
+                f"posterior {posterior.name!r}: its {name} of shape {np.shape(array)} for L = 3, "
+                f"m = 2, J = {J}, expected {expected}"
+            )
+
+
 def get_posterior(posterior: str | Posterior) -> PosteriorWithDensity:
     """Return the posterior of that name, or `posterior` itself if it is an object.
 

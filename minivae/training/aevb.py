@@ -182,6 +182,11 @@ class AEVB(Method):
         check_batch_size(settings.batch_size, train)
         if settings.binarize and train.dtype != np.uint8 and (train.min() < 0 or train.max() > 1):
             raise ValueError("binarize is True, expected a data set with pixels in [0, 1]")
+        for name, network in (("encoder", vae.encoder), ("decoder", vae.decoder)):
+            if settings.alternate and not network.shapes:
+                raise ValueError(f"alternate is True, but the {name} has no parameters to train")
+        if not vae.param_shapes:
+            raise ValueError("vae has no parameters to train")
         self.threads = threads
         if threads is not None:
             self.threads = min(check_count("threads", threads), settings.batch_size)
@@ -252,6 +257,8 @@ def choose_step_size(
     """
     bounds: dict[float, float] = {}
     train = data.train if has_parts(data) else data
+    if not np.iterable(candidates):
+        raise ValueError(f"candidates is {candidates!r}, expected several step sizes")
     if not len(candidates):
         raise ValueError("candidates is empty, expected at least one step size")
     for step_size in candidates:

@@ -44,7 +44,7 @@ from minivae.training.settings import (
 )
 from minivae.training.state import TrainingState
 from minivae.vae import VAE
-from minivae.validation import check_batch_size, check_count
+from minivae.validation import check_batch_size, check_count, check_switch
 
 
 class MCEMResult(NamedTuple):
@@ -170,7 +170,7 @@ class MCEMSettings(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_hmc(self.hmc)
-        self._set("weight_prior", bool(self.weight_prior))
+        self._set("weight_prior", check_switch("weight_prior", self.weight_prior))
         self._set("m_steps", check_count("m_steps", self.m_steps))
 
 

@@ -65,7 +65,7 @@ class MinibatchLoop:
         L, rng = settings.noise_samples, np.random.default_rng(0)
         settings.estimator.draw_noise(vae, rng, L, 1, params.dtype)
         self._order = Order(len(train), settings.batch_size, settings.seed)
-        self._views: dict[int, tuple[np.ndarray, dict[str, np.ndarray]]] = {}  # of pieces
+        self._views: dict[int, tuple[np.ndarray, Any, Any]] = {}  # of pieces
 
     @property
     def steps_per_epoch(self) -> int:
@@ -119,10 +119,16 @@ class MinibatchLoop:
         if piece.start not in self._views:
             # What is done to a view is done to the vector.
             moments = {name: vector[piece] for name, vector in state.optimizer_state.items()}
-            self._views[piece.start] = state.params.vector[piece], moments
-        theta, moments = self._views[piece.start]
+            self._views[piece.start] = state.params.vector[piece], moments, dict(moments)
+        theta, moments, views = self._views[piece.start]
         t = step // len(self._turns) + 1
         settings.optimizer.update(theta, gradient, moments, t, self._decay)
+        for name, view in views.items():
+            if moments.get(name) is not view:  # which a checkpoint would not hold
+                raise ValueError(
+                    f"optimizer.update has put something else under {name!r}, expected it to "
+                    "overwrite the array that is there"
+                )
 
     def _finish(self, step: int, bound: float) -> None:
         self.settings.estimator.update(self.state.numbers, bound)

@@ -14,7 +14,7 @@ from minivae.params import Params
 from minivae.protocols import Estimator, Optimizer, members
 from minivae.training.descriptions import describe_settings, describe_value
 from minivae.vae import VAE
-from minivae.validation import check_count, check_dtype, check_has, check_seed
+from minivae.validation import check_count, check_dtype, check_has, check_seed, check_switch
 
 _EVALUATED = 5_000  # training datapoints, at most
 
@@ -183,10 +183,7 @@ class AEVBSettings(Settings):
         check_has("estimator", self.estimator, members(Estimator))
         self._set("noise_samples", check_count("noise_samples", self.noise_samples))
         for name in ("weight_prior", "alternate", "binarize"):
-            value = getattr(self, name)
-            if value not in (True, False):  # "static", say, which `minivae.load` would take
-                raise ValueError(f"{name} is {value!r}, expected True or False")
-            self._set(name, bool(value))
+            self._set(name, check_switch(name, getattr(self, name)))
 
 
 def _described(name: str, value: Any) -> Any:

@@ -20,6 +20,7 @@ from minivae.validation import check_count, check_finite
 if TYPE_CHECKING:
     from minivae.training.loop import Method
 
+_NUMBERS = int | float | np.generic | np.ndarray
 _OWN = "state."  # what a method's own arrays are called in the file, after this
 
 
@@ -86,8 +87,13 @@ def remembered(numbers: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If it cannot.
+        If it cannot, or could not be read again: names are text, values numbers and arrays.
     """
+    for name, value in numbers.items():
+        if not isinstance(name, str):
+            raise ValueError(f"state has the name {name!r}, expected text")
+        if not isinstance(value, _NUMBERS):
+            raise ValueError(f"state[{name!r}] is {value!r}, expected a number or an array")
     return {name: describe_value(f"state[{name!r}]", value) for name, value in numbers.items()}
 
 
@@ -189,7 +195,7 @@ def _copy(theirs: dict[str, np.ndarray], ours: dict[str, np.ndarray]) -> None:
 
 def _check_numbers(*values: Any) -> None:
     for value in values:
-        if not isinstance(value, int | float | np.generic | np.ndarray):
+        if not isinstance(value, _NUMBERS):
             raise ValueError(f"it has {value!r}, expected a number")
         np.asarray(value, np.float64)  # or OverflowError
 
