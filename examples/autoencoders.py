@@ -69,7 +69,8 @@ def codes(model, train, n, rng):
     if isinstance(model, Network) and model.vae.posterior.name == "gaussian":
         return rng.standard_normal((n, model.vae.n_latent))
     z = model.encode(train)
-    return rng.multivariate_normal(z.mean(axis=0), np.cov(z, rowvar=False), n)
+    covariance = np.atleast_2d(np.cov(z, rowvar=False))
+    return rng.multivariate_normal(z.mean(axis=0), covariance, n)
 
 
 def log_likelihood(model, x):

@@ -70,8 +70,11 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     check_path(options.path)
     data, names = (load(options.data, counts=True), []) if options.data else football()
+    if np.any(data.train % 1) or np.any(data.test % 1):
+        parser.error(f"--data is {options.data}, whose numbers are no counts")
     vae = VAE(data.train.shape[1], 2, hidden=(16,), likelihood="poisson")
-    settings = {"batch_size": min(50, len(data.train)), "evaluate_every": options.samples // 30}
+    every = max(1, options.samples // 30)
+    settings = {"batch_size": min(50, len(data.train)), "evaluate_every": every}
     params, history = fit(vae, data, options.samples, optimizer=Adam(3e-3), **settings)
     rates = data.train.mean(axis=0, dtype=np.float64) + 1e-3  # none is quite zero
     baseline = poisson.logpmf(data.test, rates).sum(axis=1).mean()

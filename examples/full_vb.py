@@ -57,7 +57,7 @@ def learning_curves(data, samples, evaluations=20, seed=0):
         "batch_size": min(N, 100),
         "optimizer": Adam(STEP_SIZE),
         "seed": seed,
-        "evaluate_every": samples // evaluations,
+        "evaluate_every": max(1, samples // evaluations),
     }
     curves = {
         name: fit(vae, data, samples, weight_prior=prior, threads=1, **options).history

@@ -126,6 +126,9 @@ def main(arguments=None):
     parser.add_argument("--passes", type=int, default=60, help="a multiple of 3")
     options = parser.parse_args(arguments)
     check_path(options.path)
+    for name, number, unit in (("digits", options.digits, 100), ("passes", options.passes, 3)):
+        if number < unit or number % unit:
+            parser.error(f"--{name} is {number}, expected a multiple of {unit}")
     x = pooled_digits(options.digits)
     best = ppca(x, options.latent)
     print(f"maximum of the log-likelihood: {best.log_likelihood(x).mean():.4f} nats per datapoint")

@@ -77,8 +77,10 @@ def main(argv=None):
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args(argv)
     corpus = load_sentences(arguments.text)
-    of_language = None
-    for name, (model, options) in recipes(corpus).items():
+    models, of_language = recipes(corpus), None
+    for name in set(arguments.only or []) - set(models):
+        parser.error(f"--only has {name!r}, expected some of {', '.join(map(repr, models))}")
+    for name, (model, options) in models.items():
         if arguments.only and name not in arguments.only:
             continue
         samples = arguments.epochs * len(corpus.train)

@@ -147,6 +147,10 @@ def test_simulated_data_are_signal_and_clutter():
     np.testing.assert_allclose(clutter.var(axis=0), 10, rtol=6 * np.sqrt(2 / len(clutter)))
 
 
+def test_a_whole_float_is_a_number_of_datapoints():
+    assert Clutter.simulate(2.0, 1e2, np.random.default_rng(0)).x.shape == (100, 1)
+
+
 def test_simulated_clutter_has_the_variance_that_is_asked_for():
     narrow, wide = (
         Clutter.simulate(1e6, 50, np.random.default_rng(0), clutter_var=variance).x
@@ -281,6 +285,18 @@ def test_the_fit_is_close_to_the_exact_posterior_and_too_sure():
         (
             lambda: fit_gaussian(Clutter([1.0]), np.zeros((3, 1, 2))),
             r"noise has shape \(3, 1, 2\), expected \(steps, L, 1\)",
+        ),
+        (lambda: exact_by_quadrature(Clutter([1.0]), nodes=1), "nodes is 1, expected a whole"),
+        (
+            lambda: exact_by_quadrature(Clutter([1.0, 1e5])),
+            r"nodes is 8,001, expected at least 283,\d{3} for these data",
+        ),
+        (lambda: gaussian_params(0.0, np.zeros(3)), r"log_var has shape \(3,\), and mu"),
+        (
+            lambda: fit_gaussian(
+                Clutter([1.0]), np.zeros((3, 1, 1)), start=gaussian_params(np.ones(3), np.ones(3))
+            ),
+            r"start has .*\(3,\).*, expected mu and log_var of shape \(1,\)",
         ),
         (lambda: Clutter([1.0], prior_var=0), "prior_var is 0, expected a positive"),
         (lambda: exact_by_enumeration(Clutter(np.zeros(17))), "x has 17 datapoints, expected"),

@@ -415,6 +415,20 @@ def test_a_claim_to_be_enormous_is_enough(tmp_path):
         load(tmp_path / "own.npz")
 
 
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x_train": 1, "test": 1}, "it holds test beside x_train, expected x_test"),
+        ({"x_train": 1, "X_test": 1}, "it holds X_test beside x_train, expected x_test"),
+        ({"train": 1, "y_train": 0}, "it holds y_train beside train, expected train_labels"),
+    ],
+)
+def test_an_array_is_not_left_out_for_the_spelling_of_its_name(tmp_path, arrays, message):
+    file = save(tmp_path, ".npz", **{k: images() if v else range(30) for k, v in arrays.items()})
+    with pytest.raises(ValueError, match=message):
+        load(file)
+
+
 def test_a_member_that_is_no_array_is_refused(tmp_path):
     file = tmp_path / "own.npz"
     with zipfile.ZipFile(file, "w") as archive:

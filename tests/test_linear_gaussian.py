@@ -304,6 +304,11 @@ def test_whole_numbers_in_a_model_are_numbers():
     assert np.array_equal(em_step(whole, x).W, em_step(same, x).W)
 
 
+def test_a_whole_float_is_a_number_of_samples():
+    rng = np.random.default_rng(0)
+    assert ppca(rng.random((5, 3)), 1).sample(1e1, rng).shape == (10, 3)
+
+
 def test_data_that_vary_equally_in_all_directions_have_no_loadings():
     for D in range(2, 13):
         x = 1.1 * np.vstack([np.eye(D), -np.eye(D)])
@@ -529,6 +534,11 @@ def test_the_example_prints_its_table_and_writes_its_picture(tmp_path, capsys):
         (lambda rng: ppca_em(rng.random((5, 3)), 2, 0), "rng is int, expected"),
         (lambda rng: ppca_em(rng.random((5, 3)), 2, rng, tol=0), "tol is 0, expected"),
         (lambda rng: factor_analysis(np.eye(3)[:, [0, 1]] * [1, 0], 1, rng), "in feature 1"),
+        (  # whose variance is rounding, and not zero
+            lambda rng: factor_analysis(np.c_[rng.random((100, 2)), np.full(100, 0.1)], 1, rng),
+            "x never changes in feature 2",
+        ),
+        (lambda rng: ppca_em(np.full((10, 3), 0.1), 1, rng), "x never changes, expected some feat"),
         (lambda rng: LinearGaussian(np.ones((1, 2)), np.ones(3), 1.0), "b has shape"),
         (lambda rng: LinearGaussian(np.ones((1, 2)), np.ones(2), [1.0, 0]), "noise_var is 0.0"),
         (lambda rng: ppca(rng.random((5, 3)), 1).posterior(np.ones((2, 4))), r"expected \(N, 3\)"),

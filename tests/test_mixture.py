@@ -235,6 +235,10 @@ def test_burn_in_is_thrown_away():
     np.testing.assert_array_equal(kept, all_sweeps[3:])
 
 
+def test_whole_floats_are_numbers_of_sweeps_and_of_chains():
+    assert gibbs(two_bumps(), 10.0, np.random.default_rng(0), chains=2.0).shape == (10, 2)
+
+
 def test_gibbs_on_known_assignments_draws_from_a_beta():
     signs = np.array([1, 1, -1])
     w = gibbs(Mixture(50.0 * signs, -50.0 * signs), 1, np.random.default_rng(0), chains=5000)

@@ -19,6 +19,7 @@ from minivae.relatives.skills import (
     expectation_propagation,
     fit_by_quadrature,
     fit_gaussian,
+    forecasts,
     judges,
     maximum_evidence,
     message_passing,
@@ -29,7 +30,7 @@ from minivae.relatives.skills import (
 from minivae.relatives.skills.evidence import log_evidence_and_grad
 from minivae.relatives.skills.intervals import interval
 
-NORM = scipy.stats.norm
+NORM, THIRDS = scipy.stats.norm, np.full((2, 3), 1 / 3)
 LEGENDRE = np.polynomial.legendre.leggauss(100)
 methods = pytest.mark.parametrize(
     "method", [expectation_propagation, message_passing, assumed_density_filter, fit_by_quadrature]
@@ -303,6 +304,18 @@ def test_maximum_evidence_is_a_maximum_and_finds_what_was_simulated():
     assert found.eps == pytest.approx(0.3, rel=6 / np.sqrt(300))
 
 
+def test_maximum_evidence_where_ep_oscillates_on_the_way():
+    data = load_matches("de", 2015)
+    some = (column[:60] for column in (data.home, data.away, data.outcome))
+    model = Skills(*some, len(data.teams))
+    with pytest.raises(RuntimeError, match="EP has not converged"):
+        expectation_propagation(replace(model, sd=9.458, eps=0.01))
+    best = maximum_evidence(model)
+    _, grad = log_evidence_and_grad(best)
+    assert 0.1 < best.sd < 2 and 0.1 < best.eps < 1
+    np.testing.assert_allclose([grad["log_sd"], grad["log_eps"]], 0, atol=0.01)
+
+
 # --- A Gaussian by gradients ----------------------------------------------------------------------
 
 
@@ -511,6 +524,12 @@ def test_the_probability_to_be_the_best():
             "family is 'laplace'",
         ),
         (lambda: judges.by_quadrature(season()), "A has rank 20, expected 2"),
+        (lambda: judges.by_quadrature(duel(), 1), "nodes is 1, expected a whole number of at lea"),
+        (lambda: judges.by_quadrature(Skills([], [], [], 2)), "outcome has no matches, expected"),
+        (lambda: forecasts.frequencies([0, 1, 2]), "outcome has numbers from 0 to 2, expected -1"),
+        (lambda: forecasts.log_losses(THIRDS, [-2, 1]), "outcome has numbers from -2 to 1, expec"),
+        (lambda: forecasts.log_losses(THIRDS, [0.0, 1.0]), "outcome has .* float64, expected "),
+        (lambda: forecasts.calibration(THIRDS, [0, 1], 7), "groups is 7, expected at most the 6"),
         (
             lambda: judges.by_hmc(
                 duel(), duel().prior, chains=1, samples=2, rng=np.random.default_rng(0)

@@ -183,7 +183,8 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
 def _add_run_command(
     commands: argparse._SubParsersAction, name: str, summary: str, example: str
 ) -> None:
-    parser = _add_command(commands, name, summary, f"minivae {name} runs/mnist-20{example}")
+    run = "runs/mnist-2" if name == "manifold" else "runs/mnist-20"
+    parser = _add_command(commands, name, summary, f"minivae {name} {run}{example}")
     parser.add_argument("run", type=place, metavar="RUN", help="a folder that minivae train made")
     if name != "manifold":  # nothing in it is random
         parser.add_argument("--seed", type=seed, default=0, help="for random choices (0)")

@@ -96,10 +96,20 @@ def _limit() -> float:
         ) from None
 
 
+def _refuse_misnamed(names: list[str], layout: dict[str, str]) -> None:
+    """Raise ValueError for an array that would be left out because of how its name is spelt."""
+    known = {name: field for one in _LAYOUTS for field, name in one.items()}
+    for name in names:
+        field = known.get(name.lower())
+        if field is not None and name != layout[field]:
+            raise ValueError(f"it holds {name} beside {layout['train']}, expected {layout[field]}")
+
+
 def _fields(names: list[str]) -> dict[str, str]:
     """Match the arrays of a file with the fields of `Dataset`."""
     for layout in _LAYOUTS:
         if layout["train"] in names:
+            _refuse_misnamed(names, layout)
             return {field: name for field, name in layout.items() if name in names}
     if len(names) == 1 and not any(names[0] in layout.values() for layout in _LAYOUTS):
         return {"train": names[0]}

@@ -73,7 +73,8 @@ class Clutter:
         cls, theta: np.ndarray, n: int, rng: np.random.Generator, **options: float
     ) -> "Clutter":
         """Draw n datapoints with the signal at theta, (d,)."""
-        model = cls(np.zeros((check_count("n", n), np.size(theta))), **options)
+        n = check_count("n", n)
+        model = cls(np.zeros((n, np.size(theta))), **options)
         signal = rng.random((n, 1)) < model.w
         noise = rng.standard_normal(model.x.shape)
         x = np.where(signal, theta + noise, np.sqrt(model.clutter_var) * noise)
@@ -115,9 +116,20 @@ class ClutterFit(NamedTuple):
 
 
 def gaussian_params(mu: np.ndarray, log_var: np.ndarray) -> Params:
-    """Return q(theta) as `Params` with arrays "mu" and "log_var", (d,) each."""
-    vector = np.concatenate([np.atleast_1d(mu), np.atleast_1d(log_var)]).astype(np.float64)
-    return Params(dict.fromkeys(("mu", "log_var"), (len(vector) // 2,)), vector)
+    """Return q(theta) as `Params` with arrays "mu" and "log_var", (d,) each.
+
+    Raises
+    ------
+    ValueError
+        If they are not two vectors of the same length, or two numbers.
+    """
+    mu, log_var = np.atleast_1d(mu), np.atleast_1d(log_var)
+    if mu.ndim != 1 or mu.shape != log_var.shape:
+        raise ValueError(
+            f"log_var has shape {log_var.shape}, and mu {mu.shape}, expected (d,) twice"
+        )
+    vector = np.concatenate([mu, log_var]).astype(np.float64)
+    return Params(dict.fromkeys(("mu", "log_var"), mu.shape), vector)
 
 
 def elbo_and_grad(model: Clutter, q: Params, noise: np.ndarray) -> tuple[float, Params]:
@@ -176,11 +188,18 @@ def fit_gaussian(
     Returns
     -------
     result : ClutterFit
+
+    Raises
+    ------
+    ValueError
+        If `noise` or `start` is not of the data's dimension.
     """
     d = model.x.shape[1]
     noise = np.asarray(noise, np.float64)
     if noise.ndim != 3 or 0 in noise.shape or noise.shape[2] != d:
         raise ValueError(f"noise has shape {noise.shape}, expected (steps, L, {d})")
+    if start is not None and start.shapes != {"mu": (d,), "log_var": (d,)}:
+        raise ValueError(f"start has {start.shapes}, expected mu and log_var of shape ({d},)")
     optimizer = Adagrad(0.5) if optimizer is None else optimizer
     q = gaussian_params(model.x.mean(axis=0), np.zeros(d)) if start is None else start.copy()
     state, path, bounds = optimizer.init(q.vector), [], np.empty(len(noise))
@@ -266,13 +285,21 @@ def exact_by_quadrature(model: Clutter, nodes: int = 8001) -> ExactPosterior:
     Returns
     -------
     posterior : ExactPosterior
+
+    Raises
+    ------
+    ValueError
+        If the data have more dimensions, or the grid would be too coarse.
     """
     if model.x.shape[1] != 1:
         raise ValueError(f"x has {model.x.shape[1]} dimensions, expected 1")
-    reach = 10 * np.sqrt(model.prior_var)
-    theta = np.linspace(
-        min(-reach, model.x.min() - 10), max(reach, model.x.max() + 10), check_count("nodes", nodes)
-    )[:, None]
+    nodes, reach = check_count("nodes", nodes, minimum=2), 10 * np.sqrt(model.prior_var)
+    ends = min(-reach, model.x.min() - 10), max(reach, model.x.max() + 10)
+    narrowest = 1 / np.sqrt(len(model.x) + 1 / model.prior_var)
+    needed = 1 + int(np.ceil((ends[1] - ends[0]) / (narrowest / 2)))
+    if nodes < needed:
+        raise ValueError(f"nodes is {nodes:,}, expected at least {needed:,} for these data")
+    theta = np.linspace(*ends, nodes)[:, None]
     log_joint = model.log_joint(theta) + np.log(theta[1, 0] - theta[0, 0])
     log_evidence = logsumexp(log_joint)
     p = np.exp(log_joint - log_evidence)

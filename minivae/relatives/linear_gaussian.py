@@ -140,7 +140,8 @@ class LinearGaussian:
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw n datapoints, (n, D)."""
         check_rng(rng)
-        z = rng.standard_normal((check_count("n", n), len(self.W)))
+        n = check_count("n", n)
+        z = rng.standard_normal((n, len(self.W)))
         noise = np.sqrt(self.noise_var) * rng.standard_normal((n, len(self.b)))
         return z @ self.W + self.b + noise
 
@@ -223,8 +224,15 @@ def ppca_em(
     Returns
     -------
     result : EMResult
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit, or the data never change.
     """
     x, J = _check_data(x, n_latent)
+    if not np.any(np.ptp(x, axis=0) > 0):
+        raise ValueError("x never changes, expected some feature to vary")
     return _em(_start(x, J, x.var(axis=0).mean(), rng), x, sweeps, tol)
 
 
@@ -242,11 +250,11 @@ def factor_analysis(
         If an argument does not fit, or some feature never changes.
     """
     x, J = _check_data(x, n_latent)
-    variances = x.var(axis=0)
-    if not np.all(variances > 0):
-        constant = int(np.argmin(variances))
+    widths = np.ptp(x, axis=0)  # exactly 0 for a constant feature: its variance may be rounding
+    if not np.all(widths > 0):
+        constant = int(np.argmin(widths))
         raise ValueError(f"x never changes in feature {constant}, expected every feature to vary")
-    return _em(_start(x, J, variances, rng), x, sweeps, tol)
+    return _em(_start(x, J, x.var(axis=0), rng), x, sweeps, tol)
 
 
 def em_step(model: LinearGaussian, x: np.ndarray) -> LinearGaussian:

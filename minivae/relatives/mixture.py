@@ -249,7 +249,8 @@ def gibbs(
     w : (sweeps, chains) array
     """
     check_rng(rng)
-    draws = np.empty((check_count("sweeps", sweeps), check_count("chains", chains)))
+    sweeps, chains = check_count("sweeps", sweeps), check_count("chains", chains)
+    draws = np.empty((sweeps, chains))
     w = rng.beta(model.alpha, model.beta, chains)
     for t in range(-check_count("burn_in", burn_in, minimum=0), sweeps):
         p = expit(model.log_ratio + logit(w)[:, None])

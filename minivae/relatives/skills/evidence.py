@@ -13,18 +13,19 @@ sqrt(1 + w) of a match's noise and its cavity's variance:
                         -lower_i for a home win.
 """
 
+import contextlib
 from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import minimize
 
-from minivae.relatives.skills.model import Skills
+from minivae.relatives.skills.model import Gaussian, Skills
 from minivae.relatives.skills.propagation import fixed_point
 
 
 def log_evidence_and_grad(model: Skills) -> tuple[float, dict[str, np.ndarray]]:
     """Return log Z_EP in nats, and its gradient with respect to "log_sd" and "log_eps"."""
-    belief, c, w = fixed_point(model)
+    belief, c, w = _damped_fixed_point(model)
     skills = slice(model.n_teams)
     squares = belief.mean[skills] ** 2 + belief.sd[skills] ** 2
     found = model.outcomes_given(c, w)
@@ -37,11 +38,24 @@ def log_evidence_and_grad(model: Skills) -> tuple[float, dict[str, np.ndarray]]:
     }
 
 
+def _damped_fixed_point(model: Skills) -> tuple[Gaussian, np.ndarray, np.ndarray]:
+    """Find EP's fixed point, more slowly where it oscillates: far from the maximum it may."""
+    for damping in (1.0, 0.5, 0.25):
+        with contextlib.suppress(RuntimeError):
+            return fixed_point(model, damping=damping)
+    return fixed_point(model, damping=0.125)
+
+
 def maximum_evidence(model: Skills) -> Skills:
     """Return the model with the sd and eps that make its outcomes most probable, by EP's estimate.
 
     Both are sought between 0.01 and 10. The `home_sd` stays as it is: there is one home advantage,
     which cannot say how much it might vary.
+
+    Raises
+    ------
+    RuntimeError
+        If EP does not converge at some sd and eps on the way, however much it is damped.
     """
 
     def with_logs(logs: np.ndarray) -> Skills:

@@ -10,22 +10,29 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from minivae.relatives.skills.model import Skills
+from minivae.relatives.skills.model import Skills, whole_numbers
 from minivae.validation import check_count
 
 
 def log_losses(probabilities: np.ndarray, outcome: np.ndarray) -> np.ndarray:
-    """Return the log loss of every match in nats, (m,), of forecasts (m, 3)."""
+    """Return the log loss of every match in nats, (m,), of forecasts (m, 3).
+
+    Raises
+    ------
+    ValueError
+        If outcomes are not -1, 0 and 1, or forecasts are not as many.
+    """
+    outcome = whole_numbers("outcome", outcome, -1, 1)
     if np.shape(probabilities) != (len(outcome), 3):
         raise ValueError(
             f"probabilities has shape {np.shape(probabilities)}, expected ({len(outcome)}, 3)"
         )
-    return -np.log(np.asarray(probabilities)[np.arange(len(outcome)), np.asarray(outcome) + 1])
+    return -np.log(np.asarray(probabilities)[np.arange(len(outcome)), outcome + 1])
 
 
 def frequencies(outcome: np.ndarray) -> np.ndarray:
     """Return how often each outcome came, (3,), with one match of each added (Laplace's rule)."""
-    counts = np.bincount(np.asarray(outcome) + 1, minlength=3) + 1
+    counts = np.bincount(whole_numbers("outcome", outcome, -1, 1) + 1, minlength=3) + 1
     return counts / counts.sum()
 
 
@@ -50,8 +57,10 @@ class Calibration(NamedTuple):
 def calibration(probabilities: np.ndarray, outcome: np.ndarray, groups: int = 10) -> Calibration:
     """Compare all forecast probabilities, of all three outcomes, with how often they came true."""
     groups = check_count("groups", groups)
-    log_losses(probabilities, outcome)  # checks the shapes
+    log_losses(probabilities, outcome)  # checks them
     said = np.asarray(probabilities).ravel()
+    if groups > said.size:
+        raise ValueError(f"groups is {groups}, expected at most the {said.size} probabilities")
     came = (np.asarray(outcome)[:, None] + 1 == np.arange(3)).ravel()
     parts = np.array_split(np.argsort(said, kind="stable"), groups)
     rows = [

@@ -79,7 +79,8 @@ def by_hmc(
     result : Judged
         Without an evidence.
     """
-    if check_count("chains", chains) < 2:
+    chains = check_count("chains", chains)
+    if chains < 2:
         raise ValueError(f"chains is {chains}, expected at least 2: they are compared")
     target, hmc = in_coordinates_of(model, around), HMC(n_leapfrog)
     step = np.pi / 2 / n_leapfrog
@@ -145,7 +146,9 @@ def by_quadrature(model: Skills, nodes: int = 301) -> Gaussian:
     belief : Gaussian
         Mean, covariance and evidence, exact.
     """
-    nodes = check_count("nodes", nodes)
+    nodes = check_count("nodes", nodes, minimum=2)
+    if not len(model.outcome):
+        raise ValueError("outcome has no matches, expected at least one")
     _, sizes, directions = np.linalg.svd(model.A * model.prior_sd, full_matrices=False)
     plane = directions[sizes > 1e-12 * np.max(sizes, initial=0.0)]  # (rank, J), orthonormal, of z
     if len(plane) > 2:

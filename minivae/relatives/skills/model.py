@@ -93,7 +93,7 @@ class Skills:
             ("away", 0, self.n_teams - 1),
             ("outcome", -1, 1),
         ):
-            value = _whole_numbers(name, getattr(self, name), low, high)
+            value = whole_numbers(name, getattr(self, name), low, high)
             if len(value) != len(self.home):
                 raise ValueError(
                     f"{name} has {len(value)} matches, expected {len(self.home)} as home has"
@@ -126,7 +126,7 @@ class Skills:
     def rows(self, home: ArrayLike, away: ArrayLike) -> np.ndarray:
         """Return rows of A for matches of these teams."""
         home, away = (
-            _whole_numbers(name, value, 0, self.n_teams - 1)
+            whole_numbers(name, value, 0, self.n_teams - 1)
             for name, value in (("home", home), ("away", away))
         )
         if len(away) != len(home):
@@ -220,7 +220,8 @@ def probability_best(belief: Gaussian, n_teams: int, noise: np.ndarray) -> np.nd
     return np.bincount(best, minlength=n_teams) / len(s)
 
 
-def _whole_numbers(name: str, value: Sequence | ArrayLike, low: int, high: int) -> np.ndarray:
+def whole_numbers(name: str, value: Sequence | ArrayLike, low: int, high: int) -> np.ndarray:
+    """Return a vector of whole numbers as indices, or say under `name` what is wrong with it."""
     array = np.asarray(value)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise ValueError(
