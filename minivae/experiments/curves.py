@@ -172,7 +172,12 @@ class CurveFolder(RunFolder):
     def __init__(self, curve: Curve, folder: str | Path) -> None:
         super().__init__(Path(folder) / "curves" / curve.name)
         self.curve = curve
-        self._computed = (self.path / "curve.csv", self.model_path)
+        self.table_path = self.path / "curve.csv"
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether something of the curve was computed."""
+        return self.table_path.exists() or self.model_path.exists()
 
     @property
     def is_finished(self) -> bool:
@@ -199,7 +204,7 @@ class CurveFolder(RunFolder):
             If it cannot be made or written.
         """
         if not self.settings_path.exists():
-            if any(path.exists() for path in self._computed):
+            if self.has_begun:
                 raise ValueError(f"{self.settings_path} is missing; remove {self.path}")
             self.save_settings(self.curve.identity)
         try:
@@ -219,9 +224,8 @@ class CurveFolder(RunFolder):
     def _check_step_size(self, settings: dict[str, Any]) -> None:
         """Raise ValueError for no step size, of a curve that chooses one, or a damaged one."""
         is_chosen = "step_size" in self.curve.heading
-        has_begun = any(path.exists() for path in self._computed)
         try:
-            if is_chosen and (has_begun or "step_size" in settings):
+            if is_chosen and (self.has_begun or "step_size" in settings):
                 check_positive("step_size", settings.get("step_size"))
             trial = settings.get("trial", {"samples": 1})
             check_count("trial", trial.get("samples") if isinstance(trial, dict) else trial)
@@ -236,7 +240,7 @@ class CurveFolder(RunFolder):
         ValueError
             If the file is damaged.
         """
-        path = self._computed[0]
+        path = self.table_path
         if not path.exists():
             return []
         try:
@@ -254,14 +258,14 @@ class CurveFolder(RunFolder):
 
     def save_rows(self, rows: list[dict[str, Any]]) -> None:
         """Write curve.csv."""
-        with atomic_write(self._computed[0], "w", newline="") as file:
+        with atomic_write(self.table_path, "w", newline="") as file:
             table = csv.DictWriter(file, self.curve.columns)
             table.writeheader()
             table.writerows(rows)
 
     def clear(self) -> None:
         """Remove what was computed."""
-        for path in self._computed:
+        for path in (self.table_path, self.model_path):
             path.unlink(missing_ok=True)
 
     def table(self) -> dict[str, np.ndarray]:
