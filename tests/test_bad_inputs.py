@@ -184,6 +184,12 @@ def test_noise(shape):
         refused(lambda method=method: method(PARAMS, X, np.zeros(shape)), message)
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.float16, np.complex128])
+def test_params_of_another_dtype(dtype):
+    message = f"params has dtype {np.dtype(dtype)}, expected float32 or float64"
+    refused(lambda: MODEL.elbo(PARAMS.astype(dtype), X, NOISE), message)
+
+
 @pytest.mark.parametrize(
     ("params", "came"),
     [(FOREIGN, repr(FOREIGN)), (PARAMS.vector, "ndarray"), (None, "NoneType")],

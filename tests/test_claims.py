@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from minivae.app import cli
 from minivae.evaluation.bound import bound_terms
 from minivae.experiments import table1
 from minivae.experiments.curves import CurveFolder
@@ -170,6 +171,13 @@ def test_the_page_shows_what_was_measured(capsys, monkeypatch):
     for title, rows in printed(PAPER, capsys, monkeypatch, first=0).items():
         missing = [row for row in rows if tuple(row) not in shown]
         assert not missing, f"{title}: python benchmarks/paper/claims.py prints other rows"
+
+
+def test_a_curve_is_no_run(capsys):
+    folder = PAPER / "curves" / "mnist-h200-200-z50-iwae-k1"
+    assert cli.main(["evaluate", str(folder)]) == 2
+    message = f"run: {folder} holds a curve of minivae reproduce, and no run"
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("k", [1, 5])
