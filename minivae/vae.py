@@ -27,7 +27,7 @@ from minivae.networks import (
 )
 from minivae.params import Params
 from minivae.parts import sum_up
-from minivae.posteriors import check_noise, check_shapes, get_posterior
+from minivae.posteriors import check_own, get_posterior
 from minivae.protocols import Layer, Likelihood, New, Parts, Posterior
 from minivae.validation import check_count, check_dtype, check_has, check_rng
 
@@ -125,8 +125,7 @@ class VAE(ModelInputs):
             networks = take_networks(*sizes, encoder, decoder, *of_both)
         self.encoder, self.decoder = networks
         self.n_features, self.n_latent = self.encoder.n_in, self.decoder.n_in
-        check_noise(self.posterior, self.n_latent)
-        check_shapes(self.posterior, self.n_latent)
+        check_own(self.posterior, self.n_latent)
         self.param_shapes = {**self.encoder.shapes, **self.decoder.shapes}
 
     def __repr__(self) -> str:

@@ -52,12 +52,20 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     _add_train(commands)
     for name, summary, example in (
-        ("evaluate", "the bound of a run's model, split into its two terms", ""),
-        ("sample", "a picture of fresh samples from a run's model", " --n 64 --seed 1"),
-        ("reconstruct", "a picture of test images and their reconstructions", " --n 30"),
-        ("manifold", "the 2-D latent space as a picture (models with two latents)", " --n 30"),
-        ("interpolate", "a picture of the way from one test image to another", " --n 8"),
-        ("latents", "the bound split by latent, as a table and a picture: which are active", ""),
+        ("evaluate", "the bound of a run's model, split into its two terms", "mnist-20"),
+        ("sample", "a picture of fresh samples from a run's model", "mnist-20 --n 64 --seed 1"),
+        ("reconstruct", "a picture of test images and their reconstructions", "mnist-20 --n 30"),
+        (
+            "manifold",
+            "the 2-D latent space as a picture (models with two latents)",
+            "mnist-2 --n 30",
+        ),
+        ("interpolate", "a picture of the way from one test image to another", "mnist-20 --n 8"),
+        (
+            "latents",
+            "the bound split by latent, as a table and a picture: which are active",
+            "mnist-20",
+        ),
     ):
         _add_run_command(commands, name, summary, example)
     _add_explore(commands)
@@ -183,8 +191,7 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
 def _add_run_command(
     commands: argparse._SubParsersAction, name: str, summary: str, example: str
 ) -> None:
-    run = "runs/mnist-2" if name == "manifold" else "runs/mnist-20"
-    parser = _add_command(commands, name, summary, f"minivae {name} {run}{example}")
+    parser = _add_command(commands, name, summary, f"minivae {name} runs/{example}")
     parser.add_argument("run", type=place, metavar="RUN", help="a folder that minivae train made")
     if name != "manifold":  # nothing in it is random
         parser.add_argument("--seed", type=seed, default=0, help="for random choices (0)")

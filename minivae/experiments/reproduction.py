@@ -242,8 +242,8 @@ def _merged(plan: dict[Experiment, list[Curve]]) -> list[Curve]:
 
 
 def _chosen(curves: list[Curve], only: str) -> list[Curve]:
-    is_text = isinstance(only, str)
-    chosen = [curve for curve in curves if is_text and fnmatchcase(curve.name, only)]
+    is_pattern = isinstance(only, str)
+    chosen = [curve for curve in curves if fnmatchcase(curve.name, only)] if is_pattern else []
     if not chosen:
         names = ", ".join(curve.name for curve in curves)
         raise ValueError(f"only is {only!r}, expected a pattern of one of {names}")

@@ -94,8 +94,7 @@ class Sequential:
             layer = self.layers[k]
             before = {name: own_params[name] for name in layer.shapes}
             layer.init(own_params, rng, std)
-            if type(layer) is not Dense:
-                checked_params(k + 1, layer, own_params, before)
+            checked_params(k + 1, layer, own_params, before)
 
     def forward(self, params: Arrays, x: np.ndarray, new: New = np.empty) -> tuple[np.ndarray, Any]:
         """Return what the last layer returns, and what `backward` needs.

@@ -32,35 +32,35 @@ POSTERIORS: dict[str, PosteriorWithDensity] = {
 }
 
 
-def check_noise(posterior: Posterior, n_latent: int) -> None:
-    """Raise ValueError unless the posterior's noise fills what it is given: no gradient tells."""
-    out = np.full((1, 1, n_latent), np.nan)
-    posterior.draw_noise(np.random.default_rng(0), out)
-    if np.isnan(out).any():
+def check_own(posterior: Posterior, n_latent: int) -> None:
+    """Try a posterior of one's own once, for what no gradient check tells.
+
+    Raises
+    ------
+    ValueError
+        If its noise does not fill what it is given, or what it returns has not the shape it should.
+    """
+    if type(posterior) in map(type, POSTERIORS.values()):
+        return
+    n_params = posterior.n_params(n_latent)
+    noise, q_params = np.full((3, 2, n_latent), np.nan), np.zeros((2, n_params))
+    posterior.draw_noise(np.random.default_rng(0), noise)
+    if np.isnan(noise).any():
         raise ValueError(
             f"posterior {posterior.name!r} has a draw_noise that leaves numbers of `out` as they "
             "were, expected it to overwrite them all"
         )
-
-
-def check_shapes(posterior: Posterior, n_latent: int) -> None:
-    """Raise ValueError unless what a posterior of one's own returns has the shapes it should."""
-    if type(posterior) in map(type, POSTERIORS.values()):
-        return
-    J, n_params, rng = n_latent, posterior.n_params(n_latent), np.random.default_rng(0)
-    noise, q_params = np.empty((3, 2, J)), np.zeros((2, n_params))
-    posterior.draw_noise(rng, noise)
     z, minus_kl = posterior.sample(q_params, noise)
     dq_params = posterior.sample_backward(np.zeros_like(noise), q_params, noise, 1.0)
     for name, array, expected in (
-        ("sample returns z", z, (3, 2, J)),
+        ("sample returns z", z, noise.shape),
         ("sample returns minus_kl", minus_kl, (2,)),
-        ("sample_backward returns dq_params", dq_params, (2, n_params)),
+        ("sample_backward returns dq_params", dq_params, q_params.shape),
     ):
         if np.shape(array) != expected:
             raise ValueError(
                 f"posterior {posterior.name!r}: its {name} of shape {np.shape(array)} for L = 3, "
-                f"m = 2, J = {J}, expected {expected}"
+                f"m = 2, J = {n_latent}, expected {expected}"
             )
 
 
