@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 from llvmlite import binding
 
-# They start processes, time them, look at pages and pictures, or are scikit-learn's own: one run of
-# each is enough.
+# They start processes, time them, look at pages and pictures, are scikit-learn's own or test the
+# tests: one run of each is enough.
 ELSEWHERE = ["assignments", "benchmarks", "cli", "cli_mishaps", "cluster", "damaged_files",
-             "datasets", "download", "exercises", "explorer", "explorer_page", "plots",
-             "predictions", "reproduce", "sentences_cli", "site", "sklearn", "table1",
+             "datasets", "download", "exercises", "explorer", "explorer_page", "planted_bugs",
+             "plots", "predictions", "reproduce", "sentences_cli", "site", "sklearn", "table1",
              "tutorials"]  # fmt: skip
 
 

@@ -15,6 +15,10 @@ twenty times as many, are looked for on purpose:
 
     pytest --hypothesis-profile=explore
 
+A fifth of them is enough where the same tests have just passed in other arithmetic:
+
+    python tests/arithmetic.py haswell --hypothesis-profile=again
+
 There are no deadlines: the first use of a kernel compiles it, and machines are slow.
 """
 
@@ -26,6 +30,7 @@ from hypothesis import HealthCheck, Phase, settings
 SHIFT = int(os.environ.get("MINIVAE_TEST_SEED", "0"))
 USUAL = 50  # examples
 EXPLORE = 20  # times as many
+AGAIN = 5  # times fewer
 
 default_rng = np.random.default_rng
 
@@ -58,6 +63,8 @@ def register_profiles():
     common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
     settings.register_profile("standard", derandomize=True, max_examples=USUAL, **common)
     settings.register_profile("explore", derandomize=False, max_examples=USUAL * EXPLORE, **common)
+    # For a second run, with other arithmetic: the first has been through the shapes.
+    settings.register_profile("again", derandomize=True, max_examples=USUAL // AGAIN, **common)
     # For `mutation`: whether a test fails is all that matters, not the smallest example.
     hasty = {"derandomize": True, "max_examples": 5, "phases": [Phase.explicit, Phase.generate]}
     settings.register_profile("impatient", **hasty, **common)

@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from randomness import examples
 from scipy.special import expit, ndtr
 
 from minivae import VAE, Params, check_grad, load_model, save_model
@@ -34,8 +35,8 @@ def problems(draw, likelihoods=LIKELIHOODS, depths=(0, 1, 2), **options):
 @pytest.mark.parametrize("depth", [0, 1, 2, 3])
 @pytest.mark.parametrize("L", [1, 3])
 def test_gradient_of_the_whole_model(likelihood, depth, L):
-    # Forty combinations: a fifth of the usual number of examples for each.
-    @settings(max_examples=settings.default.max_examples // 5)
+    # Forty combinations: fewer examples of each.
+    @examples(10)
     @given(problems([likelihood], [depth], samples=[L]))
     def check(problem):
         vae, params, x, noise = problem

@@ -283,6 +283,8 @@ class _Objective:
             raise ValueError("x has 0 parameters, expected at least 1")
         self.x = np.concatenate([leaf.ravel() for leaf in leaves.values()])
         self.scale = np.maximum(1.0, np.abs(self.x))
+        self._moved = _copy(x)  # what `along` gives to f, again and again: f is evaluated often
+        self._moved_leaves = dict(_leaves(self._moved))
 
     def direction(self, part: slice, rng: np.random.Generator) -> np.ndarray:
         """Draw a unit vector over x[part], uniform on the sphere, in units of the scale."""
@@ -293,16 +295,12 @@ class _Objective:
         """Return ``phi(t) = f(x + t d)``."""
         flat = self.x.copy()
         flat[part] += t * direction
+        for name, leaf in self._moved_leaves.items():  # all of them, whatever f did to them
+            shape, place = self.blocks[name]
+            leaf[...] = flat[place].reshape(shape)
         with np.errstate(all="ignore"):  # a long step may leave the domain of f
-            result = self.f(self.at(flat))
+            result = self.f(self._moved)
         return float(result if self.grad else result[0])
-
-    def at(self, flat: np.ndarray) -> Any:
-        """Return a flat vector in the structure that f knows; a new one, f cannot spoil it."""
-        point = _copy(self.template)
-        for name, leaf in _leaves(point):
-            leaf[...] = flat[self.blocks[name][1]].reshape(leaf.shape)
-        return point
 
     def value_and_gradient(self) -> tuple[float, np.ndarray]:
         """Evaluate at x twice: once to know, once to see whether f is a function."""
@@ -315,7 +313,7 @@ class _Objective:
         return once
 
     def _evaluate(self) -> tuple[float, np.ndarray]:
-        point = self.at(self.x)
+        point = _copy(self.template)
         result = self.f(point)
         pair = isinstance(result, tuple) and len(result) == 2
         if pair == (self.grad is not None):
