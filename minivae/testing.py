@@ -299,12 +299,12 @@ def batches(
         x = np.where(rng.random(grey.shape) < 0.5, grey, np.round(grey))
     else:
         x = vae.sample(params, M, rng)
-    noise = rng.standard_normal((L, M, vae.n_latent))
+    noise = np.empty((L, M, vae.n_latent))
+    vae.posterior.draw_noise(rng, noise)
 
     encoder, q_params = _preactivations(vae.encoder, params, x)
-    mu, log_var = np.split(q_params, 2, axis=1)
-    z = (mu + np.exp(log_var / 2) * noise).reshape(-1, vae.n_latent)
-    decoder, _ = _preactivations(vae.decoder, params, z)
+    z, _ = vae.posterior.sample(q_params, noise)
+    decoder, _ = _preactivations(vae.decoder, params, z.reshape(-1, vae.n_latent))
     assume(_clear_of_kinks(encoder + decoder))
     return Batch(x, noise)
 

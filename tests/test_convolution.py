@@ -267,6 +267,10 @@ def test_a_decoder_is_the_encoder_s_mirror(image, channels):
         assert {layer.start for layer in network} == {"glorot"}
 
 
+def test_a_number_is_one_layer():  # as it is for a VAE
+    assert convnet.decoder((4, 6), 2, 3, 5) == convnet.decoder((4, 6), 2, (3,), (5,))
+
+
 def test_several_numbers_for_a_pixel_come_channel_by_channel():
     *_, transposed, last = convnet.decoder((4, 6), 2, (2,), outputs_per_pixel=2)
     x, W, b = problem(transposed)
@@ -348,6 +352,9 @@ def test_the_usual_start_is_the_paper_s(kind):
             "image is 3 x 9, expected at least 4 x 4 pixels for 2 convolutions",
         ),
         (lambda: convnet.decoder((9, 9), 4, ()), "channels is empty, expected those of one conv"),
+        (lambda: convnet.decoder((9, 9), 4, None), "channels is None, expected a whole number"),
+        (lambda: convnet.encoder(9, 4), "image is 9, expected a height and a width"),
+        (lambda: convnet.encoder((9, 9, 1), 4), "image is (9, 9, 1), expected a height and a"),
     ],
 )
 def test_what_is_no_layer_is_refused(make, message):

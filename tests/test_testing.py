@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
+from randomness import examples
 
 import minivae.testing
+from minivae import VAE, Params
 from minivae.checks.gradcheck import GradCheckError
 from minivae.layers import ACTIVATIONS, Activation, Dense
 from minivae.likelihoods import LIKELIHOODS, FixedGaussian
-from minivae.testing import arrays, batches, check_layer, layers, mlps, models
+from minivae.posteriors import POSTERIORS
+from minivae.testing import Model, arrays, batches, check_layer, layers, mlps, models
 
 # --- The example in the docstring -----------------------------------------------------------------
 
@@ -126,6 +129,27 @@ def test_models_and_batches_fit_each_other(data):
     assert params.dtype == x.dtype == noise.dtype == np.float64
     assert np.all(params.vector != 0)
     assert np.isfinite(vae.elbo(params, x, noise))
+
+
+@pytest.mark.parametrize("posterior", POSTERIORS)
+def test_batches_are_for_any_posterior(posterior):
+    # As near to a kink of the decoder as the posterior's own z are, and its own noise.
+    vae = VAE(3, 2, (4,), activation="relu", posterior=posterior)
+    params = Params(vae.param_shapes)
+
+    @examples(10)
+    @given(st.data())
+    def check(data):
+        params.vector[:] = np.random.default_rng(data.draw(st.integers(0, 99))).normal(
+            size=params.vector.size
+        )
+        x, noise = data.draw(batches(Model(vae, params)))
+        assert (noise == 0).all() == (posterior == "deterministic")
+        z, _ = vae.posterior.sample(vae.encoder.forward(params, x)[0], noise)
+        a = z @ params["decoder.W1"] + params["decoder.b1"]
+        assert np.abs(a).min() > minivae.testing.KINK_DISTANCE
+
+    check()
 
 
 @given(st.data())

@@ -9,6 +9,8 @@ is in as many patches as any other. All weights start as Glorot's uniform draws.
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from minivae.layers.activations import Activation
 from minivae.layers.channels import ChannelsFirst
 from minivae.layers.convolution import Conv2D, ConvTranspose2D
@@ -38,23 +40,32 @@ def convolutions(
     Raises
     ------
     ValueError
-        If there are no channels, or the image is too small to be halved so often.
+        If `image` is not a height and a width, there are no channels, or the image is too small to
+        be halved so often.
     """
-    if not channels:
+    counts = _counts("channels", channels)
+    if not counts:
         raise ValueError("channels is empty, expected those of one convolution at least")
+    if np.shape(image) != (2,):
+        raise ValueError(f"image is {image!r}, expected a height and a width")
     layers: list[Conv2D] = []
-    height, width = (check_count("image", side) for side in image)
-    least = 2 ** len(channels)
+    height, width = _counts("image", image)
+    least = 2 ** len(counts)
     if min(height, width) < least:
         raise ValueError(
             f"image is {height} x {width}, expected at least {least} x {least} pixels for "
-            f"{len(channels)} convolutions"
+            f"{len(counts)} convolutions"
         )
     before = height, width, 1
-    for count in channels:
+    for count in counts:
         layers.append(Conv2D(before, count, **_HALF, activation=activation, start="glorot"))
         before = layers[-1].image_out
     return layers
+
+
+def _counts(name: str, values: int | Sequence[int]) -> tuple[int, ...]:
+    """Return `values`, or the only one, as ints (see `check_count`)."""
+    return tuple(check_count(name, value) for value in np.atleast_1d(values).tolist())
 
 
 def encoder(
@@ -81,7 +92,7 @@ def encoder(
     """
     layers: list[Layer] = [*convolutions(image, channels, activation)]
     width = layers[-1].n_out
-    for next_width in hidden:
+    for next_width in _counts("hidden", hidden):
         layers.append(Dense(width, next_width, activation, start="glorot"))
         width = next_width
     return [*layers, Dense(width, n_params, start="glorot")]
@@ -108,7 +119,7 @@ def decoder(
     mirrored = convolutions(image, channels, activation)
     layers: list[Layer] = []
     width = n_latent
-    for next_width in (*reversed(hidden), mirrored[-1].n_out):
+    for next_width in (*reversed(_counts("hidden", hidden)), mirrored[-1].n_out):
         layers.append(Dense(width, next_width, activation, start="glorot"))
         width = next_width
     for k, layer in reversed(list(enumerate(mirrored))):
