@@ -41,8 +41,16 @@ def binarized(data: Any, how: str) -> Any:
     """
     if how not in BINARIZATIONS:
         raise ValueError(f"binarize is {how!r}, expected one of {', '.join(BINARIZATIONS)}, None")
+    check_probabilities("train", data.train)
     train = data.train if how == "dynamic" else fixed_draw("train", data.train, seed=0)
     return data._replace(train=train, test=fixed_draw("test", data.test, seed=1))
+
+
+def check_probabilities(name: str, x: np.ndarray) -> None:
+    """Raise ValueError unless every pixel is a probability, or of 255 as much as a byte says."""
+    if x.dtype == np.uint8 or not x.size or (x.min() >= 0 and x.max() <= 1):  # NaN is neither
+        return
+    raise ValueError(f"{name} has pixels from {x.min():.6g} to {x.max():.6g}, expected [0, 1]")
 
 
 def fixed_draw(name: str, x: np.ndarray, seed: int) -> np.ndarray:
@@ -53,8 +61,7 @@ def fixed_draw(name: str, x: np.ndarray, seed: int) -> np.ndarray:
     ValueError
         If a pixel is no probability; the message calls the data `name`.
     """
-    if x.dtype != np.uint8 and (x.min() < 0 or x.max() > 1):
-        raise ValueError(f"{name} has pixels from {x.min():.6g} to {x.max():.6g}, expected [0, 1]")
+    check_probabilities(name, x)
     # NumPy has frozen the stream of RandomState (NEP 19): everyone gets the same data set.
     rng = np.random.RandomState(seed)
     ones: np.ndarray

@@ -57,6 +57,11 @@ def adam(
     theta += step_size * m / (np.sqrt(v) + epsilon)
 
 
+def _positive(epsilon: float, dtype: np.dtype) -> float:
+    """Return epsilon, or the smallest that is not rounded to zero in that dtype."""
+    return max(epsilon, float(np.finfo(dtype).tiny))
+
+
 def _refuse(theta: np.ndarray, *others: np.ndarray) -> NoReturn:
     shapes = " and ".join(str(other.shape) for other in others)
     raise ValueError(
@@ -104,7 +109,8 @@ class Adagrad:
         if not (theta.size,) == theta.shape == grad.shape == G.shape:  # kernels trust in it
             _refuse(theta, grad, G)
         real = theta.dtype.type
-        adagrad(theta, grad, G, real(self.step_size), real(decay), real(self.epsilon))
+        epsilon = _positive(self.epsilon, theta.dtype)
+        adagrad(theta, grad, G, real(self.step_size), real(decay), real(epsilon))
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,8 @@ class SGD:
         decay: float,
     ) -> None:
         """Take one step in place; see the module docstring."""
+        if not (theta.size,) == theta.shape == grad.shape:
+            _refuse(theta, grad)
         theta += self.step_size * (grad - decay * theta)
 
 
@@ -188,7 +196,8 @@ class Adam:
         # (root / (1 - beta1^t)) * m / (sqrt(v) + root * epsilon) with root = sqrt(1 - beta2^t).
         root = np.sqrt(1 - self.beta2**t)
         step_size = self.step_size * root / (1 - self.beta1**t)
-        scalars = (step_size, decay, self.beta1, self.beta2, root * self.epsilon)
+        epsilon = _positive(root * self.epsilon, theta.dtype)
+        scalars = (step_size, decay, self.beta1, self.beta2, epsilon)
         adam(theta, grad, m, v, *map(theta.dtype.type, scalars))
 
 

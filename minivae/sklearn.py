@@ -40,7 +40,14 @@ from minivae.training.aevb import AEVB
 from minivae.training.loop import TrainingDiverged, train
 from minivae.training.settings import AEVBSettings, first_params, optimizer_state
 from minivae.vae import VAE
-from minivae.validation import check_count, check_has, check_positive, choose
+from minivae.validation import (
+    as_array,
+    check_count,
+    check_has,
+    check_positive,
+    check_switch,
+    choose,
+)
 
 _FLOATS = (np.float64, np.float32)
 
@@ -77,8 +84,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         For the initial parameters, the order of the datapoints and all noise. An int is the `seed`
         of `minivae.fit`.
     n_jobs : int or None
-        Threads of `fit`: None is one, -1 as many as there are cores. The same number gives the
-        same bits.
+        Threads of `fit`: None is one, or what a `joblib.parallel_config` around it says, -1 as
+        many as there are cores. The same number of threads gives the same bits.
     verbose : bool
         Whether `fit` shows a progress bar.
 
@@ -209,12 +216,15 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         begun = hasattr(self, "params_")
         x = self._validated(X, reset=not begun)
         batch_size = check_count("batch_size", self.batch_size)
+        L = check_count("noise_samples", self.noise_samples)
+        N = check_count("total_samples", self.total_samples)
+        decay = 1 / N if check_switch("weight_prior", self.weight_prior) else 0.0
         vae = self.vae_ if begun else self._vae(x.shape[1])
         x = vae.check_data("X", x)
         if not begun:
             self._begin(vae, x.dtype)
         for rows in gen_batches(len(x), batch_size):
-            self._step(x[rows])
+            self._step(x[rows], L, decay)
         self.n_iter_ += 1
         return self
 
@@ -227,11 +237,9 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.n_steps_ = self.n_iter_ = 0
         self._rng = stream(seed, NOISE, 0)
 
-    def _step(self, x: np.ndarray) -> None:
+    def _step(self, x: np.ndarray, L: int, decay: float) -> None:
         """Take a step of algorithm 1 with a minibatch."""
         theta = self.params_.vector
-        L = check_count("noise_samples", self.noise_samples)
-        decay = 1 / check_count("total_samples", self.total_samples) if self.weight_prior else 0.0
         noise = np.empty((L, len(x), self.vae_.n_latent), theta.dtype)
         self.vae_.posterior.draw_noise(self._rng, noise)
         bound, grad = self.vae_.elbo_and_grad(self.params_, x, noise)
@@ -272,8 +280,8 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Return the mean of p(x|z), (n, n_features), for codes of shape (n, n_components)."""
-        check_is_fitted(self)
-        z = check_array(X, dtype=_FLOATS)
+        check_is_fitted(self, "params_")
+        z = check_array(_unmasked(X), dtype=_FLOATS)
         if z.shape[1] != self.vae_.n_latent:
             raise ValueError(
                 f"X has {z.shape[1]} columns, expected {self.vae_.n_latent}, the dimensions of z"
@@ -326,13 +334,13 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         -------
         X : (n_samples, n_features) array
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "params_")
         seed = _seed(self.random_state if random_state is None else random_state)
         rng = np.random.default_rng(seed)
         return self.vae_.sample(self.params_, check_count("n_samples", n_samples), rng, mean)
 
     def _checked(self, X: ArrayLike) -> np.ndarray:
-        check_is_fitted(self)
+        check_is_fitted(self, "params_")
         x = self._validated(X, reset=False)
         return self.vae_.check_data("X", x).astype(self.params_.dtype, copy=False)
 
@@ -372,7 +380,7 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _validated(self, X: ArrayLike, reset: bool) -> np.ndarray:
         """Return X as an array of floats that scikit-learn has nothing against."""
-        x = validate_data(self, X, dtype=_FLOATS, reset=reset)
+        x = validate_data(self, _unmasked(X), dtype=_FLOATS, reset=reset)
         if self.__sklearn_tags__().input_tags.positive_only:
             check_non_negative(x, type(self).__name__)  # so that all its estimators say the same
         return x
@@ -386,6 +394,11 @@ class VAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.positive_only = self.likelihood == "poisson"
         return tags
+
+
+def _unmasked(X: Any) -> Any:
+    """Return X, or raise ValueError if it masks values: scikit-learn would uncover them."""
+    return as_array("X", X) if isinstance(X, np.ma.MaskedArray) else X
 
 
 def _seed(random_state: Any) -> int:

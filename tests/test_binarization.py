@@ -68,3 +68,16 @@ def test_what_cannot_be_binarised():
     wild = data(np.float32)._replace(test=np.array([[0.5, 1.5]], np.float32))
     with pytest.raises(ValueError, match=r"test has pixels from 0.5 to 1.5, expected \[0, 1\]"):
         binarized(wild, "dynamic")
+
+
+@pytest.mark.parametrize("how", ["dynamic", "static"])
+@pytest.mark.parametrize("pixel", [-1.0, np.nan])
+def test_a_training_set_of_no_probabilities_is_refused(how, pixel):
+    wild = data(np.float32)._replace(train=np.array([[0.5, pixel]], np.float32))
+    with pytest.raises(ValueError, match=r"^train has pixels from .* expected \[0, 1\]"):
+        binarized(wild, how)
+
+
+def test_nothing_is_binarised_to_nothing():
+    empty = data(np.float32)._replace(test=np.empty((0, 2), np.float32))
+    assert binarized(empty, "static").test.shape == (0, 2)

@@ -398,10 +398,11 @@ def test_a_small_file_that_would_be_enormous_is_refused(tmp_path, monkeypatch, s
         assert load(file).train.shape == (900, 3000)
 
 
-def test_a_limit_that_is_no_number_is_named(tmp_path, monkeypatch):
+@pytest.mark.parametrize("limit", ["much", "nan", "-5"])
+def test_a_limit_that_is_no_number_is_named(tmp_path, monkeypatch, limit):
     file = save(tmp_path, ".npz", x_train=images())
-    monkeypatch.setenv("MINIVAE_LIMIT", "much")
-    message = "the environment variable MINIVAE_LIMIT is 'much', expected a number of bytes"
+    monkeypatch.setenv("MINIVAE_LIMIT", limit)
+    message = f"the environment variable MINIVAE_LIMIT is '{limit}', expected a number of bytes"
     with pytest.raises(ValueError, match=message):
         load(file)
 

@@ -264,9 +264,24 @@ def test_single_precision_has_the_room_that_it_needs():
     assert "right to 5 digits" in judge(DOUBLE, nearly, double).words
 
 
-@pytest.mark.parametrize("came", [Refuses, lambda sample: Refuses(), lambda sample: [True, False]])
+def unequal(sample):
+    return np.ones(3, bool), np.ones((4, 4), bool)
+
+
+@pytest.mark.parametrize(
+    "came", [Refuses, lambda sample: Refuses(), lambda sample: [True, False], unequal]
+)
 def test_a_test_of_samplers_may_return_anything(came):
     assert checker("11_the_bug_clinic")(came, "sampler_is_sound").state == "not yet right"
+
+
+def test_an_argument_that_is_reshaped_was_changed():
+    def reshaping(x):
+        twice = 2 * x
+        x.shape = (x.size,)
+        return twice
+
+    assert "the argument x was changed on the way" in judge(DOUBLE, reshaping, double).words
 
 
 def test_a_result_that_is_written_over_is_compared_as_it_was():

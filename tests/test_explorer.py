@@ -263,6 +263,13 @@ def test_wrong_arguments():
         build_page(vae, params, digits(shape=(3, 4)))
     with pytest.raises(ValueError, match=r"tutorials is 'here', expected .*{name}"):
         build_page(vae, params, digits(), tutorials="here")
+    with pytest.raises(ValueError, match=r"image_shape is 2 x 3, expected 16 pixels, as the model"):
+        build_page(vae, params, digits()._replace(image_shape=(2, 3)))
+    labels = np.zeros(3, int)
+    with pytest.raises(ValueError, match=r"test_labels has 3 labels, expected \d+$"):
+        build_page(vae, params, digits()._replace(test_labels=labels))
+    with pytest.raises(ValueError, match="data is of type ndarray, expected a Dataset"):
+        build_page(vae, params, digits().test)
     params.vector[3] = 1e5
     with pytest.raises(ValueError, match=r"dtype is float16, which ends at 65504, but .* 100000"):
         build_page(vae, params, digits(), dtype="float16")
@@ -377,3 +384,11 @@ def test_explore_says_in_one_line_what_is_wrong(run, opened, capsys):
     (run / "model.npz").unlink()
     assert "there is no model file run/model.npz" in one_line_error(capsys, "explore", "run")
     assert opened == [] and not (run / "explore.html").exists()
+
+
+def test_numbers_of_numpy_s_and_names_that_are_no_text_have_a_page():
+    vae = VAE(16, 2, (5,), FixedGaussian(np.float32(0.5)))
+    params = vae.init_params(np.random.default_rng(0))
+    odd = digits()._replace(name="b\udcff", image_shape=(np.int64(4), np.int64(4)))
+    page = build_page(vae, params, odd).encode("utf-8").decode()
+    assert "<title>minivae: b?, 2 latents</title>" in page

@@ -635,11 +635,44 @@ def test_unfit_questions_are_refused_in_one_line(f, x, message):
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["rtol", "step", "n_directions"])
-@pytest.mark.parametrize("number", [0, -1, math.nan])
+@pytest.mark.parametrize("name", ["rtol", "step"])
+@pytest.mark.parametrize("number", [0, -1, math.nan, math.inf, "a"])
 def test_options_are_checked(name, number):
-    with pytest.raises(ValueError, match=f"{name} is {number}, expected a positive number"):
+    with pytest.raises(ValueError, match=f"{name} is {number!r}, expected a positive number"):
         check_grad(square, X, **{name: number})
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"atol": math.inf}, "atol is inf, expected a positive number"),  # it would pass anything
+        ({"atol": -1}, "atol is -1, expected a positive number"),
+        ({"n_directions": 0}, "n_directions is 0, expected a whole number of at least 1"),
+        ({"n_directions": 2.5}, "n_directions is 2.5, expected a whole number of at least 1"),
+        ({"max_full": -1}, "max_full is -1, expected a whole number of at least 0"),
+        ({"rng": "a"}, "rng is 'a', expected a whole number of at least 0"),
+        ({"grad": X}, "grad is of type ndarray, expected a function"),
+    ],
+)
+def test_other_options_are_checked(option, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        check_grad(square, X, **option)
+
+
+def test_f_has_to_be_a_function():
+    with pytest.raises(ValueError, match=r"^f is of type NoneType, expected a function"):
+        check_grad(None, X)
+
+
+def test_what_f_does_to_its_argument_elsewhere_is_undone():
+    # At x itself it would be refused; one point is moved about for all other values.
+    def spoiling(x):
+        value, gradient = square(x)
+        if not np.array_equal(x, X):
+            x[...] = 7.0
+        return value, gradient
+
+    assert check_grad(spoiling, X).max_rel_error == check_grad(square, X).max_rel_error
 
 
 def test_a_pair_is_refused_when_grad_is_given():

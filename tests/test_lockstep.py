@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from minivae import Params
 from minivae.engine import lockstep as lockstep_module
@@ -241,3 +242,28 @@ def test_a_part_for_a_parameter_that_there_is_not_is_refused(threads):
                 lambda k, step, new: (0.0, {"b": Sum(DY), "c": Sum(DY)}),
                 lambda step, piece, gradient: None,
             )  # fmt: skip
+
+
+# --- BLAS -----------------------------------------------------------------------------------------
+
+
+def test_blas_has_its_threads_back_when_the_last_user_is_out():
+    # As fits do in two threads of Python that end in the order in which they began.
+    def threads():
+        return [library["num_threads"] for library in threadpool_info() if is_blas(library)]
+
+    def is_blas(library):
+        return library["user_api"] == "blas"
+
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        first, second = (
+            lockstep_module.blas_single_threaded(),
+            lockstep_module.blas_single_threaded(),
+        )
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert set(threads()) == {1}
+        second.__exit__(None, None, None)
+        assert threads() == before

@@ -363,6 +363,17 @@ def test_samples_in_a_plane_have_no_density(density):
 
 
 @pytest.mark.parametrize("density", DENSITIES)
+@pytest.mark.parametrize("J", [2, 3])
+def test_samples_on_a_line_have_no_density_however_they_are_rounded(density, J):
+    rng = np.random.default_rng(0)
+    ends = rng.standard_normal((2, 400, J))
+    on_a_line = ends[0] + rng.uniform(size=(50, 400, 1)) * (ends[1] - ends[0])
+    at_two_points = np.where(rng.uniform(size=(50, 400, 1)) < 0.5, *ends)
+    for z in (on_a_line, at_two_points):
+        assert np.all(np.isnan(DENSITIES[density](z)(z)))
+
+
+@pytest.mark.parametrize("density", DENSITIES)
 def test_samples_that_are_all_the_same_have_no_density(density):
     # Of thirty equal numbers, the mean is not always one of them: rounding is no variance.
     z = np.repeat(np.random.default_rng(0).standard_normal((1, 40, 1)), 30, axis=0)

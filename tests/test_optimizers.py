@@ -187,8 +187,17 @@ def test_vectors_of_different_lengths_never_reach_a_kernel(optimizer):
             ValueError, match=r"^theta has shape \(8,\) and its gradient and state \("
         ):
             optimizer.update(theta, grad, moments, 1, 0.0)
+    with pytest.raises(ValueError, match=r"^theta has shape \(8,\) and its gradient and state \(1"):
+        SGD().update(theta, np.ones(1), {}, 1, 0.0)  # NumPy would stretch it
     table = np.zeros((2, 4))
     with pytest.raises(
         ValueError, match=r"^theta has shape \(2, 4\) and its gradient and state \(2"
     ):
         optimizer.update(table, table.copy(), optimizer.init(table), 1, 0.0)
+
+
+@pytest.mark.parametrize("optimizer", [Adagrad(epsilon=1e-50), Adam(epsilon=1e-44)])
+def test_an_epsilon_too_small_for_float32_still_keeps_the_first_step_finite(optimizer):
+    theta, grad = np.ones(3, np.float32), np.zeros(3, np.float32)
+    optimizer.update(theta, grad, optimizer.init(theta), 1, 0.0)
+    np.testing.assert_array_equal(theta, 1)

@@ -690,6 +690,29 @@ def test_the_league_table_has_the_most_skilful_on_top_and_error_bars():
     assert "noise of a match" in axes.get_xlabel()
 
 
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([None] * 4 + ["a"] * 4, "labels are of several types, expected numbers or texts"),
+        (np.ma.masked_less(np.arange(8), 2), "labels has 2 masked values"),
+    ],
+)
+def test_labels_that_are_none(labels, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        plots.latent_space(*plane(), np.zeros((8, 2)), labels)
+
+
+def test_a_path_that_is_none():
+    with pytest.raises(ValueError, match=r"^path is 5, expected a path"):
+        plots.save(plots.manifold(*plane(), (2, 1), n=1), 5)
+
+
+def test_no_calibration_curve_is_left_out():
+    curve = Calibration(*np.full((4, 2), 0.5))
+    with pytest.raises(ValueError, match=r"^curves has 11 entries, expected at most 10"):
+        calibration_curve({str(k): curve for k in range(11)})
+
+
 def test_a_calibration_curve_per_method():
     curve = Calibration(*np.array([[0.2, 0.8], [0.3, 0.7], [0.1, 0.05], [9, 9]]))
     axes = calibration_curve({"EP": curve, "Elo": curve}).axes[0]

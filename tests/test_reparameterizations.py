@@ -4,6 +4,7 @@ Three independent judges: SciPy's distributions, finite differences with the noi
 expectations whose derivatives are known in closed form.
 """
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -197,6 +198,88 @@ def test_log_density_beyond_the_largest_exponential():
 def test_log_density_of_a_logistic_far_out_falls_like_its_distance(module):
     came = module.Logistic().log_density(np.array([-1e4, 1e4]), 0, 1)
     np.testing.assert_allclose(came, [-1e4, -1e4], rtol=1e-12)
+
+
+icdf, ls = inverse_cdf, location_scale
+FAR = [  # what is on the way is too large for a float, or cancels; the answer is neither
+    (ls.StudentT(1e10), 0.5, (0.0, 1.0), scipy.stats.norm.logpdf(0.5)),
+    (ls.StudentT(1e17), 0.5, (0.0, 1.0), scipy.stats.norm.logpdf(0.5)),
+    (ls.StudentT(2.0), 1e200, (0.0, 1.0), -3 * np.log(1e200) + np.log(1.0)),
+    (icdf.Cauchy(), 1e200, (0.0, 1.0), -2 * np.log(1e200) - np.log(np.pi)),
+    (icdf.Reciprocal(), 1.0, (1e-200, 1e200), -np.log(400 * np.log(10))),
+    (icdf.Reciprocal(), 3.0, (3.0, 3 * (1 + 2.0**-40)), -np.log(3) + 40 * np.log(2)),
+    (icdf.Pareto(), 1e200, (1e-200, 1.0), -600 * np.log(10)),
+    (icdf.Weibull(), 1e-200, (1e200, 0.5), -np.log(2)),
+    (icdf.Weibull(), 0.0, (1.0, 1.0), 0.0),
+    (icdf.Weibull(), 1e300, (1e-10, 1.5), -np.inf),
+    (icdf.Rayleigh(), 1e-200, (1e200,), -600 * np.log(10)),
+    (icdf.Rayleigh(), 1e300, (1e-10,), -np.inf),
+    (icdf.Gompertz(), 710.0, (1e-300, 1.0), -np.exp(710 - 300 * np.log(10))),
+    (icdf.Gompertz(), 1e300, (1.0, 1e10), -np.inf),
+    (icdf.Gumbel(), -1e300, (0.0, 1e-10), -np.inf),
+    (ls.MultivariateGaussian(), [np.inf, 0.0], (np.zeros(2), np.eye(2)), -np.inf),
+]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("distribution", "value", "params", "expected"), FAR)
+def test_log_density_far_out_is_what_it_is(distribution, value, params, expected):
+    came = distribution.log_density(value, *params)
+    np.testing.assert_allclose(came, expected, rtol=1e-5)
+
+
+def test_student_s_t_of_many_degrees_is_a_gaussian_in_several_dimensions_too():
+    came = ls.MultivariateStudentT(1e15).log_density(LOC, np.zeros(3), A)
+    expected = ls.MultivariateGaussian().log_density(LOC, np.zeros(3), A)
+    assert came == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("distribution", "u", "params", "log_value"),
+    [
+        (icdf.Pareto(), -np.expm1(-5), (1e-300, 0.005), -300 * np.log(10) + 1000),
+        (icdf.Weibull(), -np.expm1(-20), (1e-300, 1 / 300), -300 * np.log(10) + 300 * np.log(20)),
+        (icdf.Gompertz(), -np.expm1(-1), (1e-320, 1.0), np.log(320 * np.log(10))),
+    ],
+)
+def test_a_sample_is_as_large_as_it_is(distribution, u, params, log_value):
+    assert np.log(distribution.sample(u, *params)) == pytest.approx(log_value, rel=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("distribution", [ls.StudentT(0.01), ls.MultivariateStudentT(0.01)])
+def test_noise_with_the_heaviest_tails_is_noise(distribution, dtype):
+    noise = distribution.draw_noise(np.random.default_rng(0), (1000, 2), dtype)
+    params = (0.0, 1.0) if type(distribution) is ls.StudentT else (np.zeros(2), np.eye(2))
+    with np.errstate(over="ignore"):
+        z = distribution.sample(noise, *(np.asarray(p, dtype) for p in params))
+    assert z.shape == (1000, 2) and z.dtype == dtype
+
+
+def test_samples_of_a_narrow_interval_lie_in_it():
+    low, high = 3.0, 3 * (1 + 1e-12)
+    z = icdf.Reciprocal().sample(np.random.default_rng(0).uniform(size=100_000), low, high)
+    assert low <= z.min() and z.max() <= high
+    assert np.isfinite(icdf.Reciprocal().log_density(z, low, high)).all()
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda: implicit.Dirichlet().log_density([0.25], np.ones(4)), "value has shape (1,) for"),
+        (lambda: implicit.Dirichlet().log_density(1.0, 1.0), "value has shape () for a concentrat"),
+        (lambda: ls.Triangular("x"), "mode is 'x', expected a number in the open interval (0, 1)"),
+        (lambda: ls.Gaussian().sample("abc", 0, 1), "the arguments have dtype <U3, expected real"),
+        (
+            lambda: ls.Gaussian().draw_noise(np.random.default_rng(0), (3, -1)),
+            "shape is -1, expected a whole number of at least 0",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named(use, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        use()
 
 
 def test_log_density_at_the_ends_of_an_interval_is_no_nan():

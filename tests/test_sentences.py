@@ -142,6 +142,7 @@ def test_a_file_of_one_s_own(tmp_path, how):
     ("text", "message"),
     [
         (b"good\nna\xefve\n", "not text in UTF-8: line 2 has the byte 0xef; save it as UTF-8"),
+        (b"\xef\xbb\xbfgood\n\xffa\n", "not text in UTF-8: line 2 has the byte 0xff; save it"),
         ("a b\n" * 19, "has 19 sentences of at most 40 words, expected at least 20, one a line"),
         ("\n" * 50, "has 0 sentences"),
         ("", "has 0 sentences"),
@@ -152,6 +153,12 @@ def test_a_file_of_one_s_own(tmp_path, how):
 def test_files_that_are_no_such_text_are_refused(tmp_path, text, message):
     with pytest.raises(ValueError, match=message):
         load_sentences(own_file(tmp_path, text))
+
+
+@pytest.mark.parametrize("number", [-2, 5])
+def test_numbers_that_are_no_words_are_refused(number):
+    with pytest.raises(ValueError, match=f"^row has {number}, expected numbers from 0 to 4"):
+        Vocabulary(("a", "b", "c")).text([2, number])
 
 
 def test_files_that_cannot_be_read(tmp_path):

@@ -229,6 +229,35 @@ def test_a_clone_has_the_settings_and_nothing_else():
         fresh.transform(X)
 
 
+@pytest.mark.parametrize("method", ["transform", "score", "score_samples"])
+def test_after_a_fit_that_failed_it_is_not_fitted(method):
+    vae = small(max_iter=0)
+    with pytest.raises(ValueError, match="max_iter is 0"):
+        vae.fit(X)
+    for use in (lambda: getattr(vae, method)(X), vae.sample, lambda: vae.inverse_transform(X)):
+        with pytest.raises(NotFittedError):
+            use()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"noise_samples": 0}, {"total_samples": 0}, {"weight_prior": "no"}]
+)
+def test_partial_fit_begins_with_nothing_that_it_refuses(wrong):
+    vae = small(**wrong)
+    with pytest.raises(ValueError, match=f"^{next(iter(wrong))} is "):
+        vae.partial_fit(X)
+    with pytest.raises(NotFittedError):
+        vae.transform(X)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "transform", "inverse_transform"])
+def test_masked_values_are_not_uncovered(method):
+    vae = small().fit(X)
+    values = vae.transform(X) if method == "inverse_transform" else X
+    with pytest.raises(ValueError, match=r"^X has \d+ masked values, expected an array without"):
+        getattr(vae, method)(np.ma.masked_greater(values, values.mean()))
+
+
 def test_in_a_pipeline_and_a_search():
     pipeline = make_pipeline(StandardScaler(), small())
     search = GridSearchCV(pipeline, {"vaetransformer__n_components": [1, 2]}, cv=3).fit(100 + 9 * X)

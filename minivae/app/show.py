@@ -37,7 +37,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         error = bounds.std() / math.sqrt(len(bounds))
         bound = f"{bounds.mean():.2f} ({error:.2f})"
         lines.append(
-            f"{name:<20} {bound:>18} {log_px.mean():>12.2f} {-minus_kl.mean():>8.2f} "
+            f"{name:<20} {bound:>18} {log_px.mean():>12.2f} {abs(minus_kl.mean()):>8.2f} "
             f"{len(bounds):>12,}"
         )
     print("\n".join(lines))
@@ -111,6 +111,8 @@ def interpolate(arguments: argparse.Namespace) -> None:
         data = data_to_show(run, vae)
         rows = _test_rows(arguments, data, 2 * arguments.n)
         n = len(rows) // 2
+        if n == 0:
+            raise ValueError("data: the test set has 1 image, a way needs two")
         x_from, x_to = data.test[rows[:n]], data.test[rows[n : 2 * n]]
         return plots.interpolation(vae, params, x_from, x_to, data.image_shape)
 

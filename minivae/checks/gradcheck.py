@@ -32,6 +32,8 @@ from typing import Any
 
 import numpy as np
 
+from minivae.validation import check_count, check_positive, check_seed
+
 _RATIO = 1 + math.sqrt(5)  # irrational: a wave with a period that fits h, 4h and 16h looks flat
 _SAFETY = 8.0  # the 8 in floor = 8 N/h: ten standard deviations
 _ROUGH = 1e-3  # doubt about a slope, relative to its size, that means a kink
@@ -131,10 +133,17 @@ def check_grad(
     >>> check_grad(lambda x: ((x**2).sum(), 2 * x), np.array([1.0, 2.0, 3.0])).passed
     True
     """
-    for name, number in (("rtol", rtol), ("step", step), ("n_directions", n_directions)):
-        if not number > 0:
-            raise ValueError(f"{name} is {number}, expected a positive number")
-    rng = np.random.default_rng(rng)
+    check_positive("rtol", rtol)
+    check_positive("step", step)
+    if atol != 0:
+        check_positive("atol", atol)
+    max_full = check_count("max_full", max_full, 0)
+    n_directions = check_count("n_directions", n_directions)
+    if not isinstance(rng, np.random.Generator):
+        rng = np.random.default_rng(check_seed("rng", rng))
+    for name, function in (("f", f), ("grad", f if grad is None else grad)):
+        if not callable(function):
+            raise ValueError(f"{name} is of type {type(function).__name__}, expected a function")
     objective = _Objective(f, grad, x)
     value, gradient = objective.value_and_gradient()
     noise = _rounding_noise(objective, value, gradient, step, rng)

@@ -1,5 +1,6 @@
 """Reading files: arrays under the names of `Dataset`'s fields, their values not yet checked."""
 
+import contextlib
 import math
 import os
 import warnings
@@ -88,12 +89,12 @@ def _limit() -> float:
     given = os.environ.get(LIMIT_VARIABLE)
     if not given:
         return _LIMIT
-    try:
-        return float(given)
-    except ValueError:
-        raise ValueError(
-            f"the environment variable {LIMIT_VARIABLE} is {given!r}, expected a number of bytes"
-        ) from None
+    with contextlib.suppress(ValueError):
+        if float(given) > 0:  # neither does NaN
+            return float(given)
+    raise ValueError(
+        f"the environment variable {LIMIT_VARIABLE} is {given!r}, expected a number of bytes"
+    )
 
 
 def _refuse_misnamed(names: list[str], layout: dict[str, str]) -> None:

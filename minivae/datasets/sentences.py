@@ -116,6 +116,8 @@ class Vocabulary:
         for number in row:
             if number in (END, PADDING):
                 break
+            if not 0 <= number < len(self):
+                raise ValueError(f"row has {number}, expected numbers from 0 to {len(self) - 1}")
             words.append(_MARKS[number] if number < len(_MARKS) else self.words[number - 2])
         return " ".join(words)
 
@@ -229,10 +231,10 @@ def _read(file: Path) -> str:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
+        line = error.object.count(b"\n", 0, error.start) + 1  # a mark at the beginning is not in it
         raise ValueError(
             f"data: {file} is not text in UTF-8: line {line} has the byte "
-            f"0x{raw[error.start]:02x}; save it as UTF-8"
+            f"0x{error.object[error.start]:02x}; save it as UTF-8"
         ) from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1

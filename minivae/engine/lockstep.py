@@ -8,10 +8,10 @@ array (`SharedArena`), the others read. So no gradients are exchanged and added 
 number of threads gives the same bits.
 """
 
+import contextlib
 import math
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -27,9 +27,27 @@ from minivae.engine.team import Team
 _LARGE = 50_000  # numbers: an array of which each thread has a part
 
 
-def blas_single_threaded() -> AbstractContextManager:
-    """Context manager: BLAS uses one thread, and afterwards as many as before."""
-    return threadpool_limits(1, user_api="blas")
+_blas_lock = threading.Lock()
+_blas_limits: list[
+    threadpool_limits
+] = []  # one for every user, of which the first knows the way back
+
+
+@contextlib.contextmanager
+def blas_single_threaded() -> Iterator[None]:
+    """Context manager: BLAS uses one thread, and afterwards as many as before.
+
+    It does so for the whole process; of several users at a time the last one out restores.
+    """
+    with _blas_lock:
+        _blas_limits.append(threadpool_limits(1, user_api="blas"))
+    try:
+        yield
+    finally:
+        with _blas_lock:
+            last = _blas_limits.pop()
+            if not _blas_limits:
+                last.restore_original_limits()
 
 
 def shares(n: int, size: int) -> list[slice]:

@@ -41,10 +41,10 @@ def kernel_density(z: np.ndarray) -> Density:
     origin = z[0]  # see above
 
     def fit(samples: np.ndarray) -> Density:
-        try:
-            return gaussian_kde(samples.T).logpdf
-        except np.linalg.LinAlgError:  # the samples lie in a plane
+        variances = np.linalg.eigvalsh(np.atleast_2d(np.cov(samples.T)))  # ascending
+        if variances[0] <= _FLAT * variances[-1]:  # rounding may hide it from SciPy
             return lambda points: np.full(points.shape[1], np.nan)
+        return gaussian_kde(samples.T).logpdf
 
     log_densities = [fit(samples) for samples in np.swapaxes(z - origin, 0, 1)]
 

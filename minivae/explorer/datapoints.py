@@ -45,6 +45,16 @@ def describe_data(
         If the data do not fit the model.
     """
     test = vae.check_data("data.test", data.test)
+    height, width = map(int, data.image_shape)
+    if height * width != vae.n_features:
+        raise ValueError(
+            f"data.image_shape is {height} x {width}, expected {vae.n_features} pixels, as the "
+            "model has"
+        )
+    if data.test_labels is not None and len(data.test_labels) != len(test):
+        raise ValueError(
+            f"data.test_labels has {len(data.test_labels)} labels, expected {len(test)}"
+        )
     scored = test[:_SCORED]
     log_px, minus_kl = bound_terms(vae, params, scored)
     mu = _means(vae, params, scored)
@@ -53,8 +63,8 @@ def describe_data(
     points = mu[rows[: _how_many(_POINTS, _POINT_BYTES, 4 * vae.n_latent)]]
     labels = data.test_labels
     described = {
-        "name": data.name,
-        "image_shape": list(data.image_shape),
+        "name": data.name.encode("utf-8", "replace").decode(),  # a file's name may be no text
+        "image_shape": [height, width],
         "images_dtype": images.dtype.name,
         "range": _range(images),
         "labels": None if labels is None else labels[: len(scored)][rows][: len(points)].tolist(),

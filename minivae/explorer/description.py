@@ -68,7 +68,7 @@ def _starts(shapes: dict[str, tuple[int, ...]]) -> dict[str, dict[str, Any]]:
 
 def _describe_likelihood(likelihood: Any) -> dict[str, Any]:
     if type(likelihood) is FixedGaussian:
-        return {"name": likelihood.name, "sigma": likelihood.sigma}
+        return {"name": likelihood.name, "sigma": float(likelihood.sigma)}
     return {"name": _known("likelihood", likelihood, LIKELIHOODS)}
 
 

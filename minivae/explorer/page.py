@@ -17,7 +17,7 @@ from minivae.plots import PALETTE
 from minivae.vae import VAE
 
 DTYPES = ("float32", "float16")
-_EXACT_BELOW = 5_500_000  # characters that weights may take in float32, for a page below 6 MB
+_EXACT_BELOW = 4_800_000  # characters that weights may take in float32: with data, a page has 6 MB
 _LARGEST = 60_000_000  # characters that they may take at all
 
 _WEB = resources.files("minivae.explorer") / "web"
@@ -62,7 +62,9 @@ def build_page(
         the data do not fit it.
     """
     vae.check_params(params)
-    if tutorials is not None and "{name}" not in tutorials:
+    if not isinstance(data, Dataset):
+        raise ValueError(f"data is of type {type(data).__name__}, expected a Dataset")
+    if tutorials is not None and "{name}" not in str(tutorials):
         raise ValueError(
             f"tutorials is {tutorials!r}, expected an address with {{name}} in it, as "
             "../tutorials/{name}.ipynb"
@@ -78,7 +80,8 @@ def build_page(
         "tutorials": tutorials,
         "version": minivae.__version__,
     }
-    title = f"minivae: {data.name}, {vae.n_latent} latent{'s' * (vae.n_latent > 1)}"
+    name = data.name.encode("utf-8", "replace").decode()  # a file's name may be no text
+    title = f"minivae: {name}, {vae.n_latent} latent{'s' * (vae.n_latent > 1)}"
     return fill_page(
         {
             "title": html.escape(title),

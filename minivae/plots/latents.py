@@ -12,6 +12,7 @@ from minivae.params import Params
 from minivae.plots.images import check_plane
 from minivae.plots.style import PALETTE, HouseFigure, house_style
 from minivae.vae import VAE
+from minivae.validation import as_array
 
 
 def latent_space(
@@ -66,7 +67,10 @@ def _classes(labels: np.ndarray | None, n: int) -> tuple[Any, np.ndarray]:
         return (), np.full(n, PALETTE[0])
     if np.shape(labels) != (n,):
         raise ValueError(f"labels has shape {np.shape(labels)}, expected ({n},) as x has {n} rows")
-    classes, index = np.unique(labels, return_inverse=True)
+    try:
+        classes, index = np.unique(as_array("labels", labels), return_inverse=True)
+    except TypeError:
+        raise ValueError("labels are of several types, expected numbers or texts") from None
     if len(classes) > len(PALETTE):
         raise ValueError(f"labels has {len(classes)} classes, expected at most {len(PALETTE)}")
     return classes, np.array(PALETTE)[index]

@@ -58,12 +58,14 @@ def calibration_curve(curves: dict[str, Calibration]) -> Figure:
     Parameters
     ----------
     curves : dict of str to Calibration
-        By the name of the method.
+        By the name of the method; ten at most.
 
     Returns
     -------
     figure : matplotlib.figure.Figure
     """
+    if len(curves) > len(PALETTE):
+        raise ValueError(f"curves has {len(curves)} entries, expected at most {len(PALETTE)}")
     with house_style():
         figure = HouseFigure(figsize=(5, 4.6), layout="constrained")
         axes = figure.add_subplot(xlabel="probability forecast", ylabel="share that came true")

@@ -10,6 +10,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from minivae.training.checkpoint import atomic_write, check_parent
+from minivae.validation import as_path
 
 STYLE: dict[Any, Any] = {
     "figure.dpi": 100,
@@ -68,7 +69,7 @@ def check_path(path: str | Path) -> None:
     ------
     ValueError, FileNotFoundError
     """
-    path = Path(path)
+    path = as_path("path", path)
     if path.suffix.lower() != ".png":
         raise ValueError(f"path is {str(path)!r}, expected a name that ends in .png")
     check_parent(path)

@@ -55,12 +55,32 @@ def draw_uniform(rng: np.random.Generator, shape: tuple[int, ...], dtype: DTypeL
     return ((rng.integers(cells, size=shape) + 0.5) / cells).astype(dtype)
 
 
+def draw_finite(noise: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return draws as finite numbers of that dtype: what is too large becomes the largest."""
+    largest = np.finfo(dtype).max
+    return np.clip(noise, -largest, largest)
+
+
+def log_ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return log(a / b) where a / b itself may be too large or too small for a float."""
+    near = (a > b / 2) & (a / 2 < b)  # where the difference of the logs would cancel
+    return np.where(near, np.log1p((a - b) / b), np.log(a) - np.log(b))
+
+
+def log1p_square(t: np.ndarray) -> np.ndarray:
+    """Return log(1 + t^2) where t^2 itself may be too large for a float."""
+    t = np.abs(t)
+    far = t > 1 / np.finfo(t.dtype).eps
+    return np.where(far, 2 * np.log(t), np.log1p(np.where(far, 1, t) ** 2))
+
+
 def as_floats(*values: Any) -> list[np.ndarray]:
     """Return arrays of the common floating dtype; Python's numbers take that of the others."""
     converted = [v if isinstance(v, (int, float)) else np.asarray(v) for v in values]
+    for array in map(np.asarray, converted):
+        if array.dtype.kind not in "fiub":
+            raise ValueError(f"the arguments have dtype {array.dtype}, expected real numbers")
     dtype = np.result_type(1.0, *converted)
-    if dtype.kind != "f":
-        raise ValueError(f"the arguments have dtype {dtype}, expected real numbers")
     return [np.asarray(v, dtype) for v in converted]
 
 
@@ -116,7 +136,7 @@ class Reparameterization:
         Parameters
         ----------
         rng : numpy.random.Generator
-        shape : tuple of int
+        shape : int or tuple of int
             That of the values to be sampled.
         dtype : dtype
             float32 or float64.
@@ -127,7 +147,8 @@ class Reparameterization:
             Of the same shape, or with one axis more where a value is made of several numbers.
         """
         check_rng(rng)
-        value_shape = tuple(shape) if isinstance(shape, Iterable) else (shape,)
+        sizes = shape if isinstance(shape, Iterable) else (shape,)
+        value_shape = tuple(check_count("shape", size, 0) for size in sizes)
         dtype = check_dtype(dtype)
         return self._draw(rng, self._noise_shape(value_shape), dtype).astype(dtype, copy=False)
 

@@ -145,6 +145,12 @@ class Dirichlet(UniformNoise):
         return (dlog_g * log_gamma_slope(log_g, concentration),)
 
     def _log_density_anywhere(self, z: np.ndarray, concentration: np.ndarray) -> np.ndarray:
+        K = concentration.shape[-1:]
+        if K in ((), (1,)) or z.shape[-1:] != K:
+            raise ValueError(
+                f"value has shape {z.shape} for a concentration of shape {concentration.shape}, "
+                "expected (..., K) for (..., K), K being 2 or more"
+            )
         return densities.dirichlet(z, concentration)
 
 

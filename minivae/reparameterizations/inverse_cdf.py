@@ -7,12 +7,14 @@ is a standard exponential, and every slope follows from the formula for z above 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaincinv, logit, xlogy
+from scipy.special import gammaincinv, logit
 
 from minivae.reparameterizations import densities
 from minivae.reparameterizations.base import (
     Reparameterization,
     draw_uniform,
+    log1p_square,
+    log_ratio,
     positive,
     real,
     require,
@@ -82,7 +84,7 @@ class Cauchy(UniformNoise):
         return 1, self._standard(u)
 
     def _log_density(self, z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
-        return -np.log(np.pi * scale) - np.log1p(((z - loc) / scale) ** 2)
+        return -np.log(np.pi * scale) - log1p_square((z - loc) / scale)
 
 
 class Logistic(UniformNoise):
@@ -116,8 +118,7 @@ class Rayleigh(OnPositives):
         return (z / scale,)
 
     def _log_density(self, z: np.ndarray, scale: np.ndarray) -> np.ndarray:
-        t = z / scale
-        return np.log(t / scale) - t**2 / 2
+        return log_ratio(z, scale) - np.log(scale) - (z / scale) ** 2 / 2
 
 
 class Pareto(UniformNoise):
@@ -129,7 +130,10 @@ class Pareto(UniformNoise):
         return z >= minimum
 
     def _sample(self, u: np.ndarray, minimum: np.ndarray, shape: np.ndarray) -> np.ndarray:
-        return minimum * np.exp(standard_exponential(u) / shape)
+        root = np.exp(
+            standard_exponential(u) / (2 * shape)
+        )  # may be finite where its square is not
+        return minimum * root * root
 
     def _slopes(
         self, u: np.ndarray, z: np.ndarray, minimum: np.ndarray, shape: np.ndarray
@@ -137,7 +141,7 @@ class Pareto(UniformNoise):
         return z / minimum, -z * standard_exponential(u) / shape**2
 
     def _log_density(self, z: np.ndarray, minimum: np.ndarray, shape: np.ndarray) -> np.ndarray:
-        return np.log(shape / z) - shape * np.log(z / minimum)
+        return np.log(shape) - np.log(z) - shape * log_ratio(z, minimum)
 
 
 class Weibull(OnPositives):
@@ -146,7 +150,8 @@ class Weibull(OnPositives):
     params = (positive("scale"), positive("shape"))
 
     def _sample(self, u: np.ndarray, scale: np.ndarray, shape: np.ndarray) -> np.ndarray:
-        return scale * standard_exponential(u) ** (1 / shape)
+        root = standard_exponential(u) ** (1 / (2 * shape))  # may be finite where its square is not
+        return scale * root * root
 
     def _slopes(
         self, u: np.ndarray, z: np.ndarray, scale: np.ndarray, shape: np.ndarray
@@ -154,8 +159,9 @@ class Weibull(OnPositives):
         return z / scale, -z * np.log(standard_exponential(u)) / shape**2
 
     def _log_density(self, z: np.ndarray, scale: np.ndarray, shape: np.ndarray) -> np.ndarray:
-        t = z / scale
-        return np.log(shape / scale) + xlogy(shape - 1, t) - t**shape
+        log_t = log_ratio(z, scale)
+        power = (shape - 1) * np.where(shape == 1, 0, log_t)  # 0 log 0 is 0
+        return np.log(shape) - np.log(scale) + power - np.exp(shape * log_t)
 
 
 class Reciprocal(UniformNoise):
@@ -171,7 +177,7 @@ class Reciprocal(UniformNoise):
         return (low <= z) & (z <= high)
 
     def _sample(self, u: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        return low ** (1 - u) * high**u
+        return np.clip(low ** (1 - u) * high**u, low, high)  # rounding may lead out
 
     def _slopes(
         self, u: np.ndarray, z: np.ndarray, low: np.ndarray, high: np.ndarray
@@ -179,7 +185,7 @@ class Reciprocal(UniformNoise):
         return (1 - u) * z / low, u * z / high
 
     def _log_density(self, z: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        return -np.log(z) - np.log(np.log(high / low))
+        return -np.log(z) - np.log(log_ratio(high, low))
 
 
 class Gompertz(OnPositives):
@@ -188,16 +194,22 @@ class Gompertz(OnPositives):
     params = (positive("shape"), positive("rate"))
 
     def _sample(self, u: np.ndarray, shape: np.ndarray, rate: np.ndarray) -> np.ndarray:
-        return np.log1p(standard_exponential(u) / shape) / rate
+        e = standard_exponential(u)
+        with np.errstate(over="ignore"):
+            ratio = e / shape
+        return np.where(np.isinf(ratio), np.log(e) - np.log(shape), np.log1p(ratio)) / rate
 
     def _slopes(
         self, u: np.ndarray, z: np.ndarray, shape: np.ndarray, rate: np.ndarray
     ) -> tuple[np.ndarray | int, ...]:
         e = standard_exponential(u)
-        return -e / (rate * shape * (shape + e)), -z / rate
+        return -e / (shape + e) / rate / shape, -z / rate
 
     def _log_density(self, z: np.ndarray, shape: np.ndarray, rate: np.ndarray) -> np.ndarray:
-        return np.log(shape * rate) + rate * z - shape * np.expm1(rate * z)
+        largest = np.finfo(z.dtype).max
+        t, log_shape = np.minimum(rate * z, largest), np.log(shape)
+        hazard = np.where(t < 1, shape * np.expm1(t), np.exp(t + log_shape) - shape)
+        return log_shape + np.log(rate) + t - hazard
 
 
 class Gumbel(UniformNoise):
@@ -214,7 +226,7 @@ class Gumbel(UniformNoise):
         return 1, -np.log(-np.log(u))
 
     def _log_density(self, z: np.ndarray, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
-        t = (z - loc) / scale
+        t = np.maximum((z - loc) / scale, np.finfo(z.dtype).min)
         return -t - np.exp(-t) - np.log(scale)
 
 

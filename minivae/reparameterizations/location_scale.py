@@ -12,17 +12,20 @@ If p_0 depends on the length of eps alone, z is *elliptical*: its density is con
 ``numpy.linalg.cholesky(Sigma)``.
 """
 
+import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import betaln, gammaln
 
 from minivae.gaussian import LOG_2PI
 from minivae.reparameterizations.base import (
     Reparameterization,
+    draw_finite,
     draw_uniform,
+    log1p_square,
     positive,
     real,
     require,
@@ -121,8 +124,10 @@ class Triangular(OnUnitInterval):
     mode: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 < self.mode < 1:
-            raise ValueError(f"mode is {self.mode}, expected a number in the open interval (0, 1)")
+        if not isinstance(self.mode, numbers.Real) or not 0 < self.mode < 1:
+            raise ValueError(
+                f"mode is {self.mode!r}, expected a number in the open interval (0, 1)"
+            )
 
     def _draw(
         self, rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype
@@ -153,16 +158,18 @@ class StudentT(LocationScale):
     def _draw(
         self, rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype
     ) -> np.ndarray:
-        return rng.standard_t(self.df, shape)
+        return draw_finite(rng.standard_t(self.df, shape), dtype)
 
     def _standard_log_density(self, eps: np.ndarray) -> np.ndarray:
-        return spherical_t(eps**2, 1, self.df)
+        return spherical_t(eps, 1, self.df)
 
 
-def spherical_t(squared_length: np.ndarray, D: int, df: float) -> np.ndarray:
-    """Log density of Student's t in D dimensions with scale matrix I, from |eps|^2."""
-    constant = gammaln((df + D) / 2) - gammaln(df / 2) - D / 2 * np.log(df * np.pi)
-    return constant - (df + D) / 2 * np.log1p(squared_length / df)
+def spherical_t(length: np.ndarray, D: int, df: float) -> np.ndarray:
+    """Log density of Student's t in D dimensions with scale matrix I, from |eps|."""
+    # log Gamma((df + D) / 2) - log Gamma(df / 2), whose difference would cancel for a large df
+    log_gammas = gammaln(D / 2) - betaln(df / 2, D / 2)
+    constant = log_gammas - D / 2 * (np.log(df) + np.log(np.pi))
+    return constant - (df + D) / 2 * log1p_square(length / np.sqrt(df))
 
 
 # --- In several dimensions ------------------------------------------------------------------------
@@ -188,9 +195,12 @@ class Elliptical(Reparameterization):
 
     def _log_density_anywhere(self, z: np.ndarray, loc: np.ndarray, A: np.ndarray) -> np.ndarray:
         self._check_dimensions("value", z.shape, A)
+        outside = np.isinf(z).any(axis=-1)
+        z = np.where(outside[..., None], 0, z)
         eps = np.linalg.solve(A, (z - loc)[..., None])[..., 0]
         log_det = np.log(np.diagonal(A, axis1=-2, axis2=-1)).sum(axis=-1)
-        return self._spherical_log_density((eps**2).sum(axis=-1), eps.shape[-1]) - log_det
+        inside = self._spherical_log_density((eps**2).sum(axis=-1), eps.shape[-1]) - log_det
+        return np.where(outside, -np.inf, inside)
 
     def param_shapes(self, value_shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         """Return ``[shape, (*shape, D)]`` for values of that shape, (..., D)."""
@@ -244,8 +254,9 @@ class MultivariateStudentT(Elliptical):
         self, rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype
     ) -> np.ndarray:
         # One length for the whole vector: its entries are uncorrelated, yet not independent.
-        spread = np.sqrt(self.df / rng.chisquare(self.df, (*shape[:-1], 1)))
-        return spread * rng.standard_normal(shape)
+        with np.errstate(divide="ignore", over="ignore"):
+            spread = np.sqrt(self.df / rng.chisquare(self.df, (*shape[:-1], 1)))
+        return draw_finite(spread * rng.standard_normal(shape), dtype)
 
     def _spherical_log_density(self, squared_length: np.ndarray, D: int) -> np.ndarray:
-        return spherical_t(squared_length, D, self.df)
+        return spherical_t(np.sqrt(squared_length), D, self.df)

@@ -138,7 +138,7 @@ def _name_of(came, exercises, variables):
     assigned = [name for name in exercises if name in variables and variables[name] is came]
     if len(assigned) == 1:
         return assigned[0]
-    if isinstance(came, partial) and came.func.__name__ in exercises:
+    if isinstance(came, partial) and getattr(came.func, "__name__", None) in exercises:
         return came.func.__name__
     if own == "<lambda>":
         wanted = list(inspect.signature(came).parameters)
@@ -253,7 +253,9 @@ def _whole_numbers(**arguments):
 def _changed(before, after):
     """Name an argument that was changed for good; what comes back up to rounding has not been."""
     for name, value in before.items():
-        if isinstance(value, np.ndarray) and not np.allclose(value, after[name], rtol=1e-9):
+        if isinstance(value, np.ndarray) and (
+            value.shape != np.shape(after[name]) or not np.allclose(value, after[name], rtol=1e-9)
+        ):
             return name
     return None
 
