@@ -36,10 +36,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
         bounds = log_px + minus_kl
         error = bounds.std() / math.sqrt(len(bounds))
         bound = f"{bounds.mean():.2f} ({error:.2f})"
-        lines.append(
-            f"{name:<20} {bound:>18} {log_px.mean():>12.2f} {abs(minus_kl.mean()):>8.2f} "
-            f"{len(bounds):>12,}"
-        )
+        kl = round(-minus_kl.mean(), 2) + 0.0  # no -0.00
+        lines.append(f"{name:<20} {bound:>18} {log_px.mean():>12.2f} {kl:>8.2f} {len(bounds):>12,}")
     print("\n".join(lines))
 
 
@@ -134,7 +132,8 @@ def latents(arguments: argparse.Namespace) -> None:
         print(f"{'latent':<8} {'KL (nats)':>10} {'variance of its mean':>21}")
         for j in np.argsort(usage.kl)[::-1]:
             verdict = "active" if usage.active[j] else "inactive"
-            print(f"z_{j + 1:<6} {usage.kl[j]:>10.3f} {usage.variance[j]:>21.4f}  {verdict}")
+            kl = round(usage.kl[j], 3) + 0.0  # no -0.000
+            print(f"z_{j + 1:<6} {kl:>10.3f} {usage.variance[j]:>21.4f}  {verdict}")
         kl = usage.kl.sum()
         print(
             f"Bound {usage.reconstruction - kl:.2f} = log p(x|z) {usage.reconstruction:.2f} - KL "

@@ -28,9 +28,7 @@ _LARGE = 50_000  # numbers: an array of which each thread has a part
 
 
 _blas_lock = threading.Lock()
-_blas_limits: list[
-    threadpool_limits
-] = []  # one for every user, of which the first knows the way back
+_blas_limits: list[Any] = []  # one for every user: the first knows how many threads there were
 
 
 @contextlib.contextmanager

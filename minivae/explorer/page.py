@@ -80,8 +80,7 @@ def build_page(
         "tutorials": tutorials,
         "version": minivae.__version__,
     }
-    name = data.name.encode("utf-8", "replace").decode()  # a file's name may be no text
-    title = f"minivae: {name}, {vae.n_latent} latent{'s' * (vae.n_latent > 1)}"
+    title = f"minivae: {of_data['name']}, {vae.n_latent} latent{'s' * (vae.n_latent > 1)}"
     return fill_page(
         {
             "title": html.escape(title),
