@@ -178,6 +178,27 @@ def test_evaluate(run, capsys):
     assert float(bound) == pytest.approx(history.test_bound[-1], abs=0.006)
 
 
+def test_tables_have_no_negative_zeros(run, capsys, monkeypatch):
+    # A KL of zero may come out a little below it.
+    from minivae.app import show
+
+    right, usage = show.bound_terms, show.latent_usage
+
+    def almost_the_prior(*arguments, **options):
+        log_px, minus_kl = right(*arguments, **options)
+        return log_px, np.full_like(minus_kl, 1e-9)
+
+    def of_no_latent(*arguments, **options):
+        found = usage(*arguments, **options)
+        return found._replace(kl=np.full_like(found.kl, -1e-9))
+
+    monkeypatch.setattr(show, "bound_terms", almost_the_prior)
+    monkeypatch.setattr(show, "latent_usage", of_no_latent)
+    for command in ("evaluate", "latents"):
+        assert minivae(command, "run") == 0
+        assert "-0.0" not in capsys.readouterr().out
+
+
 def test_pictures_on_request(run, capsys):
     for command in ("sample", "reconstruct", "manifold"):
         assert minivae(command, "run", "--n", 5, "--out", f"{command}.png") == 0

@@ -36,9 +36,14 @@ def evaluate(arguments: argparse.Namespace) -> None:
         bounds = log_px + minus_kl
         error = bounds.std() / math.sqrt(len(bounds))
         bound = f"{bounds.mean():.2f} ({error:.2f})"
-        kl = round(-minus_kl.mean(), 2) + 0.0  # no -0.00
+        kl = _rounded(-minus_kl.mean(), 2)
         lines.append(f"{name:<20} {bound:>18} {log_px.mean():>12.2f} {kl:>8.2f} {len(bounds):>12,}")
     print("\n".join(lines))
+
+
+def _rounded(number: float, digits: int) -> float:
+    """Round a number, and a tiny negative one to 0, not to -0."""
+    return round(number, digits) + 0.0
 
 
 def data_to_show(run: Run, vae: VAE) -> Dataset:
@@ -132,12 +137,12 @@ def latents(arguments: argparse.Namespace) -> None:
         print(f"{'latent':<8} {'KL (nats)':>10} {'variance of its mean':>21}")
         for j in np.argsort(usage.kl)[::-1]:
             verdict = "active" if usage.active[j] else "inactive"
-            kl = round(usage.kl[j], 3) + 0.0  # no -0.000
+            kl = _rounded(usage.kl[j], 3)
             print(f"z_{j + 1:<6} {kl:>10.3f} {usage.variance[j]:>21.4f}  {verdict}")
         kl = usage.kl.sum()
         print(
             f"Bound {usage.reconstruction - kl:.2f} = log p(x|z) {usage.reconstruction:.2f} - KL "
-            f"{kl:.2f}, in nats per test datapoint.\n"
+            f"{_rounded(kl, 2):.2f}, in nats per test datapoint.\n"
             f"{usage.active.sum()} of {vae.n_latent} latents are active: over the test set, the "
             f"mean of q(z_j|x) has a variance above {ACTIVE_ABOVE}."
         )
