@@ -41,12 +41,15 @@ def binarized(data: Any, how: str) -> Any:
     """
     if how not in BINARIZATIONS:
         raise ValueError(f"binarize is {how!r}, expected one of {', '.join(BINARIZATIONS)}, None")
-    check_probabilities("train", data.train)
-    train = data.train if how == "dynamic" else fixed_draw("train", data.train, seed=0)
+    train = data.train
+    if how == "static":
+        train = fixed_draw("train", train, seed=0)
+    else:
+        _check_probabilities("train", train)
     return data._replace(train=train, test=fixed_draw("test", data.test, seed=1))
 
 
-def check_probabilities(name: str, x: np.ndarray) -> None:
+def _check_probabilities(name: str, x: np.ndarray) -> None:
     """Raise ValueError unless every pixel is a probability, or of 255 as much as a byte says."""
     if x.dtype == np.uint8 or not x.size or (x.min() >= 0 and x.max() <= 1):  # NaN is neither
         return
@@ -61,7 +64,7 @@ def fixed_draw(name: str, x: np.ndarray, seed: int) -> np.ndarray:
     ValueError
         If a pixel is no probability; the message calls the data `name`.
     """
-    check_probabilities(name, x)
+    _check_probabilities(name, x)
     # NumPy has frozen the stream of RandomState (NEP 19): everyone gets the same data set.
     rng = np.random.RandomState(seed)
     ones: np.ndarray

@@ -15,6 +15,7 @@ adds -theta / N to the gradient of the mean bound, so ``decay = 1 / N``.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import NoReturn
 
 import numpy as np
@@ -57,9 +58,10 @@ def adam(
     theta += step_size * m / (np.sqrt(v) + epsilon)
 
 
-def _positive(epsilon: float, dtype: np.dtype) -> float:
-    """Return epsilon, or the smallest that is not rounded to zero in that dtype."""
-    return max(epsilon, float(np.finfo(dtype).tiny))
+@cache  # every step asks
+def _tiny(dtype: np.dtype) -> float:
+    """Return the least that an epsilon may be in that dtype, not to be taken for zero."""
+    return float(np.finfo(dtype).tiny)
 
 
 def _refuse(theta: np.ndarray, *others: np.ndarray) -> NoReturn:
@@ -109,7 +111,7 @@ class Adagrad:
         if not (theta.size,) == theta.shape == grad.shape == G.shape:  # kernels trust in it
             _refuse(theta, grad, G)
         real = theta.dtype.type
-        epsilon = _positive(self.epsilon, theta.dtype)
+        epsilon = max(self.epsilon, _tiny(theta.dtype))
         adagrad(theta, grad, G, real(self.step_size), real(decay), real(epsilon))
 
 
@@ -196,7 +198,7 @@ class Adam:
         # (root / (1 - beta1^t)) * m / (sqrt(v) + root * epsilon) with root = sqrt(1 - beta2^t).
         root = np.sqrt(1 - self.beta2**t)
         step_size = self.step_size * root / (1 - self.beta1**t)
-        epsilon = _positive(root * self.epsilon, theta.dtype)
+        epsilon = max(root * self.epsilon, _tiny(theta.dtype))
         scalars = (step_size, decay, self.beta1, self.beta2, epsilon)
         adam(theta, grad, m, v, *map(theta.dtype.type, scalars))
 

@@ -162,6 +162,21 @@ def check_fraction(name: str, value: Any) -> float:
     return float(value)
 
 
+def check_image_shape(
+    image_shape: Any, n_features: int, name: str = "image_shape"
+) -> tuple[int, int]:
+    """Return `image_shape` as a pair of ints, or raise ValueError unless it holds n_features."""
+    sides: Any = tuple(image_shape) if np.shape(image_shape) == (2,) else (0, 0)
+    whole = all(isinstance(side, numbers.Integral) and int(side) > 0 for side in sides)
+    if not whole or math.prod(sides) != n_features:
+        raise ValueError(
+            f"{name} is {image_shape}, expected a height and a width whose product is "
+            f"n_features = {n_features}"
+        )
+    height, width = map(int, sides)
+    return height, width
+
+
 def check_has(name: str, value: Any, members: Sequence[str]) -> None:
     """Raise ValueError unless `value` is an object, and not a class, with all these attributes."""
     if isinstance(value, type):

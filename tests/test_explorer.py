@@ -263,7 +263,9 @@ def test_wrong_arguments():
         build_page(vae, params, digits(shape=(3, 4)))
     with pytest.raises(ValueError, match=r"tutorials is 'here', expected .*{name}"):
         build_page(vae, params, digits(), tutorials="here")
-    with pytest.raises(ValueError, match=r"image_shape is 2 x 3, expected 16 pixels, as the model"):
+    with pytest.raises(
+        ValueError, match=r"^data\.image_shape is \(2, 3\), expected .* n_features = 16$"
+    ):
         build_page(vae, params, digits()._replace(image_shape=(2, 3)))
     labels = np.zeros(3, int)
     with pytest.raises(ValueError, match=r"test_labels has 3 labels, expected \d+$"):

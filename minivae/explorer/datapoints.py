@@ -11,6 +11,7 @@ from minivae.evaluation import bound_terms
 from minivae.evaluation.latents import ACTIVE_ABOVE
 from minivae.params import Params
 from minivae.vae import VAE
+from minivae.validation import check_image_shape
 
 _IMAGES, _IMAGE_BYTES = 200, 400_000  # at most, of all
 _POINTS, _POINT_BYTES = 2000, 400_000
@@ -45,12 +46,7 @@ def describe_data(
         If the data do not fit the model.
     """
     test = vae.check_data("data.test", data.test)
-    height, width = map(int, data.image_shape)
-    if height * width != vae.n_features:
-        raise ValueError(
-            f"data.image_shape is {height} x {width}, expected {vae.n_features} pixels, as the "
-            "model has"
-        )
+    image_shape = check_image_shape(data.image_shape, vae.n_features, "data.image_shape")
     if data.test_labels is not None and len(data.test_labels) != len(test):
         raise ValueError(
             f"data.test_labels has {len(data.test_labels)} labels, expected {len(test)}"
@@ -64,7 +60,7 @@ def describe_data(
     labels = data.test_labels
     described = {
         "name": data.name.encode("utf-8", "replace").decode(),  # a file's name may be no text
-        "image_shape": [height, width],
+        "image_shape": image_shape,
         "images_dtype": images.dtype.name,
         "range": _range(images),
         "labels": None if labels is None else labels[: len(scored)][rows][: len(points)].tolist(),

@@ -5,9 +5,7 @@ cut off.
 """
 
 import math
-import numbers
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,7 +15,7 @@ from scipy.special import ndtri
 from minivae.params import Params
 from minivae.plots.style import STYLE, HouseFigure, house_style
 from minivae.vae import VAE
-from minivae.validation import as_pixels, check_count
+from minivae.validation import as_pixels, check_count, check_image_shape
 
 _PICTURE_SIZE = 640  # pixels on the screen that the longer side of a grid of images may take
 _ROW_SIZE = 1300  # and that several grids may take side by side
@@ -88,7 +86,7 @@ def reconstructions(
     ValueError
         If an argument does not fit the model.
     """
-    height, width = _check_image_shape(image_shape, vae.n_features)
+    height, width = check_image_shape(image_shape, vae.n_features)
     x = as_pixels(vae.check_data("x", x), params.dtype)
     white_line = np.ones((len(x), width), x.dtype)
     pairs = np.concatenate([x, white_line, vae.reconstruct(params, x)], axis=1)
@@ -169,7 +167,7 @@ def interpolation(
     ValueError
         If an argument does not fit the model, or the two arrays differ in length.
     """
-    _check_image_shape(image_shape, vae.n_features)
+    check_image_shape(image_shape, vae.n_features)
     steps = check_count("steps", steps, minimum=2)
     ends = [
         as_pixels(vae.check_data(name, x), params.dtype, name)
@@ -249,7 +247,7 @@ def image_grid(
         raise ValueError(f"images has shape {images.shape}, expected (n, features) with n >= 1")
     if not np.isfinite(images).all():
         raise ValueError("images has pixels that are NaN or infinite, expected finite numbers")
-    height, width = _check_image_shape(image_shape, images.shape[1])
+    height, width = check_image_shape(image_shape, images.shape[1])
     if columns is None:
         columns = math.ceil(math.sqrt(len(images)))
     columns, gap = check_count("columns", columns), check_count("gap", gap, minimum=0)
@@ -259,18 +257,6 @@ def image_grid(
     grid: np.ndarray = cells.reshape(rows, columns, height + gap, width + gap).swapaxes(1, 2)
     grid = grid.reshape(rows * (height + gap), columns * (width + gap))
     return grid[: len(grid) - gap, : grid.shape[1] - gap]
-
-
-def _check_image_shape(image_shape: tuple[int, int], n_features: int) -> tuple[int, int]:
-    """Return `image_shape` as a pair of ints, or raise ValueError unless it holds n_features."""
-    sides: Any = tuple(image_shape) if np.shape(image_shape) == (2,) else (0, 0)
-    whole = all(isinstance(side, numbers.Integral) and int(side) > 0 for side in sides)
-    if not whole or math.prod(sides) != n_features:
-        raise ValueError(
-            f"image_shape is {image_shape}, expected a height and a width whose product is "
-            f"n_features = {n_features}"
-        )
-    return sides
 
 
 def _show(grid: np.ndarray, left: int = 0) -> Figure:

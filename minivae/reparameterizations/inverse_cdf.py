@@ -130,9 +130,8 @@ class Pareto(UniformNoise):
         return z >= minimum
 
     def _sample(self, u: np.ndarray, minimum: np.ndarray, shape: np.ndarray) -> np.ndarray:
-        root = np.exp(
-            standard_exponential(u) / (2 * shape)
-        )  # may be finite where its square is not
+        # In two steps: exp(e / shape) alone may be infinite where z is not. So it is below.
+        root = np.exp(standard_exponential(u) / (2 * shape))
         return minimum * root * root
 
     def _slopes(
@@ -150,7 +149,7 @@ class Weibull(OnPositives):
     params = (positive("scale"), positive("shape"))
 
     def _sample(self, u: np.ndarray, scale: np.ndarray, shape: np.ndarray) -> np.ndarray:
-        root = standard_exponential(u) ** (1 / (2 * shape))  # may be finite where its square is not
+        root = standard_exponential(u) ** (1 / (2 * shape))
         return scale * root * root
 
     def _slopes(
