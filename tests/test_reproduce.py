@@ -530,9 +530,10 @@ SCRIPT = """
 import sys
 from dataclasses import replace
 from minivae.app import cli
-from minivae.experiments import figure2, reproduction
+from minivae.experiments import computing, figure2, reproduction
 from minivae.experiments.experiment import Model
 
+computing._TRIAL = 1000  # in the workers as well, who run this file's beginning
 models = [Model({dots!r}, n_latent, 6) for n_latent in (2, 3)]
 reproduction.EXPERIMENTS["figure2"] = replace(
     figure2.FIGURE2, curves=lambda samples: figure2.curves(samples, models)
