@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from minivae import load, load_model
+from minivae import load_model
 from minivae.app import cli
 from minivae.evaluation.bound import mean_bound
 from minivae.evaluation.latents import latent_usage
@@ -190,7 +190,7 @@ def test_a_model_beside_table_1_is_the_one_in_it(k):
                 if (row["k"], row["biases"]) == (str(k), "mean")]  # fmt: skip
     assert int(last["samples"]) == curve.samples
     vae, params = load_model(PAPER / f"table1_k{k}.npz")
-    digits = load("mnist", binarize="dynamic")
+    digits = curve.load_data()
     assert vae.param_shapes == curve.build_model(digits).param_shapes
     bound = mean_bound(vae, params, digits.test, noise_samples=k)
     assert bound == pytest.approx(float(last["test_bound"]), abs=1e-3)
