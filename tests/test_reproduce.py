@@ -530,10 +530,9 @@ SCRIPT = """
 import sys
 from dataclasses import replace
 from minivae.app import cli
-from minivae.experiments import computing, figure2, reproduction
+from minivae.experiments import figure2, reproduction
 from minivae.experiments.experiment import Model
 
-computing._TRIAL = 1000  # in the workers as well, who run this file's beginning
 models = [Model({dots!r}, n_latent, 6) for n_latent in (2, 3)]
 reproduction.EXPERIMENTS["figure2"] = replace(
     figure2.FIGURE2, curves=lambda samples: figure2.curves(samples, models)
@@ -541,12 +540,16 @@ reproduction.EXPERIMENTS["figure2"] = replace(
 if __name__ == "__main__":
     sys.exit(cli.main(sys.argv[1:]))
 """
+SHORT_TRIAL = """
+from minivae.experiments import computing
+computing._TRIAL = 1000  # in the workers as well, who run the script's beginning
+"""
 
 
 @pytest.mark.parametrize("how", ["Ctrl-C", "kill"])
 def test_whatever_ends_it_ends_the_workers_too(dots, tmp_path, how):
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT.format(dots=dots))
+    script.write_text(SHORT_TRIAL + SCRIPT.format(dots=dots))
     command = [sys.executable, script, "reproduce", "figure2", "--samples", "1e8", "--out", "out"]
     process = subprocess.Popen(
         [*command, "--workers", "2"], cwd=tmp_path, start_new_session=True, text=True,
