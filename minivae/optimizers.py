@@ -47,14 +47,17 @@ def adam(
     v: np.ndarray,
     step_size: float,
     decay: float,
-    beta1: float,
-    beta2: float,
+    rate1: float,
+    rate2: float,
     epsilon: float,
 ) -> None:
-    """In place: m, v <- running means of g and g^2, theta <- theta + step_size * m / sqrt(v)."""
+    """In place: m, v <- running means of g and g^2, theta <- theta + step_size * m / sqrt(v).
+
+    Their rates are 1 - beta: what is left of it once float32 has rounded beta has few digits.
+    """
     g = grad - decay * theta
-    m[:] = beta1 * m + (1 - beta1) * g
-    v[:] = beta2 * v + (1 - beta2) * g**2
+    m += rate1 * (g - m)
+    v += rate2 * (g**2 - v)
     theta += step_size * m / (np.sqrt(v) + epsilon)
 
 
@@ -199,7 +202,7 @@ class Adam:
         root = np.sqrt(1 - self.beta2**t)
         step_size = self.step_size * root / (1 - self.beta1**t)
         epsilon = max(root * self.epsilon, _tiny(theta.dtype))
-        scalars = (step_size, decay, self.beta1, self.beta2, epsilon)
+        scalars = (step_size, decay, 1 - self.beta1, 1 - self.beta2, epsilon)
         adam(theta, grad, m, v, *map(theta.dtype.type, scalars))
 
 

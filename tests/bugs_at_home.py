@@ -376,8 +376,8 @@ def weight_prior_pushes_away_from_zero(patch):
 def adam_without_bias_correction(patch):
     original = optimizers.adam
 
-    def wrong(theta, grad, m, v, step_size, decay, beta1, beta2, epsilon):
-        original(theta, grad, m, v, type(step_size)(0.1), decay, beta1, beta2, epsilon)
+    def wrong(theta, grad, m, v, step_size, decay, rate1, rate2, epsilon):
+        original(theta, grad, m, v, type(step_size)(0.1), decay, rate1, rate2, epsilon)
 
     patch.setattr(optimizers, "adam", wrong)
 

@@ -72,6 +72,14 @@ def test_adam_s_second_step():
     np.testing.assert_allclose(path[:, 0], [0.1, 0.1 + 0.1 * m_hat / np.sqrt(v_hat)], rtol=1e-7)
 
 
+def test_adam_s_means_move_at_one_minus_beta_in_float32_too():
+    # In float32 1 - 1e-6 is 1 - 1.013e-6, from which a gradient would count by a percent more.
+    beta = 1 - 1e-6
+    for dtype in (np.float32, np.float64):
+        _, state = run(Adam(0.1, beta, beta), np.zeros(1, dtype), [[2.0]])
+        np.testing.assert_allclose([state["m"], state["v"]], [[2e-6], [4e-6]], rtol=1e-6)
+
+
 def test_adam_s_epsilon_is_outside_the_root():
     path, _ = run(Adam(0.1, epsilon=0.5), [0.0], [[0.5], [0.5]])
     np.testing.assert_allclose(path[:, 0], [0.05, 0.1], rtol=1e-12)

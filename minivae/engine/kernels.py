@@ -265,11 +265,10 @@ def adagrad(theta, grad, sum_of_squares, step_size, decay, epsilon):
 
 
 @kernel
-def adam(theta, grad, m, v, step_size, decay, beta1, beta2, epsilon):
+def adam(theta, grad, m, v, step_size, decay, rate1, rate2, epsilon):
     """In place: m, v <- running means of g and g^2, theta <- theta + step_size * m / sqrt(v)."""
-    one = theta.dtype.type(1)
     for j in range(theta.size):
         g = grad[j] - decay * theta[j]
-        m[j] = beta1 * m[j] + (one - beta1) * g
-        v[j] = beta2 * v[j] + (one - beta2) * g * g
+        m[j] += rate1 * (g - m[j])
+        v[j] += rate2 * (g * g - v[j])
         theta[j] += step_size * m[j] / (np.sqrt(v[j]) + epsilon)
