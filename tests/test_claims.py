@@ -90,6 +90,27 @@ def test_figure_2_at_equal_numbers_of_samples(tmp_path, capsys, monkeypatch):
     assert minutes == ["1000.00"] * 4
 
 
+def test_figure_2_of_seeds_that_go_on_where_others_end(tmp_path, capsys, monkeypatch):
+    rows = [
+        *bounds("aevb", 0, [10, 20, 30, 40]),
+        *bounds("aevb", 1, [70, 80]),
+        *bounds("aevb", 2, [11, 22, 31, 46]),
+        *bounds("wake-sleep", 0, [1, 2, 3, 4]),
+        *bounds("wake-sleep", 1, [7, 8]),
+        *bounds("aevb", 0, [1, 2, 3], start=0.1),  # no wake-sleep to compare with
+        *bounds("aevb", 1, [1], start=0.1),
+    ]
+    write(tmp_path / "figure2.csv", rows)
+    title = "Figure 2: test bound where not all seeds go on"
+    assert printed(tmp_path, capsys, monkeypatch)[title] == [
+        ["Frey Faces, 5", "2e+02", "23.0 (+1.0, -1.0)", "21.0 (+1.0, -1.0)", "2.0", "+19.0"],
+        ["Frey Faces, 5", "3e+02", "32.5 (+0.5, -0.5)", "30.5 (+0.5, -0.5)", "3.0", "+27.5"],
+        ["Frey Faces, 5", "4e+02", "45.0 (+3.0, -3.0)", "43.0 (+3.0, -3.0)", "4.0", "+39.0"],
+    ]
+    write(tmp_path / "figure2.csv", [row for row in rows if row["method"] == "aevb"])
+    assert title not in printed(tmp_path, capsys, monkeypatch)
+
+
 def test_seeds_that_were_never_measured_at_the_same_samples(tmp_path, capsys, monkeypatch):
     none = "there is no number of samples at which all were measured"
     odd, even = bounds("aevb", 0, [1, 2, 3]), bounds("aevb", 1, [1, 2, 3])

@@ -542,6 +542,14 @@ def test_bounds_of_methods_are_laid_out_in_rows_of_panels():
     assert [(h.get_color(), h.get_linestyle()) for h in legend.legend_handles] == styles
 
 
+def test_panels_of_a_row_end_at_the_same_number_of_samples():
+    short, long = method_table(0), method_table(0)
+    long["samples"] = 10 * long["samples"]
+    panels = [("short", {"aevb": short}, None), ("long", {"aevb": short, "wake-sleep": long}, None)]
+    figure = plots.bounds_of_methods([panels, panels[:1]])
+    assert [axes.get_xlim()[1] for axes in figure.axes] == [1e7, 1e7, 1e6]
+
+
 def test_bounds_of_short_curves_are_shown():
     table = {name: values[:1] for name, values in method_table(0).items()}
     figure = plots.bounds_of_methods([[("one point", {"aevb": table}, None)]])

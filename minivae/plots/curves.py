@@ -141,7 +141,7 @@ def bounds_of_methods(rows: Sequence[Sequence[Panel]]) -> Figure:
                 axes = figure.add_subplot(grid[i, j], sharey=first, xscale="log")
                 axes.set_title(title, fontsize=11)
                 _draw_methods(axes, tables, "bound", limits)
-                _samples_axis(axes, rows)
+                _samples_axis(axes, row)
                 axes.tick_params(labelleft=first is None)
                 if first is None:
                     axes.set_ylabel("bound (nats per datapoint)")
@@ -151,9 +151,9 @@ def bounds_of_methods(rows: Sequence[Sequence[Panel]]) -> Figure:
     return figure
 
 
-def _samples_axis(axes: Axes, rows: Sequence[Sequence[Panel]]) -> None:
-    """Set the horizontal axis, the same for all panels: from 1e5 on, if there is a decade."""
-    samples = [t["samples"] for row in rows for _, tables, _ in row for t in tables.values()]
+def _samples_axis(axes: Axes, row: Sequence[Panel]) -> None:
+    """Set the horizontal axis, the same for a row of panels: from 1e5 on, if it has a decade."""
+    samples = [table["samples"] for _, tables, _ in row for table in tables.values()]
     start, end = min(map(min, samples)), max(map(max, samples))
     axes.set_xlim(max(start, min(1e5, end / 10)), max(end, start + 1))
     axes.xaxis.set_major_locator(LogLocator())
