@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from minivae import datasets
@@ -64,7 +65,9 @@ def open_run(folder: str | Path) -> runs.Run:
     return run
 
 
-def _check_kind(kind: type, called: str) -> Callable[[str, Any], None]:
+def check_kind(kind: type | UnionType, called: str) -> Callable[[str, Any], None]:
+    """Return a check of a setting: it raises ValueError for a value of another type."""
+
     def check(name: str, value: Any) -> None:
         if not isinstance(value, kind):
             raise ValueError(f"{name} is {value!r}, expected {called}")
@@ -73,7 +76,7 @@ def _check_kind(kind: type, called: str) -> Callable[[str, Any], None]:
 
 
 def _check_widths(name: str, value: Any) -> None:
-    _check_kind(list, "a list")(name, value)
+    check_kind(list, "a list")(name, value)
     for width in value:
         check_count(name, width)
 
@@ -95,7 +98,7 @@ def _check_image_shape(name: str, value: Any) -> None:
 
 
 def _check_schedule(name: str, value: Any) -> None:
-    _check_kind(list, "a list")(name, value)
+    check_kind(list, "a list")(name, value)
     for change in value:
         if not isinstance(change, list) or len(change) != 2:
             raise ValueError(f"{name} has {change!r}, expected samples and a factor")
@@ -105,7 +108,7 @@ def _check_schedule(name: str, value: Any) -> None:
         raise ValueError(f"{name} is {value!r}, expected samples that increase")
 
 
-_check_text = _check_kind(str, "text")
+_check_text = check_kind(str, "text")
 
 # What a settings.json that was edited by hand may hold; null, too, where that is the default.
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
@@ -125,7 +128,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "optimizer": _check_text,
     "step_size": check_positive,
     "schedule": _check_schedule,
-    "no_weight_prior": _check_kind(bool, "true or false"),
+    "no_weight_prior": check_kind(bool, "true or false"),
     "samples": check_count,
     "seed": check_seed,
     "threads": check_count,

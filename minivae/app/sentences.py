@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from minivae.app.options import check_kind
 from minivae.app.runs import Run, free_folder, new_run, open_run, resumed_run
 from minivae.app.streams import complain, tell
 from minivae.datasets.sentences import Corpus, load_sentences
@@ -235,19 +236,11 @@ def open_sentences(folder: str | Path) -> Run:
     return run
 
 
-def _check_switch(name: str, value: Any) -> None:
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} is {value!r}, expected true or false")
-
-
-def _check_text(name: str, value: Any) -> None:
-    if not isinstance(value, str | None):
-        raise ValueError(f"{name} is {value!r}, expected text")
-
-
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "text": _check_text,
-    **dict.fromkeys(("language_model", "inputless", "everywhere"), _check_switch),
+    "text": check_kind(str | None, "text"),
+    **dict.fromkeys(
+        ("language_model", "inputless", "everywhere"), check_kind(bool, "true or false")
+    ),
     **dict.fromkeys(
         ("latent", "hidden", "embedding", "samples", "batch_size", "evaluate_every"), check_count
     ),
