@@ -547,7 +547,10 @@ def test_panels_of_a_row_end_at_the_same_number_of_samples():
     long["samples"] = 10 * long["samples"]
     panels = [("short", {"aevb": short}, None), ("long", {"aevb": short, "wake-sleep": long}, None)]
     figure = plots.bounds_of_methods([panels, panels[:1]])
+    figure.draw_without_rendering()
     assert [axes.get_xlim()[1] for axes in figure.axes] == [1e7, 1e7, 1e6]
+    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert [label for label in labels if label in ("100k", "1M", "10M")] == ["100k", "1M", "10M"]
 
 
 def test_bounds_of_short_curves_are_shown():

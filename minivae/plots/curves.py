@@ -156,7 +156,7 @@ def _samples_axis(axes: Axes, row: Sequence[Panel]) -> None:
     samples = [table["samples"] for _, tables, _ in row for table in tables.values()]
     start, end = min(map(min, samples)), max(map(max, samples))
     axes.set_xlim(max(start, min(1e5, end / 10)), max(end, start + 1))
-    axes.xaxis.set_major_locator(LogLocator())
+    axes.xaxis.set_major_locator(LogLocator(numticks=12))  # every decade, in small panels too
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_minor_formatter(NullFormatter())
 
