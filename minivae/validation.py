@@ -1,17 +1,34 @@
 """Checks of arguments that several modules share; each names the argument and what came."""
 
+import contextlib
 import math
 import numbers
 import os
-from collections.abc import Mapping, Sequence
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 LARGEST = 2**63 - 1
 """No size may be larger; NumPy cannot count further."""
+
+_FILTERS = threading.RLock()
+
+
+@contextlib.contextmanager
+def warnings_turned(action: Literal["error", "ignore"]) -> Iterator[None]:
+    """Turn warnings into errors, or into nothing, while a file is read.
+
+    The filters are those of all threads: two that took turns in restoring them would leave them as
+    one had set them, for good. One thread at a time, therefore.
+    """
+    with _FILTERS, warnings.catch_warnings():
+        warnings.simplefilter(action)
+        yield
 
 
 def _is_number(value: Any) -> bool:

@@ -7,6 +7,7 @@ import stat
 import time
 import warnings
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from minivae import VAE, Params, load_model, save_model
 from minivae.layers import Activation, Dense, Sequential
 from minivae.likelihoods import Bernoulli, FixedGaussian
+from minivae.training import checkpoint
 from minivae.training.checkpoint import atomic_write, check_parent, read_archive, write_archive
 
 
@@ -57,6 +59,24 @@ def test_what_numpy_would_only_warn_of_is_refused(saved):
     with warnings.catch_warnings(), pytest.raises(ValueError, match="is not a readable"):
         warnings.simplefilter("ignore")
         load_model(path)
+
+
+def test_threads_that_read_at_once_leave_the_filters_of_warnings_alone(saved, monkeypatch):
+    """Python restores them in whatever order readers end: each as it was when that one began."""
+    path, *_ = saved
+    seconds = iter([0.1, 0.3])  # who comes second ends last
+    right = checkpoint._checksum
+
+    def slow(arrays):
+        time.sleep(next(seconds))
+        return right(arrays)
+
+    monkeypatch.setattr(checkpoint, "_checksum", slow)
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(2) as executor:
+        assert len(list(executor.map(load_model, [path] * 2))) == 2
+    after, warnings.filters[:] = list(warnings.filters), before
+    assert after == before
 
 
 @pytest.mark.parametrize(("name", "age", "stays"), [

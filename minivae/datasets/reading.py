@@ -3,11 +3,12 @@
 import contextlib
 import math
 import os
-import warnings
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+
+from minivae.validation import warnings_turned
 
 FIELDS = ("train", "test", "train_labels", "test_labels")
 _LAYOUTS = (
@@ -59,8 +60,7 @@ def _read_numpy(stream: BinaryIO) -> dict[str, np.ndarray]:
 def _read_mat(stream: BinaryIO) -> dict[str, np.ndarray]:
     from scipy.io import loadmat, whosmat
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about sparse matrices, which are refused further on
+    with warnings_turned("ignore"):  # about sparse matrices, which are refused further on
         widths = {"logical": 1, "int8": 1, "uint8": 1, "char": 1}
         described = whosmat(stream)
         _check_size(sum(math.prod(x) * widths.get(kind, 8) for _, x, kind in described), stream)

@@ -14,7 +14,6 @@ import json
 import os
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from minivae.params import Params
 from minivae.training.models import build, describe
 from minivae.training.reading import UnreadableModel, reading
 from minivae.vae import VAE
-from minivae.validation import as_path, check_dtype, check_finite
+from minivae.validation import as_path, check_dtype, check_finite, warnings_turned
 
 FORMAT = "minivae 1"
 _PARTIAL = ".partial"  # the end of a temporary file's name
@@ -140,8 +139,7 @@ def read_archive(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray
     path = as_path("path", path)
     if not path.exists():
         raise FileNotFoundError(f"path: there is no model file {path}")
-    with reading(path), warnings.catch_warnings():
-        warnings.simplefilter("error")  # files of ours give none
+    with reading(path), warnings_turned("error"):  # files of ours give none
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         if arrays.pop("checksum").tobytes().decode() != _checksum(arrays):
