@@ -19,18 +19,6 @@ LARGEST = 2**63 - 1
 _FILTERS = threading.RLock()
 
 
-@contextlib.contextmanager
-def warnings_turned(action: Literal["error", "ignore"]) -> Iterator[None]:
-    """Turn warnings into errors, or into nothing, while a file is read.
-
-    The filters are those of all threads: two that took turns in restoring them would leave them as
-    one had set them, for good. One thread at a time, therefore.
-    """
-    with _FILTERS, warnings.catch_warnings():
-        warnings.simplefilter(action)
-        yield
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
@@ -170,6 +158,18 @@ def expanded(name: str, path: str | os.PathLike) -> Path:
         return as_path(name, path).expanduser()
     except RuntimeError:
         raise ValueError(f"{name} is {str(path)!r}, expected one whose home is known") from None
+
+
+@contextlib.contextmanager
+def warnings_turned(action: Literal["error", "ignore"]) -> Iterator[None]:
+    """Turn warnings into errors, or into nothing, while a file is read.
+
+    The filters are those of all threads: two that took turns in restoring them would leave them as
+    one had set them, for good. One thread at a time, therefore.
+    """
+    with _FILTERS, warnings.catch_warnings():
+        warnings.simplefilter(action)
+        yield
 
 
 def check_fraction(name: str, value: Any) -> float:

@@ -112,13 +112,20 @@ def show(title, header, rows):
         print("| " + " | ".join(str(cell) for cell in cells) + " |")
 
 
+def trained_by_both(curves):
+    """Return ``[(model, AEVB's seeds, wake-sleep's seeds)]``, of models that have both."""
+    both = ("aevb", "wake-sleep")
+    return [
+        (model, *(methods[name] for name in both))
+        for model, methods in curves.items()
+        if methods.keys() >= set(both)
+    ]
+
+
 def better_and_faster(curves):
     """Claims 1 and 2: AEVB ends better, and is sooner where wake-sleep ends."""
     rows = []
-    for model, methods in curves.items():
-        if not {"aevb", "wake-sleep"} <= methods.keys():
-            continue
-        aevb, rival = methods["aevb"], methods["wake-sleep"]
+    for model, aevb, rival in trained_by_both(curves):
         end = last_common(aevb, rival)
         if end is None:
             rows.append((model, _NO_END))
@@ -139,10 +146,7 @@ def better_and_faster(curves):
 def beyond(curves):
     """Claims 1 to 3 for the seeds that go on where others end, if both methods have such."""
     rows = []
-    for model, methods in curves.items():
-        if not {"aevb", "wake-sleep"} <= methods.keys():
-            continue
-        both = methods["aevb"], methods["wake-sleep"]
+    for model, *both in trained_by_both(curves):
         start = min(max(curve) for seeds in both for curve in seeds.values())
         longer = [{k: v for k, v in seeds.items() if max(v) > start} for seeds in both]
         if not all(longer):
