@@ -53,7 +53,7 @@ def adam(
 ) -> None:
     """In place: m, v <- running means of g and g^2, theta <- theta + step_size * m / sqrt(v).
 
-    Their rates are 1 - beta, taken in float64: of one minus a beta in float32, few digits are right.
+    Their rates are 1 - beta, taken in float64: one minus a beta in float32 has few right digits.
     """
     g = grad - decay * theta
     m += rate1 * (g - m)
